@@ -1,0 +1,114 @@
+/* ternvk: a model on a device. Weights come from a weight source (the loader makes one of a file). */
+#ifndef TERNVK_MODEL_H
+#define TERNVK_MODEL_H
+
+#include "ternvk/base.h"
+#include "ternvk/device.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One tensor of a file. `data` is borrowed from the source and stays until the source is closed.
+ * Shape: dims[0] is the contiguous one (K, inputs), dims[1] rows (N, outputs); dim_count 1 or 2
+ * for everything a model uses. */
+typedef struct tvk_tensor {
+    const char *name;
+    tvk_dtype type;
+    uint32_t dim_count;
+    uint64_t dims[4];
+    const void *data;
+    uint64_t bytes;
+} tvk_tensor;
+
+/* Where a model's metadata and tensors come from; runtime/ declares it, loader/ implements it.
+ * Metadata keys are GGUF's ("bitnet.block_count"). Every getter returns false when the key is
+ * absent; a key of another type is a TVK_ERR_FORMAT through *err and also false. */
+typedef struct tvk_weight_source {
+    void *user;
+    const char *name; /* for messages: the file's name */
+    const tvk_tensor *(*tensor)(void *user, const char *name);
+    uint32_t (*tensor_count)(void *user);
+    const tvk_tensor *(*tensor_at)(void *user, uint32_t index);
+    bool (*get_u64)(void *user, const char *key, uint64_t *out, tvk_error *err);
+    bool (*get_f64)(void *user, const char *key, double *out, tvk_error *err);
+    bool (*get_bool)(void *user, const char *key, bool *out, tvk_error *err);
+    bool (*get_str)(void *user, const char *key, const char **out, tvk_error *err);
+    uint64_t (*array_count)(void *user, const char *key); /* elements of an array key; 0: absent */
+} tvk_weight_source;
+
+typedef enum tvk_kv_type { TVK_KV_F16 = 0, TVK_KV_F32 = 1 } tvk_kv_type;
+
+/* How activations enter the ternary matrices. */
+typedef enum tvk_act {
+    TVK_ACT_AUTO = 0, /* as the file says; a4.8 files run as int8 for now (logged) */
+    TVK_ACT_NONE = 1, /* float activations: dense matrices only */
+    TVK_ACT_INT8 = 2  /* INT8 absmax per row: BitNet b1.58 eq. for x, arXiv 2402.17764 */
+} tvk_act;
+
+/* All zero: defaults. */
+typedef struct tvk_model_params {
+    uint32_t context;    /* positions a session can hold; 0: the model's own, at most 4096 */
+    uint32_t sessions;   /* sessions that can be open at once; 0: 1 */
+    uint32_t batch;      /* rows of the largest step; 0: 256 */
+    uint32_t max_outputs; /* rows of one step that can give logits; 0: 16 (fewer if the vocabulary is
+                           * so large that they would not fit one binding) */
+    tvk_kv_type kv;
+    tvk_act act;
+    bool exact;            /* only kernel rows whose bits are the same on every driver */
+    bool keep_activations; /* every intermediate tensor stays readable (tests); costs memory */
+    bool fresh_scratch;    /* reserved for tests: poison transients with NaN before use */
+    tvk_progress progress; /* loading: bytes of weights */
+} tvk_model_params;
+
+/* What a file describes, and what ternvk will do with it. Plain data. */
+typedef struct tvk_model_info {
+    char architecture[64]; /* general.architecture */
+    char name[128];
+    char graph[64];        /* "b1.58", "llama" */
+    char activation[16];   /* "relu2" or "silu" */
+    char activation_why[160];
+    char act_quant[16];    /* "int8", "none": what will run */
+    char act_quant_file[16]; /* what the file asks for ("a4.8"); "" when it says nothing */
+    bool sub_norms, tied_head;
+    bool rope_interleaved; /* false: half-split pairs */
+    uint32_t layers, hidden, ffn, heads, kv_heads, head_size, vocab, context;
+    float rope_theta, norm_eps;
+    uint64_t parameters;
+    uint64_t weight_bytes;      /* on the device, packed */
+    uint64_t kv_bytes_per_position;
+    uint64_t scratch_bytes;     /* of the largest step */
+    char odd[512];              /* anything unusual, "; " between remarks; "" if nothing */
+} tvk_model_info;
+
+/* Thread safety: with its device, one thread at a time. */
+typedef struct tvk_model tvk_model;
+
+/* Reads the metadata only: no device needed. params may be NULL.
+ * Errors: TVK_ERR_UNSUPPORTED names the architecture, tensor type or key; TVK_ERR_FORMAT names the
+ * tensor with its expected and found shape. Since: 0.1 */
+TVK_API tvk_status tvk_model_describe(const tvk_weight_source *source,
+                                      const tvk_model_params *params, tvk_model_info *out,
+                                      tvk_error *err);
+
+/* Loads the weights and builds the steps. `source` is borrowed for the call only.
+ * Errors: as tvk_model_describe; TVK_ERR_DEVICE_MEMORY says, before anything is loaded, how much is
+ * needed and how much there is; TVK_ERR_CANCELLED. Since: 0.1 */
+TVK_API tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
+                                    const tvk_model_params *params, tvk_model **out,
+                                    tvk_error *err);
+/* Its sessions must be gone. NULL-safe. */
+TVK_API void tvk_model_destroy(tvk_model **model);
+TVK_API const tvk_model_info *tvk_model_get_info(const tvk_model *model);
+
+/* Device time of each kernel of one step of `rows` rows at position `depth`, measured by time
+ * stamps: calls fn once per dispatch in order. For `bench --profile` and tests. Since: 0.1 */
+TVK_API tvk_status tvk_model_profile(tvk_model *model, uint32_t rows, uint32_t depth,
+                                     void (*fn)(void *user, const char *name, const char *program,
+                                                double ns),
+                                     void *user, tvk_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

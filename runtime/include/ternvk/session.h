@@ -1,0 +1,101 @@
+/* ternvk: a session is one timeline of tokens with its KV cache and its sampler. */
+#ifndef TERNVK_SESSION_H
+#define TERNVK_SESSION_H
+
+#include "ternvk/base.h"
+#include "ternvk/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TVK_SAMPLER_MAX_CANDIDATES 256
+#define TVK_SAMPLER_MAX_STOPS 8
+#define TVK_SAMPLER_MAX_LAST_N 64
+
+/* All zero: greedy. The order is: candidates = the best 256 logits (ties: lower id first), repeat
+ * penalty, top-k, top-p, min-p, temperature, draw. Equal to the full vocabulary whenever top_k
+ * <= 256 - last_n; a larger top_k is served by the host sampler over all logits. */
+typedef struct tvk_sampler_params {
+    float temperature; /* <= 0: the best token */
+    uint32_t top_k;    /* 0: off (then the whole vocabulary takes part and the host samples) */
+    float top_p;       /* <= 0 or >= 1: off */
+    float min_p;       /* <= 0: off */
+    float repeat_penalty; /* 0 or 1: off */
+    uint32_t last_n;   /* tokens the penalty looks back; 0: 64; at most 64 */
+    uint64_t seed;
+    uint32_t stop_count; /* tokens after which generation stops (they are reported) */
+    int32_t stops[TVK_SAMPLER_MAX_STOPS];
+    bool host; /* sample on the host from read-back logits: the reference of the device sampler */
+} tvk_sampler_params;
+
+typedef struct tvk_session tvk_session;
+
+/* Errors: TVK_ERR_ARG when all `sessions` of the model are open. Since: 0.1 */
+TVK_API tvk_status tvk_session_create(tvk_model *model, tvk_session **out, tvk_error *err);
+TVK_API void tvk_session_destroy(tvk_session **session);
+
+/* Tokens in the KV cache; the position that the next token gets. Since: 0.1 */
+TVK_API uint32_t tvk_session_position(const tvk_session *session);
+
+/* Forgets everything from `position` on. Since: 0.1 */
+TVK_API tvk_status tvk_session_rollback(tvk_session *session, uint32_t position, tvk_error *err);
+
+/* Copies *params; takes effect with the next sampled token. Since: 0.1 */
+TVK_API tvk_status tvk_session_set_sampler(tvk_session *session, const tvk_sampler_params *params,
+                                           tvk_error *err);
+
+/* Tokens of several sessions that go through the model together; each session's tokens follow its
+ * position. logits: NULL, or [count, V] floats for every token of this item. */
+typedef struct tvk_batch_item {
+    tvk_session *session;
+    const int32_t *tokens;
+    uint32_t count;
+    float *logits;
+} tvk_batch_item;
+
+/* Appends all tokens of all items, in as few steps as fit (prefill). A session appears once.
+ * Errors: TVK_ERR_ARG on a token outside the vocabulary or when a session's context would overflow
+ * (says how many positions are left); nothing is appended then. Since: 0.1 */
+TVK_API tvk_status tvk_eval(tvk_model *model, const tvk_batch_item *items, uint32_t item_count,
+                            tvk_error *err);
+
+/* Samples the next token of each session from the logits after its last token, appends it, and
+ * writes it to out[i]; one step for all. The sessions need at least one token. Since: 0.1 */
+TVK_API tvk_status tvk_decode(tvk_model *model, tvk_session *const *sessions, uint32_t count,
+                              int32_t *out, tvk_error *err);
+
+/* Why generation ended. */
+typedef enum tvk_stop_reason {
+    TVK_STOP_COUNT = 0,   /* max_tokens reached */
+    TVK_STOP_TOKEN = 1,   /* one of sampler.stops */
+    TVK_STOP_CALLBACK = 2, /* the callback returned false */
+    TVK_STOP_CONTEXT = 3  /* the context is full */
+} tvk_stop_reason;
+
+/* Generates up to max_tokens tokens, several submissions ahead of the host where the device samples.
+ * fn is called for each token in order; returning false stops, and the session is rolled back to
+ * the tokens that were reported. Since: 0.1 */
+TVK_API tvk_status tvk_session_generate(tvk_session *session, uint32_t max_tokens,
+                                        bool (*fn)(void *user, int32_t token), void *user,
+                                        tvk_stop_reason *reason, tvk_error *err);
+
+/* Logits after the session's last token: float [V]. Since: 0.1 */
+TVK_API tvk_status tvk_session_logits(tvk_session *session, float *out, tvk_error *err);
+
+/* A named intermediate of the last step (model made with keep_activations): the first `bytes` bytes
+ * of it. Names: docs/architecture.md ("l0.attn_out"). Errors: TVK_ERR_ARG lists what there is.
+ * Since: 0.1 */
+TVK_API tvk_status tvk_model_read(tvk_model *model, const char *tensor, void *out, uint64_t bytes,
+                                  tvk_error *err);
+
+/* The draw itself, on the host: the reference of the device sampler, and usable by itself.
+ * logits [vocab]; recent: the last tokens, oldest first; position: counter of the random draw.
+ * Since: 0.1 */
+TVK_API int32_t tvk_sample(const tvk_sampler_params *params, const float *logits, uint32_t vocab,
+                           const int32_t *recent, uint32_t recent_count, uint32_t position);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

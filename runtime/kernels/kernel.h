@@ -1,0 +1,91 @@
+/* The contract of kernels: a function per kernel checks shapes, picks a row of the manifest and a
+ * configuration (specialization constants), and appends what to dispatch to a list. Recording a
+ * list is common code; nothing here knows a model. */
+#ifndef TVK_KERNELS_KERNEL_H
+#define TVK_KERNELS_KERNEL_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "shaders/include/params.h"
+#include "vk/gpu.h"
+
+/* Ops, one for each row of kernels.def. */
+typedef enum tvk_op {
+#define TVK_KERNEL(op, access, params) TVK_OP_##op,
+#include "kernels/kernels.def"
+#undef TVK_KERNEL
+    TVK_OP_COUNT
+} tvk_op;
+
+/* Modules, one for each row of shaders/manifest.def. */
+typedef struct tvk_shader_info {
+    const char *name;    /* "gemv_t2_i8_dp4" */
+    const char *variant; /* "base", "dp4" */
+    tvk_op op;
+    uint32_t caps;       /* TVK_CAP_* needed */
+    const uint32_t *spirv; /* NULL: this build's compiler could not make it */
+    size_t spirv_bytes;
+} tvk_shader_info;
+
+uint32_t tvk_shader_count(void);
+const tvk_shader_info *tvk_shader_get(uint32_t index);
+const char *tvk_op_name(tvk_op op);
+const char *tvk_op_access(tvk_op op);
+uint32_t tvk_op_push_bytes(tvk_op op);
+
+/* Work groups: each axis fixed or a function of the step's rows (TVK_AXIS_*). */
+typedef struct tvk_groups {
+    uint8_t kind[3];
+    uint32_t value[3];
+} tvk_groups;
+
+typedef struct tvk_dispatch {
+    tvk_op op;
+    const char *label; /* for profiles and dumps: "l3.attn_q"; borrowed */
+    tvk_program *program;
+    const char *program_name; /* manifest row and configuration; lives as long as the kernels */
+    tvk_span bindings[TVK_MAX_BINDINGS];
+    uint32_t binding_count;
+    uint32_t push[TVK_MAX_PUSH_BYTES / 4];
+    tvk_groups groups;
+} tvk_dispatch;
+
+typedef struct tvk_dispatch_list {
+    tvk_dispatch *items; /* malloc'd */
+    uint32_t count, capacity;
+    const char *label; /* given to the dispatches that are appended */
+} tvk_dispatch_list;
+
+void tvk_dispatch_list_free(tvk_dispatch_list *list);
+
+/* Programs of a device, made on first use, and how rows are chosen. */
+typedef struct tvk_kernels tvk_kernels;
+
+/* exact: rows with TVK_CAP_INEXACT are not eligible. */
+tvk_status tvk_kernels_create(tvk_device *device, bool exact, tvk_kernels **out, tvk_error *err);
+void tvk_kernels_destroy(tvk_kernels **kernels);
+tvk_device *tvk_kernels_device(const tvk_kernels *kernels);
+
+/* Can this device run the row? *why (may be NULL) gets the reason when not. */
+bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, const char **why);
+/* Row that an op gets by default on this device. */
+uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op);
+/* Number of configurations of an op on this device; 0 is the default one. */
+uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op);
+/* From now on op uses this row and configuration (tests, tuner, --kernel). shader_index UINT32_MAX:
+ * back to the default. */
+tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
+                             uint32_t config, tvk_error *err);
+
+/* For the kernel files: the program of op with these constants, from the cache or made now, then
+ * a dispatch appended to the list. constants[0..2] are the workgroup size. */
+tvk_status tvk_kernels_append(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
+                              const uint32_t *constants, uint32_t constant_count,
+                              const tvk_span *bindings, const void *push, const tvk_groups *groups,
+                              tvk_error *err);
+/* Configuration index that is in force for op. */
+uint32_t tvk_kernels_config(const tvk_kernels *kernels, tvk_op op);
+/* Manifest row that is in force for op. */
+const tvk_shader_info *tvk_kernels_row(const tvk_kernels *kernels, tvk_op op);
+
+#endif

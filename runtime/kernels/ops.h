@@ -1,0 +1,87 @@
+/* The kernels by name: each appends its dispatches to a list. Shapes: ref/ref.h has the equations.
+ * `rows`: capacity of activation rows of the step (memory exists for so many); the number that
+ * takes part is in the state buffer at run time. A step with rows == 1 uses mat-vec kernels. */
+#ifndef TVK_KERNELS_OPS_H
+#define TVK_KERNELS_OPS_H
+
+#include "kernels/kernel.h"
+
+/* ---- device matrices (docs/formats.md, "device packing") ---- */
+
+typedef enum tvk_layout {
+    TVK_LAYOUT_T2 = 0,  /* 16 codes w+1 a word; scales f32 [N] */
+    TVK_LAYOUT_F32 = 1,
+    TVK_LAYOUT_F16 = 2, /* 2 values a word */
+    TVK_LAYOUT_Q8 = 3   /* 4 codes a word; scales f32 [N, K/32] */
+} tvk_layout;
+
+#define TVK_MAX_PIECES 32
+
+/* W [N, K]. Split by rows into pieces that each fit one binding. */
+typedef struct tvk_matrix {
+    tvk_layout layout;
+    uint32_t n, k;
+    uint32_t row_words; /* tvk_layout_row_words() */
+    uint32_t piece_count;
+    struct {
+        tvk_span words;  /* rows * row_words words */
+        tvk_span scales; /* rows of this piece; the words span again when the layout has none */
+        uint32_t first, rows;
+    } piece[TVK_MAX_PIECES];
+} tvk_matrix;
+
+/* Words a row takes; 0 when K does not fit the layout (T2: any K; F32, F16: K % 4; Q8: K % 32). */
+uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k);
+/* Scale floats a row takes. */
+uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k);
+/* Words an INT8 activation record of K values takes: header, codes, padding to T2 rows. */
+uint32_t tvk_act_words(uint32_t k);
+
+/* ---- step control ---- */
+
+tvk_status tvk_op_begin(tvk_kernels *k, tvk_dispatch_list *l, tvk_span requests, tvk_span state,
+                        tvk_span rules, const struct tvk_begin_params *p, tvk_error *err);
+tvk_status tvk_op_sample(tvk_kernels *k, tvk_dispatch_list *l, tvk_span logits, tvk_span state,
+                         tvk_span results, const struct tvk_sample_params *p, tvk_error *err);
+
+/* ---- the graph's kernels ---- */
+
+/* x [rows, K] = rows of the table, by the tokens of the row table */
+tvk_status tvk_op_embed(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *table,
+                        tvk_span state, tvk_span x, uint32_t rows, tvk_error *err);
+/* y [rows, K] f32 = RMSNorm(x). outs: y's rows are the step's output rows (gathered). */
+tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                          tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
+                          bool outs, uint32_t outs_word, tvk_error *err);
+/* act records of RMSNorm(x), or of x itself when gain.buffer is NULL */
+tvk_status tvk_op_act_i8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                         tvk_span gain, tvk_span act, uint32_t width, float eps, uint32_t rows,
+                         tvk_error *err);
+/* y [rows, N] (+)= act W^T. T2 takes act records, the others f32 rows. outs: rows are output rows. */
+tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
+                         tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err);
+/* Turns the first `heads` heads of each row of qkv. table: [context][rotary/2] {cos, sin}. */
+tvk_status tvk_op_rope(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
+                       tvk_span qkv, const struct tvk_rope_params *p, bool interleaved,
+                       uint32_t rows, tvk_error *err);
+tvk_status tvk_op_kv_append(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
+                            tvk_span pool, const struct tvk_kv_append_params *p, bool f16,
+                            uint32_t rows, tvk_error *err);
+/* rows == 1: chunks side by side, then a merge (partials: [H][max_chunks][4 + D] floats);
+ * else each row walks its chunks (partials unused). The same bits either way. */
+tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
+                            tvk_span pool, tvk_span partials, tvk_span out,
+                            const struct tvk_attention_params *p, bool f16, uint32_t rows,
+                            tvk_error *err);
+tvk_status tvk_op_glu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span gate_up, tvk_span f,
+                      uint32_t width, bool relu2, uint32_t rows, tvk_error *err);
+
+/* ---- weights ---- */
+
+/* Window of file rows of a ternary type (I2_S, TQ1_0, TQ2_0) -> T2 rows from first_row on. */
+tvk_status tvk_op_repack_t2(tvk_kernels *k, tvk_dispatch_list *l, tvk_dtype type, tvk_span window,
+                            tvk_span words, const struct tvk_repack_params *p, tvk_error *err);
+tvk_status tvk_op_repack_q8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span window, tvk_span words,
+                            tvk_span scales, const struct tvk_repack_params *p, tvk_error *err);
+
+#endif

@@ -1,0 +1,154 @@
+/* Push constants and buffer layouts shared by C and GLSL: the only header that both include.
+ * Only 32-bit scalars, so that the C layout and std430 are the same. Sizes in elements unless the
+ * name says words (32 bits) or vec4 (16 bytes). Shape letters: T rows (tokens), K inputs,
+ * N outputs, H heads, G KV heads, D head size. */
+#ifndef TVK_SHADERS_PARAMS_H
+#define TVK_SHADERS_PARAMS_H
+
+#ifdef GL_core_profile
+#define TVK_U32 uint
+#define TVK_I32 int
+#define TVK_F32_T float
+#else
+#include <stdint.h>
+#define TVK_U32 uint32_t
+#define TVK_I32 int32_t
+#define TVK_F32_T float
+#endif
+
+/* ---- fixed numbers of the numeric contract (docs/architecture.md, "the same bits") ---- */
+#define TVK_CHUNK 128u         /* KV positions a page and an attention chunk */
+#define TVK_NORM_PARTIALS 128u /* strided partial sums of a sum of squares */
+#define TVK_DOT_PARTIALS 16u   /* strided partial sums of a float dot product */
+#define TVK_ACT_HEADER_WORDS 4u /* d (f32 bits), sum of codes (i32), 0, 0 */
+#define TVK_T2_ROW_ALIGN 128u  /* ternary rows are padded to this many codes */
+#define TVK_CANDIDATES 256u
+#define TVK_NO_OUTPUT 0xffffffffu
+
+/* ---- the state buffer (words) ----
+ * header | rows [batch] x 4 | outs [max_outs] x 2 | pages [slots][max_pages] |
+ * slots [slots] x TVK_SLOT_WORDS | history [slots][context] */
+#define TVK_STATE_COUNT 0u      /* rows of this step                         */
+#define TVK_STATE_OUTS 1u       /* rows that give logits                     */
+#define TVK_STATE_CHUNKS 2u     /* largest number of attention chunks of a row */
+#define TVK_STATE_SEQ 3u        /* submissions so far: index into the rings  */
+#define TVK_STATE_ROWS 16u      /* first row: {slot, position, token, output index or TVK_NO_OUTPUT} */
+#define TVK_ROW_WORDS 4u
+#define TVK_OUT_WORDS 2u        /* {row, request flags} */
+
+/* words of a slot */
+#define TVK_SLOT_WORDS 64u
+#define TVK_SLOT_TOKEN 0u       /* next token to feed                         */
+#define TVK_SLOT_POSITION 1u    /* its position                               */
+#define TVK_SLOT_STOPPED 2u     /* 1: rows that take their token from here are dropped */
+#define TVK_SLOT_LEFT 3u        /* tokens that may still be sampled           */
+#define TVK_SLOT_TEMPERATURE 4u /* f32; <= 0: greedy                          */
+#define TVK_SLOT_INV_TEMPERATURE 5u /* f32, host's 1 / temperature            */
+#define TVK_SLOT_TOP_K 6u       /* 1 .. TVK_CANDIDATES                        */
+#define TVK_SLOT_TOP_P 7u       /* f32; >= 1: off                             */
+#define TVK_SLOT_MIN_P 8u       /* f32; <= 0: off                             */
+#define TVK_SLOT_PENALTY 9u     /* f32; 1: off                                */
+#define TVK_SLOT_INV_PENALTY 10u /* f32, host's 1 / penalty                   */
+#define TVK_SLOT_LAST_N 11u
+#define TVK_SLOT_SEED_LO 12u
+#define TVK_SLOT_SEED_HI 13u
+#define TVK_SLOT_STOP_COUNT 14u
+#define TVK_SLOT_STOPS 16u      /* up to 8 token ids */
+#define TVK_MAX_STOPS 8u
+
+/* ---- request ring entry (host-visible, words): {rows, outs, 0, 0} then 4 words a row ---- */
+#define TVK_REQUEST_HEADER 4u
+#define TVK_REQUEST_ROW 4u      /* {slot, position, token, flags} */
+#define TVK_REQUEST_FROM_SLOT 1u /* token and position come from the slot         */
+#define TVK_REQUEST_OUTPUT 2u    /* logits of this row are wanted                 */
+#define TVK_REQUEST_SAMPLE 4u    /* and the slot's next token is drawn from them  */
+
+/* ---- result ring entry (host-visible, words): {seq + 1, outs, 0, 0} then one word an output row:
+ * the token that was drawn, or TVK_NO_TOKEN ---- */
+#define TVK_RESULT_HEADER 4u
+#define TVK_NO_TOKEN 0xffffffffu
+
+/* ---- group rules: one uvec4 each {kind x | kind y << 8 | kind z << 16, vx, vy, vz};
+ * the indirect arguments of rule i are the three words at 4 * (rule count + i) of the same buffer */
+#define TVK_AXIS_FIXED 0u  /* v groups                       */
+#define TVK_AXIS_ROWS 1u   /* ceil(rows / v)                 */
+#define TVK_AXIS_OUTS 2u   /* ceil(output rows / v)          */
+#define TVK_AXIS_CHUNKS 3u /* attention chunks of the step   */
+
+struct tvk_begin_params {
+    TVK_U32 ring_entries, ring_entry_words; /* request ring */
+    TVK_U32 batch, max_outs;                /* capacities */
+    TVK_U32 slots_word, history_word, outs_word; /* offsets in the state buffer */
+    TVK_U32 context;
+    TVK_U32 rule_count;
+};
+
+struct tvk_embed_params {
+    TVK_U32 k;                     /* row length, k % 4 == 0 */
+    TVK_U32 first_row, row_count;  /* rows of the table that this piece holds */
+};
+
+struct tvk_norm_params {
+    TVK_U32 k;            /* row length, k % 4 == 0 */
+    TVK_U32 x_stride;     /* floats from row to row of x */
+    TVK_U32 y_stride;     /* floats (f32 output) or words (act record) */
+    TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
+    TVK_U32 gather;       /* 1: row t of y is row outs[t] of x */
+    TVK_U32 outs_word;
+};
+
+struct tvk_matmul_params {
+    TVK_U32 n, k;        /* rows of this piece, inputs */
+    TVK_U32 row_words;   /* words from weight row to weight row */
+    TVK_U32 first_row;   /* of the piece in the whole matrix: index into y (and scales) */
+    TVK_U32 act_stride;  /* words (act record) or floats from activation row to row */
+    TVK_U32 y_stride;    /* floats from row to row of y */
+    TVK_U32 add;         /* 1: y += result (residual) */
+    TVK_U32 rows;        /* activation rows that exist in memory (capacity) */
+};
+
+struct tvk_rope_params {
+    TVK_U32 heads;    /* rotated heads of a row: H + G, they lie one behind the other */
+    TVK_U32 d;        /* head size */
+    TVK_U32 stride;   /* floats from row to row */
+    TVK_U32 rotary;   /* dimensions that turn, <= d, even */
+};
+
+struct tvk_kv_append_params {
+    TVK_U32 kv_heads, d;
+    TVK_U32 stride;             /* floats from row to row of qkv */
+    TVK_U32 k_offset, v_offset; /* floats from the start of a row */
+    TVK_U32 pages_word, max_pages;
+    TVK_U32 page_words;         /* words of one page: K then V, each [G][128][D] */
+};
+
+struct tvk_attention_params {
+    TVK_U32 heads, kv_heads, d;
+    TVK_U32 q_stride;  /* floats from row to row of qkv; Q is first */
+    TVK_U32 o_stride;  /* floats from row to row of the output */
+    TVK_U32 pages_word, max_pages, page_words;
+    TVK_F32_T scale;   /* 1 / sqrt(D) */
+    TVK_U32 max_chunks; /* capacity of the partial buffer, chunks a (row, head) */
+};
+
+struct tvk_glu_params {
+    TVK_U32 f;         /* width */
+    TVK_U32 in_stride; /* floats: row holds gate [f] then up [f] */
+    TVK_U32 out_stride;
+};
+
+struct tvk_sample_params {
+    TVK_U32 vocab, logits_stride;
+    TVK_U32 outs_word, slots_word, history_word, context;
+    TVK_U32 ring_entries, ring_entry_words; /* result ring */
+};
+
+struct tvk_repack_params {
+    TVK_U32 n, k;          /* rows in this window, inputs */
+    TVK_U32 row_words;     /* words a row of the output */
+    TVK_U32 first_row;     /* output row of the window's first row */
+    TVK_U32 skip;          /* elements in the window before its first row (I2_S blocks straddle rows) */
+    TVK_U32 scale_word;    /* repack_q8: first word of row 0's scales in the scale binding */
+};
+
+#endif
