@@ -1,5 +1,5 @@
 /* CPU reference of every kernel: plain loops, the equation as code, in the order of additions that
- * makes the bits the same everywhere (docs/architecture.md). Built with -ffp-contract=off. No Vulkan,
+ * makes the bits the same everywhere (docs/numerics.md). Built with -ffp-contract=off. No Vulkan,
  * no allocation; all arrays are the caller's. Row-major, last index contiguous. */
 #ifndef TVK_REF_REF_H
 #define TVK_REF_REF_H
@@ -58,9 +58,14 @@ void tvk_ref_begin(const uint32_t *requests, uint32_t *state, uint32_t *rules,
                    const struct tvk_begin_params *p);
 /* philox4x32-10 (Salmon et al., SC 2011): counter and key -> four words */
 void tvk_ref_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
-/* As the sample kernel, for one output row: draws and returns the token. slot: TVK_SLOT_WORDS words. */
+/* The token drawn for `position`. slot: TVK_SLOT_WORDS words; recent: the history window of the
+ * penalty. */
 uint32_t tvk_ref_sample(const float *logits, uint32_t vocab, const uint32_t *slot,
                         const uint32_t *recent, uint32_t recent_count, uint32_t position);
+/* As the sample kernel: draws for every output row with TVK_REQUEST_SAMPLE, moves its slot on and
+ * fills the result ring entry of this step. */
+void tvk_ref_sample_rows(const float *logits, uint32_t *state, uint32_t *results,
+                         const struct tvk_sample_params *p);
 
 /* ---- weights: file blocks -> device packing ---- */
 void tvk_ref_repack_i2s(const uint8_t *blocks, uint32_t skip, uint32_t n, uint32_t k, uint32_t *words);

@@ -1,0 +1,95 @@
+/* y[n] = sum_k W[n,k] x[k] (+ y[n]): ternary times INT8, and F32, F16, Q8 weights times f32. */
+#include "ref/ref.h"
+
+#include <stddef.h>
+
+#include "base/half.h"
+
+static float store(float value, bool add, float old)
+{
+    return add ? old + value : value;
+}
+
+/* Value k of a T2 row stands at bits 8j + 2i of word k / 16, k = 16 * word + 4i + j. */
+static int32_t t2_weight(const uint32_t *row, uint32_t k)
+{
+    uint32_t i = k % 16 / 4, j = k % 4;
+    return (int32_t)(row[k / 16] >> (8 * j + 2 * i) & 3u) - 1;
+}
+
+/* Signed byte k of words, lowest byte first. */
+static int32_t code_i8(const uint32_t *words, uint32_t k)
+{
+    uint32_t byte = words[k / 4] >> 8 * (k % 4) & 255u;
+    return (int32_t)byte - (byte > 127 ? 256 : 0);
+}
+
+void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32_t *record,
+                        uint32_t n, uint32_t k, bool add, float *y)
+{
+    uint32_t row_words = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN / 16;
+    const uint32_t *codes = record + TVK_ACT_HEADER_WORDS;
+    float d = tvk_f32_from_bits(record[0]);
+    for (uint32_t r = 0; r < n; r++) {
+        const uint32_t *row = words + (size_t)r * row_words;
+        int32_t acc = 0;
+        for (uint32_t i = 0; i < k; i++) acc += t2_weight(row, i) * code_i8(codes, i);
+        y[r] = store(((float)acc * d) * scales[r], add, y[r]);
+    }
+}
+
+#define TILE 256 /* values widened at a time: a whole number of rounds of 16 units, any type */
+
+/* Adds a tile to the 16 partial sums: unit u of the tile (and of the row) belongs to sum u mod 16;
+ * inside a unit groups of four in order. scale: one a block of 32; NULL: none. */
+static void dot_tile(const float *w, const float *scale, const float *x, uint32_t count,
+                     uint32_t unit, float *partial)
+{
+    for (uint32_t i = 0; i < count; i += 4) {
+        float *acc = partial + i / unit % TVK_DOT_PARTIALS;
+        float dot = tvk_ref_dot4(w + i, x + i);
+        *acc = *acc + (scale ? scale[i / 32] * dot : dot);
+    }
+}
+
+void tvk_ref_gemv_f32(const float *w, const float *x, uint32_t n, uint32_t k, bool add, float *y)
+{
+    for (uint32_t r = 0; r < n; r++) {
+        float partial[TVK_DOT_PARTIALS] = {0};
+        dot_tile(w + (size_t)r * k, NULL, x, k, 4, partial);
+        y[r] = store(tvk_ref_sum_tree(partial, TVK_DOT_PARTIALS), add, y[r]);
+    }
+}
+
+void tvk_ref_gemv_f16(const uint32_t *words, const float *x, uint32_t n, uint32_t k, bool add,
+                      float *y)
+{
+    float tile[TILE];
+    for (uint32_t r = 0; r < n; r++) {
+        const uint32_t *row = words + (size_t)r * (k / 2);
+        float partial[TVK_DOT_PARTIALS] = {0};
+        for (uint32_t first = 0; first < k; first += TILE) {
+            uint32_t count = k - first < TILE ? k - first : TILE;
+            tvk_ref_embed_f16(row + first / 2, count, tile);
+            dot_tile(tile, NULL, x + first, count, 8, partial);
+        }
+        y[r] = store(tvk_ref_sum_tree(partial, TVK_DOT_PARTIALS), add, y[r]);
+    }
+}
+
+void tvk_ref_gemv_q8(const uint32_t *words, const float *scales, const float *x, uint32_t n,
+                     uint32_t k, bool add, float *y)
+{
+    float tile[TILE];
+    for (uint32_t r = 0; r < n; r++) {
+        const uint32_t *row = words + (size_t)r * (k / 4);
+        const float *row_scales = scales + (size_t)r * (k / 32);
+        float partial[TVK_DOT_PARTIALS] = {0};
+        for (uint32_t first = 0; first < k; first += TILE) {
+            uint32_t count = k - first < TILE ? k - first : TILE;
+            for (uint32_t i = 0; i < count; i++) tile[i] = (float)code_i8(row, first + i);
+            dot_tile(tile, row_scales + first / 32, x + first, count, 16, partial);
+        }
+        y[r] = store(tvk_ref_sum_tree(partial, TVK_DOT_PARTIALS), add, y[r]);
+    }
+}

@@ -1,0 +1,18 @@
+/* y[k] = (x[k] * g[k]) / sqrt(sum x^2 / K + eps) */
+#include "ref/ref.h"
+
+void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, float *y)
+{
+    float partial[TVK_NORM_PARTIALS];
+    float inv_k = (float)(1.0 / (double)k); /* the host's part of the contract */
+    float ss, r;
+    for (uint32_t p = 0; p < TVK_NORM_PARTIALS; p++) {
+        float acc = 0.0f;
+        for (uint32_t c = p; c < k / 4; c += TVK_NORM_PARTIALS)
+            acc = acc + tvk_ref_dot4(x + 4 * c, x + 4 * c);
+        partial[p] = acc;
+    }
+    ss = tvk_ref_sum_tree(partial, TVK_NORM_PARTIALS);
+    r = tvk_ref_rsqrt(ss * inv_k + eps);
+    for (uint32_t i = 0; i < k; i++) y[i] = (x[i] * gain[i]) * r;
+}
