@@ -1,0 +1,311 @@
+/* Vocabulary and special tokens; bpe.c and spm.c do the text between special tokens. */
+#include "tokenizer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+#define MAX_TEXT_BYTES ((size_t)1 << 30)
+
+tvk_status tvk_ids_push(tvk_ids *ids, int32_t id, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (ids->count == ids->room) {
+        size_t room = ids->room ? ids->room * 2 : 64;
+        int32_t *more = realloc(ids->ids, room * sizeof *more);
+        TVK_TRY_ALLOC(more);
+        ids->ids = more;
+        ids->room = room;
+    }
+    ids->ids[ids->count++] = id;
+fail:
+    return st;
+}
+
+int32_t tvk_token_find(const tvk_tokenizer *t, const char *text, size_t bytes)
+{
+    const uint32_t *id = tvk_map_find(&t->by_text, text, bytes);
+    return id ? (int32_t)*id : -1;
+}
+
+/* ---- reading the file's keys ---- */
+
+static tvk_status read_tokens(tvk_tokenizer *t, const tvk_file *file, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_gguf_kv *texts = tvk_file_find(file, "tokenizer.ggml.tokens");
+    const tvk_gguf_kv *scores = tvk_file_find(file, "tokenizer.ggml.scores");
+    const tvk_gguf_kv *types = tvk_file_find(file, "tokenizer.ggml.token_type");
+    const unsigned char *at;
+    if (!texts || texts->type != TVK_GGUF_ARRAY || texts->elem != TVK_GGUF_STRING ||
+        texts->count == 0 || texts->count > INT32_MAX)
+        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.tokens: an array of strings expected, %s found",
+                 texts ? "something else" : "nothing");
+    if (scores && (scores->type != TVK_GGUF_ARRAY || scores->elem != TVK_GGUF_F32 ||
+                   scores->count != texts->count))
+        TVK_FAIL(TVK_ERR_FORMAT,
+                 "tokenizer.ggml.scores: %" PRIu64 " f32 expected, %" PRIu64 " %s found",
+                 texts->count, scores->count, tvk_gguf_type_name(scores->elem));
+    if (types && (types->type != TVK_GGUF_ARRAY || types->count != texts->count ||
+                  (types->elem != TVK_GGUF_I32 && types->elem != TVK_GGUF_U32)))
+        TVK_FAIL(TVK_ERR_FORMAT,
+                 "tokenizer.ggml.token_type: %" PRIu64 " i32 expected, %" PRIu64 " %s found",
+                 texts->count, types->count, tvk_gguf_type_name(types->elem));
+    t->vocab = (uint32_t)texts->count;
+    t->tokens = tvk_arena_alloc(&t->arena, t->vocab, sizeof *t->tokens);
+    TVK_TRY_ALLOC(t->tokens);
+    TVK_TRY_ALLOC(tvk_map_init(&t->by_text, t->vocab));
+    at = texts->data;
+    for (uint32_t id = 0; id < t->vocab; id++) {
+        tvk_token *token = &t->tokens[id];
+        size_t bytes;
+        const char *s = tvk_gguf_next_str(&at, &bytes);
+        if (bytes > UINT32_MAX / 4)
+            TVK_FAIL(TVK_ERR_FORMAT, "tokenizer: token %u has %zu bytes", id, bytes);
+        token->text = tvk_arena_strdup(&t->arena, s, bytes);
+        TVK_TRY_ALLOC(token->text);
+        token->text_bytes = (uint32_t)bytes;
+        token->score = scores ? tvk_load_f32(scores->data + 4 * (size_t)id) : 0.0f;
+        token->type =
+            types ? (int32_t)tvk_load_u32(types->data + 4 * (size_t)id) : TVK_TOKEN_NORMAL;
+        tvk_map_add(&t->by_text, token->text, bytes, id); /* of equal texts the first counts */
+    }
+fail:
+    return st;
+}
+
+/* *id keeps its default when the key is absent. */
+static tvk_status read_id(const tvk_tokenizer *t, const tvk_file *file, const char *key,
+                          int32_t *id, tvk_error *err)
+{
+    const tvk_gguf_kv *kv = tvk_file_find(file, key);
+    uint64_t v = 0;
+    if (kv && (!tvk_gguf_u64(kv->type, kv->data, &v) || v >= t->vocab))
+        return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
+                             "%s: a token of the vocabulary of %" PRIu32 " expected, %" PRIu64
+                             " found",
+                             key, t->vocab, v);
+    if (kv) *id = (int32_t)v;
+    if (*id >= 0 && (uint32_t)*id >= t->vocab) *id = -1;
+    return TVK_OK;
+}
+
+static tvk_status read_flag(const tvk_file *file, const char *key, bool *flag, tvk_error *err)
+{
+    const tvk_gguf_kv *kv = tvk_file_find(file, key);
+    if (kv && kv->type != TVK_GGUF_BOOL)
+        return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
+                             "%s: a bool expected, %s found", key, tvk_gguf_type_name(kv->type));
+    if (kv) *flag = kv->data[0] != 0;
+    return TVK_OK;
+}
+
+static bool is_special(const tvk_token *token)
+{
+    return token->text_bytes > 0 &&
+           (token->type == TVK_TOKEN_CONTROL || token->type == TVK_TOKEN_USER_DEFINED ||
+            token->type == TVK_TOKEN_UNKNOWN);
+}
+
+typedef struct special_row {
+    unsigned char first;
+    uint32_t bytes, id;
+} special_row;
+
+static int compare_specials(const void *a, const void *b)
+{
+    const special_row *x = a, *y = b;
+    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static tvk_status index_specials(tvk_tokenizer *t, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    special_row *list = NULL;
+    uint32_t count = 0, n = 0;
+    for (uint32_t id = 0; id < t->vocab; id++) count += is_special(&t->tokens[id]);
+    list = malloc((count + (size_t)1) * sizeof *list);
+    TVK_TRY_ALLOC(list);
+    t->specials = tvk_arena_alloc(&t->arena, count + (size_t)1, sizeof *t->specials);
+    TVK_TRY_ALLOC(t->specials);
+    for (uint32_t id = 0; id < t->vocab; id++) {
+        const tvk_token *token = &t->tokens[id];
+        if (!is_special(token)) continue;
+        list[n++] = (special_row){(unsigned char)token->text[0], token->text_bytes, id};
+    }
+    qsort(list, count, sizeof *list, compare_specials);
+    n = 0;
+    for (unsigned c = 0; c < 256; c++) {
+        t->specials_at[c] = n;
+        while (n < count && list[n].first == c) {
+            t->specials[n] = list[n].id;
+            n++;
+        }
+    }
+    t->specials_at[256] = n;
+fail:
+    free(list);
+    return st;
+}
+
+static tvk_status read_options(tvk_tokenizer *t, const tvk_file *file, tvk_error *err)
+{
+    tvk_status st;
+    TVK_TRY(read_id(t, file, "tokenizer.ggml.bos_token_id", &t->bos, err));
+    TVK_TRY(read_id(t, file, "tokenizer.ggml.eos_token_id", &t->eos, err));
+    TVK_TRY(read_id(t, file, "tokenizer.ggml.unknown_token_id", &t->unk, err));
+    TVK_TRY(read_flag(file, "tokenizer.ggml.add_bos_token", &t->add_bos, err));
+    TVK_TRY(read_flag(file, "tokenizer.ggml.add_eos_token", &t->add_eos, err));
+    TVK_TRY(read_flag(file, "tokenizer.ggml.add_space_prefix", &t->add_space_prefix, err));
+    if (t->bos < 0) t->add_bos = false;
+    if (t->eos < 0) t->add_eos = false;
+fail:
+    return st;
+}
+
+tvk_status tvk_tokenizer_create(const tvk_file *file, tvk_tokenizer **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_gguf_kv *model = tvk_file_find(file, "tokenizer.ggml.model");
+    tvk_tokenizer *t = NULL;
+    bool bpe;
+    *out = NULL;
+    if (!model || model->type != TVK_GGUF_STRING)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "%.300s: the file has no tokenizer (key tokenizer.ggml.model); `ternvk convert "
+                 "--tokenizer` puts one in",
+                 tvk_file_source(file)->name);
+    bpe = strcmp(model->str, "gpt2") == 0;
+    if (!bpe && strcmp(model->str, "llama") != 0)
+        TVK_FAIL(
+            TVK_ERR_UNSUPPORTED,
+            "tokenizer.ggml.model: gpt2 (byte-level BPE) or llama (SPM) expected, '%.60s' found",
+            model->str);
+    t = calloc(1, sizeof *t);
+    TVK_TRY_ALLOC(t);
+    for (unsigned i = 0; i < 256; i++) t->byte_ids[i] = -1;
+    t->bos = bpe ? -1 : 1;
+    t->eos = bpe ? -1 : 2;
+    t->unk = bpe ? -1 : 0;
+    t->add_bos = t->add_space_prefix = !bpe;
+    TVK_TRY(read_tokens(t, file, err));
+    if (bpe)
+        TVK_TRY(tvk_bpe_init(t, file, err));
+    else
+        TVK_TRY(tvk_spm_init(t, err));
+    TVK_TRY(read_options(t, file, err));
+    TVK_TRY(index_specials(t, err));
+    *out = t;
+    t = NULL;
+fail:
+    tvk_tokenizer_destroy(&t);
+    return st;
+}
+
+void tvk_tokenizer_destroy(tvk_tokenizer **tokenizer)
+{
+    tvk_tokenizer *t = *tokenizer;
+    if (!t) return;
+    tvk_bpe_destroy(&t->bpe);
+    tvk_map_free(&t->by_text);
+    tvk_arena_free(&t->arena);
+    free(t);
+    *tokenizer = NULL;
+}
+
+uint32_t tvk_tokenizer_vocab(const tvk_tokenizer *t)
+{
+    return t->vocab;
+}
+
+int32_t tvk_tokenizer_bos(const tvk_tokenizer *t)
+{
+    return t->bos;
+}
+
+int32_t tvk_tokenizer_eos(const tvk_tokenizer *t)
+{
+    return t->eos;
+}
+
+bool tvk_tokenizer_adds_bos(const tvk_tokenizer *t)
+{
+    return t->add_bos;
+}
+
+/* ---- text to tokens ---- */
+
+/* The longest special token at s; -1: none. User-defined tokens count always, as everywhere. */
+static int32_t special_at(const tvk_tokenizer *t, const char *s, size_t bytes, bool all)
+{
+    unsigned c = (unsigned char)s[0];
+    for (uint32_t i = t->specials_at[c]; i < t->specials_at[c + 1]; i++) {
+        const tvk_token *token = &t->tokens[t->specials[i]];
+        if (token->text_bytes > bytes || (!all && token->type != TVK_TOKEN_USER_DEFINED)) continue;
+        if (memcmp(token->text, s, token->text_bytes) == 0) return (int32_t)t->specials[i];
+    }
+    return -1;
+}
+
+tvk_status tvk_tokenize(const tvk_tokenizer *t, const char *text, size_t bytes, bool add_special,
+                        bool parse_special, int32_t **ids, uint32_t *count, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_ids out = {0};
+    size_t from = 0;
+    *ids = NULL;
+    *count = 0;
+    if (bytes > MAX_TEXT_BYTES)
+        TVK_FAIL(TVK_ERR_ARG, "a text of at most %zu bytes expected, %zu found", MAX_TEXT_BYTES,
+                 bytes);
+    if (add_special && t->add_bos) TVK_TRY(tvk_ids_push(&out, t->bos, err));
+    for (size_t at = 0; at <= bytes;) {
+        int32_t id = at < bytes ? special_at(t, text + at, bytes - at, parse_special) : -1;
+        if (at < bytes && id < 0) {
+            at++;
+            continue;
+        }
+        if (at > from) {
+            if (t->bpe)
+                TVK_TRY(tvk_bpe_encode(t, text + from, at - from, &out, err));
+            else
+                /* always at the start or behind a special token: SPM's space belongs there */
+                TVK_TRY(tvk_spm_encode(t, text + from, at - from, t->add_space_prefix, &out, err));
+        }
+        if (at == bytes) break;
+        TVK_TRY(tvk_ids_push(&out, id, err));
+        at += t->tokens[id].text_bytes;
+        from = at;
+    }
+    if (add_special && t->add_eos) TVK_TRY(tvk_ids_push(&out, t->eos, err));
+    if (out.count > UINT32_MAX) TVK_FAIL(TVK_ERR_ARG, "%zu tokens are too many", out.count);
+    if (!out.ids) TVK_TRY_ALLOC(out.ids = calloc(1, sizeof *out.ids));
+    *ids = out.ids;
+    *count = (uint32_t)out.count;
+    out.ids = NULL;
+fail:
+    free(out.ids);
+    return st;
+}
+
+void tvk_token_bytes(const tvk_tokenizer *t, int32_t id, bool first, bool special,
+                     const char **bytes, size_t *count)
+{
+    const tvk_token *token;
+    *bytes = "";
+    *count = 0;
+    if (id < 0 || (uint32_t)id >= t->vocab) return;
+    token = &t->tokens[id];
+    if ((token->type == TVK_TOKEN_CONTROL || token->type == TVK_TOKEN_UNKNOWN) && !special) return;
+    *bytes = token->bytes;
+    *count = token->byte_count;
+    if (first && !t->bpe && t->add_space_prefix && *count > 0 && **bytes == ' ' &&
+        token->type == TVK_TOKEN_NORMAL) {
+        ++*bytes;
+        --*count;
+    }
+}

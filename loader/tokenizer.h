@@ -1,0 +1,93 @@
+/* What tokenizer.c shares with its two algorithms, bpe.c and spm.c. */
+#ifndef TVK_LOADER_TOKENIZER_H
+#define TVK_LOADER_TOKENIZER_H
+
+#include "file.h"
+
+/* tokenizer.ggml.token_type */
+enum {
+    TVK_TOKEN_NORMAL = 1,
+    TVK_TOKEN_UNKNOWN = 2,
+    TVK_TOKEN_CONTROL = 3,
+    TVK_TOKEN_USER_DEFINED = 4,
+    TVK_TOKEN_UNUSED = 5,
+    TVK_TOKEN_BYTE = 6
+};
+
+typedef struct tvk_token {
+    const char *text;  /* as in the vocabulary */
+    const char *bytes; /* as in a text */
+    uint32_t text_bytes, byte_count;
+    float score;
+    int32_t type;
+} tvk_token;
+
+typedef struct tvk_ids {
+    int32_t *ids;
+    size_t count, room;
+} tvk_ids;
+tvk_status tvk_ids_push(tvk_ids *ids, int32_t id, tvk_error *err);
+
+typedef struct tvk_bpe tvk_bpe;
+
+struct tvk_tokenizer {
+    tvk_arena arena;
+    tvk_token *tokens; /* [V] */
+    uint32_t vocab;
+    tvk_map by_text; /* every token, the first where two have one text */
+    int32_t bos, eos, unk;
+    bool add_bos, add_eos, add_space_prefix;
+    int32_t byte_ids[256]; /* token of each byte; -1: none */
+    tvk_bpe *bpe;          /* NULL: SPM */
+    /* tokens whose text is looked for in the input: specials_at[c] .. specials_at[c + 1] begin with
+     * byte c, the longest first */
+    uint32_t *specials;
+    uint32_t specials_at[257];
+};
+
+/* -1: absent */
+int32_t tvk_token_find(const tvk_tokenizer *t, const char *text, size_t bytes);
+
+/* Byte-level BPE: fills token bytes, byte_ids and t->bpe from the file's merges and pre key. */
+tvk_status tvk_bpe_init(tvk_tokenizer *t, const tvk_file *file, tvk_error *err);
+void tvk_bpe_destroy(tvk_bpe **bpe);
+/* Appends the tokens of a text without special tokens. */
+tvk_status tvk_bpe_encode(const tvk_tokenizer *t, const char *text, size_t bytes, tvk_ids *out,
+                          tvk_error *err);
+
+/* SentencePiece's score-merging BPE: fills token bytes and byte_ids. */
+tvk_status tvk_spm_init(tvk_tokenizer *t, tvk_error *err);
+/* `prefix`: put a space in front, as SentencePiece does at the start of a text. */
+tvk_status tvk_spm_encode(const tvk_tokenizer *t, const char *text, size_t bytes, bool prefix,
+                          tvk_ids *out, tvk_error *err);
+
+/* One pair of neighbours that can be merged. Both algorithms take the smallest key first (rank, or
+ * the ordered bits of a negated score), the leftmost among equals. */
+typedef struct tvk_merge {
+    uint32_t key, left, right;
+    uint32_t
+        size; /* length of both when it was queued: differs later if one was merged elsewhere */
+    int32_t token;
+} tvk_merge;
+typedef struct tvk_merge_heap {
+    tvk_merge *items;
+    size_t count, room;
+} tvk_merge_heap;
+tvk_status tvk_merge_push(tvk_merge_heap *heap, tvk_merge merge, tvk_error *err);
+tvk_merge tvk_merge_pop(tvk_merge_heap *heap);
+
+/* A piece of the text: a doubly linked list in an array. */
+typedef struct tvk_symbol {
+    uint32_t at, bytes;  /* bytes 0: merged into its left neighbour */
+    uint32_t prev, next; /* TVK_NO_SYMBOL at the ends */
+    int32_t token;       /* -1: none */
+} tvk_symbol;
+#define TVK_NO_SYMBOL UINT32_MAX
+
+/* Merges until no pair is left. pair(): fills key and token of a merge of two neighbours. */
+tvk_status tvk_merge_all(tvk_symbol *symbols, uint32_t count, tvk_merge_heap *heap,
+                         bool (*pair)(const void *user, const tvk_symbol *left,
+                                      const tvk_symbol *right, tvk_merge *merge),
+                         const void *user, tvk_error *err);
+
+#endif
