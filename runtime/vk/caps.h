@@ -36,6 +36,18 @@ typedef struct tvk_queue_family {
     uint32_t timestamp_bits;
 } tvk_queue_family;
 
+/* Element types of cooperative matrices that kernels may want; the rest is OTHER. */
+typedef enum tvk_coopmat_type {
+    TVK_COOPMAT_OTHER = 0,
+    TVK_COOPMAT_F16 = 1,
+    TVK_COOPMAT_F32 = 2,
+    TVK_COOPMAT_BF16 = 3,
+    TVK_COOPMAT_S8 = 4,
+    TVK_COOPMAT_U8 = 5,
+    TVK_COOPMAT_S32 = 6,
+    TVK_COOPMAT_U32 = 7
+} tvk_coopmat_type;
+
 typedef struct tvk_coopmat_shape {
     uint32_t m, n, k;
     uint8_t a, b, c, result; /* tvk_coopmat_type */
@@ -60,9 +72,10 @@ typedef struct tvk_caps {
     /* features */
     bool int8, int16, int64, fp16, storage8, storage16, uniform_storage16;
     bool dot, dot_signed, dot_unsigned, dot_mixed; /* extension there; 4x8 packed flags */
-    bool cooperative_matrix;
+    bool cooperative_matrix, memory_model;
     bool memory_budget, host_memory, memory_priority, float_controls, rounding_rte_f32,
         denorm_preserve_f32, executable_properties, portability_subset;
+    bool hide_unified; /* by a clamp only: plan as if no device memory were host-visible */
     uint32_t coopmat_count;
     tvk_coopmat_shape coopmat[TVK_MAX_COOPMAT];
     /* memory and queues */

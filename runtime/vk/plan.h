@@ -5,12 +5,13 @@
 #include "base/error.h"
 #include "vk/caps.h"
 
-/* Capability bits that a row of shaders/manifest.def may ask for (column 4) and that a plan grants. */
+/* Capability bits that a row of shaders/manifest.def may ask for (column 4) and that a plan grants.
+ */
 typedef enum tvk_cap {
     TVK_CAP_NONE = 0,
-    TVK_CAP_DOT = 1 << 0,     /* packed 4x8 integer dot product instruction set may be used     */
+    TVK_CAP_DOT = 1 << 0,      /* packed 4x8 integer dot product instruction set may be used     */
     TVK_CAP_SUBGROUP = 1 << 1, /* a fixed subgroup size, full subgroups, shuffle and arithmetic */
-    TVK_CAP_FP16 = 1 << 2,    /* 16-bit float arithmetic */
+    TVK_CAP_FP16 = 1 << 2,     /* 16-bit float arithmetic */
     TVK_CAP_INT8 = 1 << 3,
     TVK_CAP_STORAGE16 = 1 << 4,
     TVK_CAP_STORAGE8 = 1 << 5,
@@ -21,20 +22,20 @@ typedef enum tvk_cap {
 
 typedef struct tvk_plan {
     bool usable;
-    char why[256];         /* why not: requirement, needed, found */
-    uint32_t family;       /* compute queue family */
-    uint32_t caps;         /* tvk_cap bits that kernels may rely on */
-    uint32_t prefer;       /* of those, the ones the device accelerates (dot flags, ...) */
+    char why[256];   /* why not: requirement, needed, found */
+    uint32_t family; /* compute queue family */
+    uint32_t caps;   /* tvk_cap bits that kernels may rely on */
+    uint32_t prefer; /* of those, the ones the device accelerates (dot flags, ...) */
     bool dot_signed_fast, dot_mixed_fast;
     uint32_t subgroup_fixed; /* size kernels may rely on (specialization constant); 0: none */
     bool subgroup_require;   /* that size must be asked for at pipeline creation */
     uint32_t max_invocations, max_shared_bytes, max_storage_buffers;
     uint64_t max_storage_bytes, storage_align;
     uint32_t device_type, upload_type, readback_type; /* memory type indices */
-    bool unified;      /* device_type is host-visible: staging is not needed */
+    bool unified;         /* device_type is host-visible: staging is not needed */
     uint64_t block_bytes; /* size of one memory block */
     bool timestamps;
-    bool cpu;              /* executes on host cores: lane-per-row kernels suit it */
+    bool cpu;               /* executes on host cores: lane-per-row kernels suit it */
     uint32_t submit_layers; /* layers per command buffer; 0: all in one */
     char quirks[256];
 } tvk_plan;

@@ -1,0 +1,21 @@
+/* Known faults and understatements of drivers: rows in quirks.def, applied by the plan. */
+#ifndef TVK_VK_QUIRKS_H
+#define TVK_VK_QUIRKS_H
+
+#include "vk/caps.h"
+
+/* VkDriverId values that rows name; snapshot.c checks them against the headers. */
+#define TVK_DRIVER_LLVMPIPE 13u
+#define TVK_DRIVER_TURNIP 18u
+
+/* What a row does to the facts before the plan looks at them. */
+typedef enum tvk_quirk_action {
+    TVK_QUIRK_NO_COOPMAT = 0,
+    TVK_QUIRK_NO_REQUIRED_SUBGROUP = 1,
+    TVK_QUIRK_DOT_FAST = 2 /* signed and mixed forms are native whatever the flags say */
+} tvk_quirk_action;
+
+/* Changes *caps and writes what was done and why ("" when no row matches). */
+void tvk_quirks_apply(tvk_caps *caps, char *text, size_t text_bytes);
+
+#endif
