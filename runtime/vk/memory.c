@@ -188,7 +188,7 @@ static tvk_status find_block(tvk_device *dev, uint32_t type, const VkMemoryRequi
     tvk_status st = TVK_OK;
     tvk_block *b = NULL;
     uint64_t block_bytes = dev->plan.block_bytes, left;
-    bool shared = need->size <= block_bytes / 2;
+    bool shared = need->size < block_bytes / 2;
     if (shared)
         for (b = dev->blocks; b; b = b->next)
             if (b->shared && b->type == type && take(b, need->size, need->alignment, &out->offset))
