@@ -1,0 +1,173 @@
+#include "model/blocks.h"
+
+#include "kernels/ops.h"
+
+#include <math.h>
+
+/* A float transient [rows, width]. */
+static tvk_status floats(tvk_block_context *c, uint32_t rows, uint32_t width, const char *name,
+                         uint32_t layer, tvk_span *out, tvk_error *err)
+{
+    return tvk_graph_tensor(c->graph, (uint64_t)rows * width * 4, out, err, "l%u.%s", layer, name);
+}
+
+/* What a linear reads: INT8 records, or floats. gain.buffer NULL: no norm before it. */
+static tvk_status linear_input(tvk_block_context *c, tvk_span x, tvk_span gain, uint32_t width,
+                               const char *name, uint32_t layer, tvk_span *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    float eps = c->config->norm_eps;
+    if (c->config->act_int8) {
+        TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(width) * 4, out, err,
+                                 "l%u.%s", layer, name));
+        TVK_TRY(tvk_op_act_i8(c->kernels, &c->graph->list, c->state, x, gain, *out, width, eps,
+                              c->rows, err));
+    } else if (gain.buffer) {
+        TVK_TRY(floats(c, c->rows, width, name, layer, out, err));
+        TVK_TRY(tvk_op_rmsnorm(c->kernels, &c->graph->list, c->state, x, gain, *out, width, eps,
+                               c->rows, false, c->layout->outs_word, err));
+    } else {
+        *out = x;
+    }
+fail:
+    return st;
+}
+
+/* Debugging aid of keep_activations: the residual stream after this point, under a name. */
+static tvk_status keep_residual(tvk_block_context *c, const char *name, uint32_t layer,
+                                tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_span copy;
+    if (!c->graph->keep) return TVK_OK;
+    TVK_TRY(floats(c, c->rows, c->config->hidden, name, layer, &copy, err));
+    TVK_TRY(tvk_graph_copy(c->graph, c->x, copy, err));
+fail:
+    return st;
+}
+
+static tvk_status embed(tvk_block_context *c, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    c->graph->list.label = "embed";
+    TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * c->config->hidden * 4, &c->x, err, "x"));
+    TVK_TRY(tvk_op_embed(c->kernels, &c->graph->list, &c->weights->embedding, c->state, c->x,
+                         c->rows, err));
+    TVK_TRY(keep_residual(c, "embed_out", 0, err));
+fail:
+    return st;
+}
+
+static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *m = c->config;
+    const tvk_layer_weights *w = &c->weights->layers[layer];
+    tvk_dispatch_list *list = &c->graph->list;
+    uint32_t q = m->heads * m->head_size, kv = m->kv_heads * m->head_size, stride = q + 2 * kv;
+    bool f16 = c->kv_type == TVK_KV_F16;
+    tvk_span in, qkv, out, out_in, partials = {0};
+    tvk_span pool = tvk_buffer_span(c->kv->layers[layer]);
+    const struct tvk_rope_params rope = {
+        .heads = m->heads + m->kv_heads, .d = m->head_size, .stride = stride, .rotary = m->rotary};
+    const struct tvk_kv_append_params append = {.kv_heads = m->kv_heads,
+                                                .d = m->head_size,
+                                                .stride = stride,
+                                                .k_offset = q,
+                                                .v_offset = q + kv,
+                                                .pages_word = c->layout->pages_word,
+                                                .max_pages = c->layout->max_pages,
+                                                .page_words = c->kv->page_words};
+    const struct tvk_attention_params attn = {.heads = m->heads,
+                                              .kv_heads = m->kv_heads,
+                                              .d = m->head_size,
+                                              .q_stride = stride,
+                                              .o_stride = q,
+                                              .pages_word = c->layout->pages_word,
+                                              .max_pages = c->layout->max_pages,
+                                              .page_words = c->kv->page_words,
+                                              .scale = (float)(1.0 / sqrt((double)m->head_size)),
+                                              .max_chunks = c->layout->max_pages};
+    list->label = tvk_graph_text(c->graph, "l%u.attn", layer);
+    TVK_TRY(linear_input(c, c->x, w->attn_norm, m->hidden, "qkv_in", layer, &in, err));
+    TVK_TRY(floats(c, c->rows, stride, "qkv", layer, &qkv, err));
+    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->qkv, in, qkv, c->rows, false, false, err));
+    TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
+                        c->rows, err));
+    TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, &append, f16, c->rows, err));
+    TVK_TRY(floats(c, c->rows, q, "attn_out", layer, &out, err));
+    if (c->rows == 1) {
+        TVK_TRY(floats(c, m->heads * attn.max_chunks, 4 + m->head_size, "partials", layer,
+                       &partials, err));
+    }
+    TVK_TRY(tvk_op_attention(c->kernels, list, c->state, qkv, pool, partials, out, &attn, f16,
+                             c->rows, err));
+    TVK_TRY(linear_input(c, out, w->attn_sub_norm, q, "o_in", layer, &out_in, err));
+    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->o, out_in, c->x, c->rows, true, false, err));
+    TVK_TRY(keep_residual(c, "attn_res", layer, err));
+fail:
+    return st;
+}
+
+static tvk_status ffn(tvk_block_context *c, uint32_t layer, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *m = c->config;
+    const tvk_layer_weights *w = &c->weights->layers[layer];
+    tvk_dispatch_list *list = &c->graph->list;
+    tvk_span in, gate_up, f, down_in;
+    list->label = tvk_graph_text(c->graph, "l%u.ffn", layer);
+    TVK_TRY(linear_input(c, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
+    TVK_TRY(floats(c, c->rows, 2 * m->ffn, "gate_up", layer, &gate_up, err));
+    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->gate_up, in, gate_up, c->rows, false, false, err));
+    TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, &f, err));
+    TVK_TRY(
+        tvk_op_glu(c->kernels, list, gate_up, f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows, err));
+    TVK_TRY(linear_input(c, f, w->ffn_sub_norm, m->ffn, "down_in", layer, &down_in, err));
+    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->down, down_in, c->x, c->rows, true, false, err));
+    TVK_TRY(keep_residual(c, "out", layer, err));
+    TVK_TRY(tvk_graph_cut(c->graph, err));
+fail:
+    return st;
+}
+
+static tvk_status head(tvk_block_context *c, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *m = c->config;
+    tvk_dispatch_list *list = &c->graph->list;
+    tvk_span y;
+    const struct tvk_sample_params sample = {.vocab = m->vocab,
+                                             .logits_stride = m->vocab,
+                                             .outs_word = c->layout->outs_word,
+                                             .slots_word = c->layout->slots_word,
+                                             .history_word = c->layout->history_word,
+                                             .context = c->layout->context,
+                                             .ring_entries = TVK_RING_ENTRIES,
+                                             .ring_entry_words = c->layout->result_words};
+    list->label = "head";
+    TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->outs * m->hidden * 4, &y, err, "head_in"));
+    TVK_TRY(tvk_op_rmsnorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y, m->hidden,
+                           m->norm_eps, c->outs, true, c->layout->outs_word, err));
+    TVK_TRY(tvk_op_matmul(c->kernels, list, c->weights->output, y, c->logits, c->outs, false, true,
+                          err));
+    list->label = "sample";
+    TVK_TRY(tvk_op_sample(c->kernels, list, c->logits, c->state, c->results, &sample, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_block_build(tvk_block_context *c, const tvk_block *block, tvk_error *err)
+{
+    switch (block->kind) {
+    case TVK_BLOCK_EMBED:
+        return embed(c, err);
+    case TVK_BLOCK_ATTENTION:
+        return attention(c, block->layer, err);
+    case TVK_BLOCK_FFN:
+        return ffn(c, block->layer, err);
+    case TVK_BLOCK_HEAD:
+        return head(c, err);
+    }
+    return tvk_error_set(err, TVK_ERR_INTERNAL, __FILE__, __LINE__, "block kind %d", block->kind);
+}

@@ -1,0 +1,26 @@
+/* Blocks of a model -> dispatches of a graph. */
+#ifndef TVK_MODEL_BLOCKS_H
+#define TVK_MODEL_BLOCKS_H
+
+#include "graph/graph.h"
+#include "kv/pages.h"
+#include "model/state.h"
+#include "model/weights.h"
+
+typedef struct tvk_block_context {
+    tvk_kernels *kernels;
+    tvk_graph *graph;
+    const tvk_config *config;
+    const tvk_weights *weights;
+    const tvk_kv_pool *kv;
+    tvk_kv_type kv_type;
+    const tvk_state_layout *layout;
+    tvk_span state, rope, logits, results;
+    uint32_t rows; /* capacity of the step */
+    uint32_t outs; /* output rows it can have */
+    tvk_span x;    /* residual stream [rows, hidden], made by the embedding block */
+} tvk_block_context;
+
+tvk_status tvk_block_build(tvk_block_context *c, const tvk_block *block, tvk_error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* What a model is: numbers and choices read from a file's metadata, checked; no weights yet. */
+#ifndef TVK_MODEL_CONFIG_H
+#define TVK_MODEL_CONFIG_H
+
+#include "base/error.h"
+#include "ternvk/model.h"
+
+typedef enum tvk_glu { TVK_GLU_SILU = 0, TVK_GLU_RELU2 = 1 } tvk_glu;
+
+typedef struct tvk_arch tvk_arch;
+
+typedef struct tvk_config {
+    const tvk_arch *arch;
+    char name[128];
+    uint32_t layers, hidden, ffn, heads, kv_heads, head_size, rotary, vocab;
+    uint32_t trained_context;
+    float rope_theta, norm_eps;
+    tvk_glu glu;
+    char glu_why[160];
+    bool sub_norms, tied_head, rope_interleaved;
+    bool act_int8;       /* INT8 activations into ternary linears; else float ones */
+    char file_quant[16]; /* ARCH.activation_quant of the file, "" when absent */
+    char odd[512];
+} tvk_config;
+
+/* One row of archs.def: an architecture string of GGUF files and its graph. */
+typedef enum tvk_block_kind {
+    TVK_BLOCK_EMBED,
+    TVK_BLOCK_ATTENTION, /* norm, Q K V, RoPE, attention, sub-norm, output, residual */
+    TVK_BLOCK_FFN,       /* norm, gate and up, GLU, sub-norm, down, residual */
+    TVK_BLOCK_HEAD       /* norm of the output rows, logits */
+} tvk_block_kind;
+
+typedef struct tvk_block {
+    tvk_block_kind kind;
+    uint32_t layer;
+} tvk_block;
+
+struct tvk_arch {
+    const char *id;    /* general.architecture */
+    const char *graph; /* family name for people */
+    bool rope_interleaved;
+    bool relu2_for_llama3_vocab; /* official 2B4T files have no activation key */
+    /* Block i of a model of this architecture; false past the last. */
+    bool (*block)(const tvk_config *config, uint32_t index, tvk_block *out);
+};
+
+const tvk_arch *tvk_arch_find(const char *id);
+
+/* Errors: TVK_ERR_UNSUPPORTED (architecture, scaling, activation by name), TVK_ERR_FORMAT. */
+tvk_status tvk_config_read(const tvk_weight_source *source, tvk_act act, tvk_config *out,
+                           tvk_error *err);
+
+#endif

@@ -1,0 +1,180 @@
+#include "model/model.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_BATCH 256u
+#define DEFAULT_OUTPUTS 16u
+#define DEFAULT_CONTEXT 4096u
+#define MAX_CONTEXT (1u << 20)
+#define MAX_SESSIONS 1024u
+
+static tvk_status fill_params(const tvk_model_params *params, const tvk_config *config,
+                              tvk_model_params *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    memset(out, 0, sizeof *out);
+    if (params) *out = *params;
+    if (out->sessions == 0) out->sessions = 1;
+    if (out->context == 0) {
+        out->context =
+            config->trained_context < DEFAULT_CONTEXT ? config->trained_context : DEFAULT_CONTEXT;
+    }
+    if (out->batch == 0) out->batch = DEFAULT_BATCH;
+    if (out->max_outputs == 0) out->max_outputs = DEFAULT_OUTPUTS;
+    if (out->context > MAX_CONTEXT || out->sessions > MAX_SESSIONS || out->batch > 4096 ||
+        (unsigned)out->kv > TVK_KV_F32 || (unsigned)out->act > TVK_ACT_INT8) {
+        TVK_FAIL(TVK_ERR_ARG,
+                 "context %u (at most %u), sessions %u (at most %u), batch %u (at most 4096)",
+                 out->context, MAX_CONTEXT, out->sessions, MAX_SESSIONS, out->batch);
+    }
+    /* a step takes at least one row of every session */
+    if (out->batch < out->sessions) out->batch = out->sessions;
+    if (out->max_outputs < out->sessions) out->max_outputs = out->sessions;
+    if (out->max_outputs > out->batch) out->max_outputs = out->batch;
+fail:
+    return st;
+}
+
+static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_weights_plan *plan,
+                      tvk_model_info *info)
+{
+    memset(info, 0, sizeof *info);
+    snprintf(info->architecture, sizeof info->architecture, "%s", c->arch->id);
+    snprintf(info->graph, sizeof info->graph, "%s", c->arch->graph);
+    snprintf(info->name, sizeof info->name, "%s", c->name);
+    snprintf(info->activation, sizeof info->activation, "%s",
+             c->glu == TVK_GLU_RELU2 ? "relu2" : "silu");
+    snprintf(info->activation_why, sizeof info->activation_why, "%s", c->glu_why);
+    snprintf(info->act_quant, sizeof info->act_quant, "%s", c->act_int8 ? "int8" : "none");
+    snprintf(info->act_quant_file, sizeof info->act_quant_file, "%s", c->file_quant);
+    snprintf(info->odd, sizeof info->odd, "%s", c->odd);
+    info->sub_norms = c->sub_norms;
+    info->tied_head = c->tied_head;
+    info->rope_interleaved = c->rope_interleaved;
+    info->layers = c->layers;
+    info->hidden = c->hidden;
+    info->ffn = c->ffn;
+    info->heads = c->heads;
+    info->kv_heads = c->kv_heads;
+    info->head_size = c->head_size;
+    info->vocab = c->vocab;
+    info->context = p->context;
+    info->rope_theta = c->rope_theta;
+    info->norm_eps = c->norm_eps;
+    info->parameters = plan->parameters;
+    info->weight_bytes = plan->device_bytes;
+    info->kv_bytes_per_position =
+        (uint64_t)c->layers * tvk_kv_page_words(p->kv, c->kv_heads, c->head_size) * 4 / TVK_CHUNK;
+}
+
+tvk_status tvk_model_describe(const tvk_weight_source *source, const tvk_model_params *params,
+                              tvk_model_info *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_config config;
+    tvk_model_params filled;
+    tvk_weights_plan plan;
+    tvk_arena arena = {0};
+    memset(out, 0, sizeof *out);
+    TVK_TRY(tvk_config_read(source, params ? params->act : TVK_ACT_AUTO, &config, err));
+    TVK_TRY(fill_params(params, &config, &filled, err));
+    TVK_TRY(tvk_weights_plan_make(source, &config, &arena, &plan, err));
+    fill_info(&config, &filled, &plan, out);
+fail:
+    tvk_arena_free(&arena);
+    return st;
+}
+
+/* Said before anything is loaded. The scratch of the largest step is bounded from above. */
+static tvk_status check_memory(tvk_model *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *c = &m->config;
+    uint64_t pages = (uint64_t)m->params.sessions * m->layout.max_pages;
+    uint64_t kv = pages * TVK_CHUNK * m->info.kv_bytes_per_position, available = 0;
+    uint64_t width = (uint64_t)c->hidden * 2 + 3 * (uint64_t)c->ffn +
+                     (uint64_t)(c->heads * 2 + c->kv_heads * 2) * c->head_size;
+    uint64_t rest = m->params.batch * width * 4 + (uint64_t)m->params.max_outputs * c->vocab * 4;
+    uint64_t need = m->info.weight_bytes + kv + rest;
+    if (!tvk_gpu_fits(m->device, need, &available)) {
+        TVK_FAIL(TVK_ERR_DEVICE_MEMORY,
+                 "%llu MiB needed (weights %llu, KV cache of %u positions %llu, scratch %llu), "
+                 "%llu MiB available on the device",
+                 (unsigned long long)(need >> 20), (unsigned long long)(m->info.weight_bytes >> 20),
+                 m->params.context * m->params.sessions, (unsigned long long)(kv >> 20),
+                 (unsigned long long)(rest >> 20), (unsigned long long)(available >> 20));
+    }
+fail:
+    return st;
+}
+
+/* Logits of all output rows must fit one binding. */
+static void bound_outputs(tvk_model *m)
+{
+    uint64_t limit = tvk_gpu_plan(m->device)->max_storage_bytes / ((uint64_t)m->config.vocab * 4);
+    if (limit < 1) limit = 1;
+    if (m->params.max_outputs > limit) m->params.max_outputs = (uint32_t)limit;
+    if (m->params.sessions > m->params.max_outputs) m->params.sessions = m->params.max_outputs;
+}
+
+tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
+                            const tvk_model_params *params, tvk_model **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_model *m = calloc(1, sizeof *m);
+    tvk_weights_plan plan;
+    *out = NULL;
+    TVK_TRY_ALLOC(m);
+    m->device = device;
+    TVK_TRY(tvk_config_read(source, params ? params->act : TVK_ACT_AUTO, &m->config, err));
+    TVK_TRY(fill_params(params, &m->config, &m->params, err));
+    TVK_TRY(tvk_weights_plan_make(source, &m->config, &m->arena, &plan, err));
+    bound_outputs(m);
+    m->layout = tvk_state_layout_make(m->params.batch, m->params.max_outputs, m->params.sessions,
+                                      m->params.context);
+    fill_info(&m->config, &m->params, &plan, &m->info);
+    TVK_TRY(check_memory(m, err));
+    m->slot_used = calloc(m->params.sessions, sizeof *m->slot_used);
+    TVK_TRY_ALLOC(m->slot_used);
+    TVK_TRY(tvk_kernels_create(device, m->params.exact, &m->kernels, err));
+    TVK_TRY(tvk_kv_pool_create(device, m->params.kv, m->config.layers, m->config.kv_heads,
+                               m->config.head_size, m->params.sessions * m->layout.max_pages,
+                               &m->kv, err));
+    TVK_TRY(tvk_weights_load(m->kernels, &m->config, &plan, &m->params.progress, &m->arena,
+                             &m->weights, err));
+    TVK_TRY(tvk_steps_create(m, err));
+    *out = m;
+    m = NULL;
+fail:
+    tvk_model_destroy(&m);
+    return st;
+}
+
+void tvk_model_destroy(tvk_model **model)
+{
+    tvk_model *m = *model;
+    if (!m) return;
+    for (int i = 0; i < TVK_STEP_COUNT; i++) tvk_step_destroy(&m->steps[i]);
+    tvk_buffer_destroy(&m->state);
+    tvk_buffer_destroy(&m->requests);
+    tvk_buffer_destroy(&m->results);
+    tvk_buffer_destroy(&m->logits);
+    tvk_buffer_destroy(&m->rope);
+    tvk_buffer_destroy(&m->scratch);
+    tvk_weights_destroy(&m->weights);
+    tvk_kv_pool_destroy(&m->kv);
+    tvk_kernels_destroy(&m->kernels);
+    free(m->slot_used);
+    tvk_arena_free(&m->arena);
+    free(m);
+    *model = NULL;
+}
+
+const tvk_model_info *tvk_model_get_info(const tvk_model *model)
+{
+    return &model->info;
+}

@@ -1,0 +1,59 @@
+/* A loaded model: weights, KV pool, device state, recorded steps. Sessions (session/) drive it. */
+#ifndef TVK_MODEL_MODEL_H
+#define TVK_MODEL_MODEL_H
+
+#include "graph/graph.h"
+#include "kv/pages.h"
+#include "model/config.h"
+#include "model/state.h"
+#include "model/weights.h"
+
+/* A recorded step for up to `rows` rows. */
+typedef struct tvk_step {
+    uint32_t rows, outs;
+    tvk_graph graph;
+    tvk_rules rules;
+    tvk_buffer *rules_buffer;
+    tvk_dispatch_list begin;
+    tvk_commands **commands;
+    uint32_t command_count;
+} tvk_step;
+
+enum { TVK_STEP_DECODE = 0, TVK_STEP_BATCH = 1, TVK_STEP_COUNT = 2 };
+
+struct tvk_model {
+    tvk_device *device;
+    tvk_kernels *kernels;
+    tvk_model_params params; /* defaults filled in */
+    tvk_config config;
+    tvk_model_info info;
+    tvk_arena arena;
+    tvk_weights weights;
+    tvk_kv_pool kv;
+    tvk_state_layout layout;
+    tvk_buffer *state, *requests, *results, *logits, *rope, *scratch;
+    tvk_step steps[TVK_STEP_COUNT];
+    const tvk_step *last_step; /* for tvk_model_read */
+    uint32_t seq;              /* submissions of steps so far, as the device counts them */
+    bool *slot_used;           /* [layout.slots] */
+    uint32_t open_sessions;
+};
+
+/* One row of a step, as the device reads it from the request ring. */
+typedef struct tvk_request_row {
+    uint32_t slot, position, token, flags; /* TVK_REQUEST_* */
+} tvk_request_row;
+
+/* steps.c */
+tvk_status tvk_steps_create(tvk_model *model, tvk_error *err);
+void tvk_step_destroy(tvk_step *step);
+/* Writes the request and submits the step that holds `count` rows. *seq names its result.
+ * At most TVK_RING_ENTRIES - 1 submissions may be unfinished. */
+tvk_status tvk_model_submit(tvk_model *model, const tvk_request_row *rows, uint32_t count,
+                            uint32_t *seq, uint64_t *ticket, tvk_error *err);
+/* Tokens that the step `seq` drew, one an output row in order; valid once its ticket is done. */
+const uint32_t *tvk_model_result(const tvk_model *model, uint32_t seq);
+/* Logits of output row i of the last step. */
+tvk_status tvk_model_logits(tvk_model *model, uint32_t out_row, float *out, tvk_error *err);
+
+#endif

@@ -1,0 +1,284 @@
+#include "model/blocks.h"
+#include "model/model.h"
+#include "model/rope_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static tvk_status build_graph(tvk_model *m, tvk_step *step, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_block_context c = {.kernels = m->kernels,
+                           .graph = &step->graph,
+                           .config = &m->config,
+                           .weights = &m->weights,
+                           .kv = &m->kv,
+                           .kv_type = m->params.kv,
+                           .layout = &m->layout,
+                           .state = tvk_buffer_span(m->state),
+                           .rope = tvk_buffer_span(m->rope),
+                           .logits = tvk_buffer_span(m->logits),
+                           .results = tvk_buffer_span(m->results),
+                           .rows = step->rows,
+                           .outs = step->outs};
+    tvk_block block;
+    tvk_graph_init(&step->graph, m->params.keep_activations);
+    for (uint32_t i = 0; m->config.arch->block(&m->config, i, &block); i++) {
+        TVK_TRY(tvk_block_build(&c, &block, err));
+    }
+    TVK_TRY(tvk_graph_plan(&step->graph, tvk_gpu_plan(m->device)->storage_align, err));
+    TVK_TRY(tvk_graph_rules(&step->graph, step->rows, &step->rules, err));
+fail:
+    return st;
+}
+
+static tvk_status make_begin(tvk_model *m, tvk_step *step, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_state_layout *l = &m->layout;
+    const struct tvk_begin_params p = {.ring_entries = TVK_RING_ENTRIES,
+                                       .ring_entry_words = l->request_words,
+                                       .batch = step->rows,
+                                       .max_outs = step->outs,
+                                       .slots_word = l->slots_word,
+                                       .history_word = l->history_word,
+                                       .outs_word = l->outs_word,
+                                       .context = l->context,
+                                       .rule_count = step->rules.count};
+    uint64_t bytes = (uint64_t)step->rules.count * 32 + 32;
+    tvk_span rules;
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_DEVICE, bytes, "step rules",
+                              &step->rules_buffer, err));
+    rules = tvk_buffer_span(step->rules_buffer);
+    /* the arguments behind the rules are zero at first */
+    TVK_TRY(tvk_gpu_write(m->device, tvk_span_sub(rules, 0, (uint64_t)step->rules.count * 32 + 32),
+                          step->rules.words, err));
+    step->begin.label = "begin";
+    TVK_TRY(tvk_op_begin(m->kernels, &step->begin, tvk_buffer_span(m->requests),
+                         tvk_buffer_span(m->state), rules, &p, err));
+fail:
+    return st;
+}
+
+static tvk_status record_step(tvk_model *m, tvk_step *step, bool timestamps, tvk_commands ***list,
+                              uint32_t *count, tvk_error *err)
+{
+    const tvk_record_params p = {.name = step->rows == 1 ? "decode" : "batch",
+                                 .before = &step->begin,
+                                 .rules = &step->rules,
+                                 .rules_span = tvk_buffer_span(step->rules_buffer),
+                                 .scratch = tvk_buffer_span(m->scratch),
+                                 .rows = step->rows,
+                                 .cut_every =
+                                     timestamps ? 0 : tvk_gpu_plan(m->device)->submit_layers,
+                                 .timestamps = timestamps};
+    return tvk_graph_record(&step->graph, m->device, &p, list, count, err);
+}
+
+static tvk_status make_rope(tvk_model *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t context = m->layout.context, rotary = m->config.rotary;
+    uint64_t bytes = (uint64_t)context * rotary * 4;
+    float *table = malloc(bytes);
+    TVK_TRY_ALLOC(table);
+    tvk_rope_table_fill(m->config.rope_theta, rotary, context, table);
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_DEVICE, bytes, "rope",
+                              &m->rope, err));
+    TVK_TRY(tvk_gpu_write(m->device, tvk_buffer_span(m->rope), table, err));
+fail:
+    free(table);
+    return st;
+}
+
+/* Zeros in state (counters, slots), a poison in what must be written before it is read. */
+static tvk_status fill(tvk_model *m, tvk_buffer *buffer, uint32_t value, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint64_t bytes = tvk_buffer_bytes(buffer), step = (uint64_t)1 << 20;
+    uint32_t *words = malloc(step);
+    TVK_TRY_ALLOC(words);
+    for (uint64_t i = 0; i < step / 4; i++) words[i] = value;
+    for (uint64_t at = 0; at < bytes; at += step) {
+        uint64_t n = bytes - at < step ? bytes - at : step;
+        TVK_TRY(tvk_gpu_write(m->device, tvk_span_sub(tvk_buffer_span(buffer), at, n), words, err));
+    }
+fail:
+    free(words);
+    return st;
+}
+
+static tvk_status make_buffers(tvk_model *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_state_layout *l = &m->layout;
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_DEVICE,
+                              (uint64_t)l->total_words * 4, "state", &m->state, err));
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_UPLOAD,
+                              (uint64_t)l->request_words * TVK_RING_ENTRIES * 4, "requests",
+                              &m->requests, err));
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_READBACK,
+                              (uint64_t)l->result_words * TVK_RING_ENTRIES * 4, "results",
+                              &m->results, err));
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE,
+                              (uint64_t)l->max_outs * m->config.vocab * 4, "logits", &m->logits,
+                              err));
+    TVK_TRY(fill(m, m->state, 0, err));
+    TVK_TRY(make_rope(m, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_steps_create(tvk_model *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint64_t scratch = 0;
+    TVK_TRY(make_buffers(m, err));
+    m->steps[TVK_STEP_DECODE].rows = m->steps[TVK_STEP_DECODE].outs = 1;
+    m->steps[TVK_STEP_BATCH].rows = m->layout.batch;
+    m->steps[TVK_STEP_BATCH].outs = m->layout.max_outs;
+    for (int i = 0; i < TVK_STEP_COUNT; i++) {
+        TVK_TRY(build_graph(m, &m->steps[i], err));
+        TVK_TRY(make_begin(m, &m->steps[i], err));
+        if (m->steps[i].graph.scratch_bytes > scratch) scratch = m->steps[i].graph.scratch_bytes;
+    }
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, scratch, "scratch",
+                              &m->scratch, err));
+    m->info.scratch_bytes = scratch;
+    if (m->params.fresh_scratch) {
+        TVK_TRY(fill(m, m->scratch, 0xffffffffu, err));
+        for (uint32_t l = 0; l < m->kv.layer_count; l++) {
+            TVK_TRY(fill(m, m->kv.layers[l], 0xffffffffu, err));
+        }
+    }
+    for (int i = 0; i < TVK_STEP_COUNT; i++) {
+        tvk_step *s = &m->steps[i];
+        TVK_TRY(record_step(m, s, false, &s->commands, &s->command_count, err));
+    }
+fail:
+    return st;
+}
+
+void tvk_step_destroy(tvk_step *step)
+{
+    tvk_commands_list_destroy(&step->commands, &step->command_count);
+    tvk_buffer_destroy(&step->rules_buffer);
+    tvk_dispatch_list_free(&step->begin);
+    tvk_graph_free(&step->graph);
+}
+
+static void write_request(tvk_model *m, const tvk_request_row *rows, uint32_t count)
+{
+    uint32_t *entry = (uint32_t *)tvk_buffer_map(m->requests) +
+                      (size_t)(m->seq % TVK_RING_ENTRIES) * m->layout.request_words;
+    uint32_t outs = 0;
+    for (uint32_t i = 0; i < count; i++) outs += (rows[i].flags & TVK_REQUEST_OUTPUT) != 0;
+    entry[0] = count;
+    entry[1] = outs;
+    entry[2] = entry[3] = 0;
+    memcpy(entry + TVK_REQUEST_HEADER, rows, count * sizeof *rows);
+}
+
+tvk_status tvk_model_submit(tvk_model *m, const tvk_request_row *rows, uint32_t count,
+                            uint32_t *seq, uint64_t *ticket, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_step *step = &m->steps[count == 1 ? TVK_STEP_DECODE : TVK_STEP_BATCH];
+    if (count == 0 || count > step->rows) {
+        TVK_FAIL(TVK_ERR_INTERNAL, "a step of %u rows, capacity %u", count, step->rows);
+    }
+    write_request(m, rows, count);
+    TVK_TRY(tvk_gpu_submit(m->device, step->commands, step->command_count, ticket, err));
+    m->last_step = step;
+    *seq = m->seq++;
+fail:
+    return st;
+}
+
+const uint32_t *tvk_model_result(const tvk_model *m, uint32_t seq)
+{
+    return (const uint32_t *)tvk_buffer_map(m->results) +
+           (size_t)(seq % TVK_RING_ENTRIES) * m->layout.result_words + TVK_RESULT_HEADER;
+}
+
+tvk_status tvk_model_logits(tvk_model *m, uint32_t out_row, float *out, tvk_error *err)
+{
+    uint64_t bytes = (uint64_t)m->config.vocab * 4;
+    return tvk_gpu_read(m->device, tvk_span_sub(tvk_buffer_span(m->logits), out_row * bytes, bytes),
+                        out, err);
+}
+
+tvk_status tvk_model_read(tvk_model *m, const char *tensor, void *out, uint64_t bytes,
+                          tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_graph_tensor_info *t;
+    if (!m->params.keep_activations || !m->last_step) {
+        TVK_FAIL(TVK_ERR_ARG, "%s: the model was not made with keep_activations, or has not run",
+                 tensor);
+    }
+    t = tvk_graph_find(&m->last_step->graph, tensor);
+    if (!t || bytes > t->bytes) {
+        char names[384] = "";
+        size_t used = 0;
+        for (uint32_t i = 0; i < m->last_step->graph.tensor_count && used < sizeof names - 32;
+             i++) {
+            const char *name = m->last_step->graph.tensors[i].name;
+            size_t n = strlen(name);
+            if (used + n + 2 >= sizeof names) break;
+            memcpy(names + used, name, n);
+            used += n;
+            names[used++] = ' ';
+            names[used] = 0;
+        }
+        TVK_FAIL(TVK_ERR_ARG, "%s: %s; tensors are: %s", tensor,
+                 t ? "more bytes asked for than it has" : "no such tensor", names);
+    }
+    TVK_TRY(tvk_gpu_read(m->device, tvk_span_sub(tvk_buffer_span(m->scratch), t->offset, bytes),
+                         out, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_model_profile(tvk_model *m, uint32_t rows, uint32_t depth,
+                             void (*fn)(void *user, const char *name, const char *program,
+                                        double ns),
+                             void *user, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_step *step = &m->steps[rows == 1 ? TVK_STEP_DECODE : TVK_STEP_BATCH];
+    tvk_commands **list = NULL;
+    tvk_request_row *request = NULL;
+    double *ns = NULL;
+    uint32_t count = 0, stamps = step->begin.count + step->graph.list.count + 1;
+    uint64_t ticket;
+    if (rows == 0 || rows > step->rows || depth + rows > m->layout.context || m->open_sessions) {
+        TVK_FAIL(TVK_ERR_ARG,
+                 "profile of %u rows at %u: 1 to %u rows within %u positions and no open session "
+                 "expected",
+                 rows, depth, step->rows, m->layout.context);
+    }
+    request = calloc(rows, sizeof *request);
+    ns = calloc(stamps, sizeof *ns);
+    TVK_TRY_ALLOC(request);
+    TVK_TRY_ALLOC(ns);
+    for (uint32_t i = 0; i < rows; i++) request[i].position = depth + i;
+    request[rows - 1].flags = TVK_REQUEST_OUTPUT;
+    TVK_TRY(record_step(m, step, true, &list, &count, err));
+    write_request(m, request, rows);
+    TVK_TRY(tvk_gpu_submit(m->device, list, count, &ticket, err));
+    m->seq++;
+    TVK_TRY(tvk_gpu_wait(m->device, ticket, err));
+    TVK_TRY(tvk_commands_times(list[0], stamps, ns, err));
+    for (uint32_t i = 0; i + 1 < stamps; i++) {
+        const tvk_dispatch *d = i < step->begin.count
+                                    ? &step->begin.items[i]
+                                    : &step->graph.list.items[i - step->begin.count];
+        fn(user, d->label, d->program_name, ns[i + 1] - ns[i]);
+    }
+fail:
+    tvk_commands_list_destroy(&list, &count);
+    free(request);
+    free(ns);
+    return st;
+}

@@ -1,0 +1,334 @@
+/* Upload: file rows go through windows of the staging ring; ternary and Q8_0 blocks are repacked by
+ * the device, floats are laid out by the host and copied. Nothing of a file is held twice in
+ * memory. */
+#include "base/check.h"
+#include "base/dtype.h"
+#include "base/half.h"
+#include "graph/once.h"
+#include "model/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define I2S_BLOCK 128u
+
+typedef struct loader {
+    tvk_kernels *kernels;
+    tvk_device *device;
+    const tvk_progress *progress;
+    tvk_weights *weights;
+    uint64_t done, total;
+} loader;
+
+static tvk_status report(loader *l, uint64_t bytes, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    l->done += bytes;
+    if (l->progress && l->progress->fn &&
+        !l->progress->fn(l->progress->user, "loading", l->done, l->total)) {
+        TVK_FAIL(TVK_ERR_CANCELLED, "loading was cancelled");
+    }
+fail:
+    return st;
+}
+
+static tvk_status new_buffer(loader *l, uint64_t bytes, const char *name, tvk_span *out,
+                             tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_weights *w = l->weights;
+    if (w->buffer_count == w->buffer_capacity) {
+        uint32_t capacity = w->buffer_capacity ? w->buffer_capacity * 2 : 64;
+        tvk_buffer **buffers = realloc(w->buffers, capacity * sizeof *buffers);
+        TVK_TRY_ALLOC(buffers);
+        w->buffers = buffers;
+        w->buffer_capacity = capacity;
+    }
+    w->buffers[w->buffer_count] = NULL;
+    TVK_TRY(tvk_buffer_create(l->device, TVK_PURPOSE_WEIGHTS, TVK_MEMORY_DEVICE, bytes, name,
+                              &w->buffers[w->buffer_count], err));
+    *out = tvk_buffer_span(w->buffers[w->buffer_count]);
+    w->buffer_count++;
+fail:
+    return st;
+}
+
+/* Pieces of equal row counts, each within one binding. */
+static tvk_status make_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint64_t limit = tvk_gpu_plan(l->device)->max_storage_bytes;
+    uint32_t words = tvk_layout_row_words(plan->layout, plan->k);
+    uint32_t scales = tvk_layout_row_scales(plan->layout, plan->k);
+    uint64_t rows = limit / ((uint64_t)words * 4);
+    memset(m, 0, sizeof *m);
+    m->layout = plan->layout;
+    m->n = plan->n;
+    m->k = plan->k;
+    m->row_words = words;
+    if (rows == 0 || (plan->n + rows - 1) / rows > TVK_MAX_PIECES) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "%s: [%u, %u] needs more than %d bindings of %llu bytes on this device",
+                 plan->label, plan->k, plan->n, TVK_MAX_PIECES, (unsigned long long)limit);
+    }
+    m->piece_count = (uint32_t)((plan->n + rows - 1) / rows);
+    rows = (plan->n + m->piece_count - 1) / m->piece_count;
+    for (uint32_t i = 0, first = 0; i < m->piece_count; i++, first += (uint32_t)rows) {
+        uint32_t count = plan->n - first < rows ? plan->n - first : (uint32_t)rows;
+        m->piece[i].first = first;
+        m->piece[i].rows = count;
+        TVK_TRY(new_buffer(l, (uint64_t)count * words * 4, plan->label, &m->piece[i].words, err));
+        m->piece[i].scales = m->piece[i].words;
+        if (scales > 0) {
+            TVK_TRY(
+                new_buffer(l, (uint64_t)count * scales * 4, plan->label, &m->piece[i].scales, err));
+        }
+    }
+fail:
+    return st;
+}
+
+typedef struct window_rows {
+    const tvk_tensor *tensor;
+    tvk_matrix *matrix;
+    uint32_t piece;
+    uint32_t source_row; /* in the tensor */
+    uint32_t piece_row;  /* in the piece  */
+    uint32_t rows;
+} window_rows;
+
+/* File bytes that hold rows [row, row + rows) of a tensor, and how many elements come before them.
+ */
+static void file_range(const tvk_tensor *t, uint32_t row, uint32_t rows, uint64_t *begin,
+                       uint64_t *bytes, uint32_t *skip)
+{
+    uint64_t k = t->dims[0];
+    const tvk_dtype_info *info = tvk_dtype_get(t->type);
+    if (t->type == TVK_I2_S) {
+        uint64_t e0 = row * k, e1 = (row + (uint64_t)rows) * k;
+        uint64_t b0 = e0 / I2S_BLOCK, b1 = (e1 + I2S_BLOCK - 1) / I2S_BLOCK;
+        *begin = b0 * info->block_bytes;
+        *bytes = (b1 - b0) * info->block_bytes;
+        *skip = (uint32_t)(e0 - b0 * I2S_BLOCK);
+    } else {
+        uint64_t row_bytes = k / info->block_elems * info->block_bytes;
+        *begin = row * row_bytes;
+        *bytes = rows * row_bytes;
+        *skip = 0;
+    }
+}
+
+static tvk_status load_blocks(loader *l, const window_rows *w, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_matrix *m = w->matrix;
+    tvk_dispatch_list list = {.label = "repack"};
+    tvk_span window = {0};
+    struct tvk_repack_params params = {
+        .n = w->rows, .k = m->k, .row_words = m->row_words, .first_row = w->piece_row};
+    uint64_t begin, bytes, ticket = 0;
+    void *host;
+    file_range(w->tensor, w->source_row, w->rows, &begin, &bytes, &params.skip);
+    TVK_TRY(tvk_staging_acquire(l->device, tvk_round_up(bytes, 4), &window, &host, err));
+    memcpy(host, (const uint8_t *)w->tensor->data + begin, bytes);
+    if (w->tensor->type == TVK_Q8_0) {
+        TVK_TRY(tvk_op_repack_q8(l->kernels, &list, window, m->piece[w->piece].words,
+                                 m->piece[w->piece].scales, &params, err));
+    } else {
+        TVK_TRY(tvk_op_repack_t2(l->kernels, &list, w->tensor->type, window,
+                                 m->piece[w->piece].words, &params, err));
+    }
+    TVK_TRY(tvk_once_dispatch(l->device, &list, &ticket, err));
+    TVK_TRY(report(l, bytes, err));
+fail:
+    if (window.buffer) tvk_staging_release(l->device, window, ticket);
+    tvk_dispatch_list_free(&list);
+    return st;
+}
+
+static void t2_row(const tvk_tensor *t, uint64_t first, uint32_t k, uint32_t words, uint32_t *out)
+{
+    for (uint32_t w = 0; w < words; w++) {
+        uint32_t word = 0;
+        for (uint32_t e = 0; e < 16; e++) {
+            uint32_t i = w * 16 + e, code = 1;
+            if (i < k) {
+                float v = tvk_tensor_f32(t, first + i);
+                code = v > 0 ? 2 : v < 0 ? 0 : 1;
+            }
+            word |= code << (8 * (e % 4) + 2 * (e / 4));
+        }
+        out[w] = word;
+    }
+}
+
+/* One row of a float tensor as the device holds it. */
+static void host_row(const window_rows *w, uint32_t row, uint32_t *out)
+{
+    const tvk_tensor *t = w->tensor;
+    const tvk_matrix *m = w->matrix;
+    uint64_t first = (uint64_t)row * m->k;
+    switch (m->layout) {
+    case TVK_LAYOUT_T2:
+        t2_row(t, first, m->k, m->row_words, out);
+        break;
+    case TVK_LAYOUT_F16:
+        memset(out, 0, (size_t)m->row_words * 4);
+        memcpy(out, (const uint8_t *)t->data + 2 * first, (size_t)m->k * 2);
+        break;
+    default:
+        for (uint32_t i = 0; i < m->row_words; i++) {
+            out[i] = i < m->k ? tvk_f32_bits(tvk_tensor_f32(t, first + i)) : 0;
+        }
+        break;
+    }
+}
+
+static tvk_status load_floats(loader *l, const window_rows *w, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_matrix *m = w->matrix;
+    uint64_t row_bytes = (uint64_t)m->row_words * 4, ticket = 0;
+    tvk_span window = {0};
+    void *host;
+    TVK_TRY(tvk_staging_acquire(l->device, w->rows * row_bytes, &window, &host, err));
+    for (uint32_t r = 0; r < w->rows; r++) {
+        host_row(w, w->source_row + r, (uint32_t *)host + (size_t)r * m->row_words);
+    }
+    TVK_TRY(tvk_once_copy(
+        l->device, tvk_span_sub(window, 0, w->rows * row_bytes),
+        tvk_span_sub(m->piece[w->piece].words, w->piece_row * row_bytes, w->rows * row_bytes),
+        &ticket, err));
+    TVK_TRY(report(l, w->rows * (w->tensor->bytes / w->tensor->dims[1]), err));
+fail:
+    if (window.buffer) tvk_staging_release(l->device, window, ticket);
+    return st;
+}
+
+static tvk_status load_part(loader *l, const tvk_matrix_plan *plan, uint32_t part, tvk_matrix *m,
+                            tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_tensor *t = plan->part[part].tensor;
+    bool blocks = tvk_dtype_get(t->type)->block_elems > 1;
+    uint64_t limit = tvk_gpu_staging_max(l->device);
+    /* two more I2_S blocks than the rows need when blocks straddle them */
+    uint64_t row_bytes = blocks ? t->bytes / t->dims[1] + 1 : (uint64_t)m->row_words * 4;
+    uint64_t window = limit > 128 ? (limit - 128) / row_bytes : 0;
+    if (window == 0) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: a row of %llu bytes is larger than the staging window",
+                 t->name, (unsigned long long)row_bytes);
+    }
+    for (uint32_t row = 0; row < plan->part[part].rows;) {
+        uint32_t target = plan->part[part].first + row, piece = 0, left;
+        window_rows w = {.tensor = t, .matrix = m, .source_row = row};
+        while (target >= m->piece[piece].first + m->piece[piece].rows) piece++;
+        left = m->piece[piece].first + m->piece[piece].rows - target;
+        w.piece = piece;
+        w.piece_row = target - m->piece[piece].first;
+        w.rows = plan->part[part].rows - row;
+        if (w.rows > left) w.rows = left;
+        if (w.rows > window) w.rows = (uint32_t)window;
+        TVK_TRY(blocks ? load_blocks(l, &w, err) : load_floats(l, &w, err));
+        row += w.rows;
+    }
+fail:
+    return st;
+}
+
+static tvk_status load_scales(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    float *scales = malloc((size_t)plan->n * sizeof *scales);
+    TVK_TRY_ALLOC(scales);
+    for (uint32_t p = 0; p < plan->part_count; p++) {
+        TVK_TRY(tvk_ternary_scales(plan->part[p].tensor, plan->part[p].scale,
+                                   scales + plan->part[p].first, err));
+    }
+    for (uint32_t i = 0; i < m->piece_count; i++) {
+        TVK_TRY(tvk_gpu_write(l->device, m->piece[i].scales, scales + m->piece[i].first, err));
+    }
+fail:
+    free(scales);
+    return st;
+}
+
+static tvk_status load_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(make_matrix(l, plan, m, err));
+    if (m->layout == TVK_LAYOUT_T2) TVK_TRY(load_scales(l, plan, m, err));
+    for (uint32_t p = 0; p < plan->part_count; p++) TVK_TRY(load_part(l, plan, p, m, err));
+fail:
+    return st;
+}
+
+static tvk_status load_gain(loader *l, const tvk_tensor *t, tvk_span *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    float *values = NULL;
+    memset(out, 0, sizeof *out);
+    if (!t) return TVK_OK;
+    values = malloc((size_t)t->dims[0] * sizeof *values);
+    TVK_TRY_ALLOC(values);
+    for (uint64_t i = 0; i < t->dims[0]; i++) values[i] = tvk_tensor_f32(t, i);
+    TVK_TRY(new_buffer(l, t->dims[0] * 4, t->name, out, err));
+    TVK_TRY(tvk_gpu_write(l->device, *out, values, err));
+    TVK_TRY(report(l, t->bytes, err));
+fail:
+    free(values);
+    return st;
+}
+
+static tvk_status load_layer(loader *l, const tvk_layer_plan *plan, tvk_layer_weights *w,
+                             tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(load_gain(l, plan->attn_norm, &w->attn_norm, err));
+    TVK_TRY(load_gain(l, plan->attn_sub_norm, &w->attn_sub_norm, err));
+    TVK_TRY(load_gain(l, plan->ffn_norm, &w->ffn_norm, err));
+    TVK_TRY(load_gain(l, plan->ffn_sub_norm, &w->ffn_sub_norm, err));
+    TVK_TRY(load_matrix(l, &plan->qkv, &w->qkv, err));
+    TVK_TRY(load_matrix(l, &plan->o, &w->o, err));
+    TVK_TRY(load_matrix(l, &plan->gate_up, &w->gate_up, err));
+    TVK_TRY(load_matrix(l, &plan->down, &w->down, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_weights_load(tvk_kernels *kernels, const tvk_config *config,
+                            const tvk_weights_plan *plan, const tvk_progress *progress,
+                            tvk_arena *arena, tvk_weights *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    loader l = {.kernels = kernels,
+                .device = tvk_kernels_device(kernels),
+                .progress = progress,
+                .weights = out,
+                .total = plan->file_bytes};
+    memset(out, 0, sizeof *out);
+    out->layers = tvk_arena_alloc(arena, config->layers, sizeof *out->layers);
+    TVK_TRY_ALLOC(out->layers);
+    TVK_TRY(load_matrix(&l, &plan->embedding, &out->embedding, err));
+    out->output = &out->embedding;
+    if (!config->tied_head) {
+        TVK_TRY(load_matrix(&l, &plan->output, &out->output_matrix, err));
+        out->output = &out->output_matrix;
+    }
+    for (uint32_t i = 0; i < config->layers; i++) {
+        TVK_TRY(load_layer(&l, &plan->layers[i], &out->layers[i], err));
+    }
+    TVK_TRY(load_gain(&l, plan->output_norm, &out->output_norm, err));
+    TVK_TRY(tvk_gpu_wait_idle(l.device, err));
+fail:
+    if (st != TVK_OK) tvk_weights_destroy(out);
+    return st;
+}
+
+void tvk_weights_destroy(tvk_weights *weights)
+{
+    for (uint32_t i = 0; i < weights->buffer_count; i++) tvk_buffer_destroy(&weights->buffers[i]);
+    free(weights->buffers);
+    memset(weights, 0, sizeof *weights);
+}

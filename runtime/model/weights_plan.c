@@ -1,0 +1,212 @@
+#include "base/check.h"
+#include "base/dtype.h"
+#include "model/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct planner {
+    const tvk_weight_source *source;
+    const tvk_config *config;
+    tvk_weights_plan *plan;
+    tvk_arena *arena;
+} planner;
+
+/* Looks a tensor up and checks its shape; rows == 1: a vector [cols]. */
+static tvk_status find(planner *p, const char *name, uint32_t rows, uint32_t cols, bool required,
+                       const tvk_tensor **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_tensor *t = p->source->tensor(p->source->user, name);
+    uint64_t found_rows, bytes;
+    *out = NULL;
+    if (!t) {
+        if (required) {
+            TVK_FAIL(TVK_ERR_FORMAT, "%s: tensor %s [%u, %u] is missing", p->source->name, name,
+                     cols, rows);
+        }
+        return TVK_OK;
+    }
+    found_rows = t->dim_count > 1 ? t->dims[1] : 1;
+    if (t->dim_count > 2 || t->dims[0] != cols || found_rows != rows) {
+        TVK_FAIL(TVK_ERR_FORMAT, "%s: %s: shape [%u, %u] expected, [%llu, %llu]%s found",
+                 p->source->name, name, cols, rows, (unsigned long long)t->dims[0],
+                 (unsigned long long)found_rows, t->dim_count > 2 ? " and more" : "");
+    }
+    if (!tvk_dtype_bytes(t->type, rows, cols, &bytes) || bytes != t->bytes) {
+        TVK_FAIL(TVK_ERR_FORMAT, "%s: %s: %llu bytes do not make %s [%u, %u]", p->source->name,
+                 name, (unsigned long long)t->bytes, tvk_dtype_name(t->type), cols, rows);
+    }
+    p->plan->file_bytes += bytes;
+    p->plan->parameters += (uint64_t)rows * cols;
+    *out = t;
+fail:
+    return st;
+}
+
+static tvk_status find_gain(planner *p, const char *name, uint32_t width, bool required,
+                            const tvk_tensor **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(find(p, name, 1, width, required, out, err));
+    if (*out && tvk_dtype_get((*out)->type)->block_elems != 1) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: type %s; F32, F16 or BF16 expected", p->source->name,
+                 name, tvk_dtype_name((*out)->type));
+    }
+    if (*out) p->plan->device_bytes += (uint64_t)width * 4;
+fail:
+    return st;
+}
+
+static tvk_status layout_of(const planner *p, const tvk_tensor *t, bool linear, tvk_layout *out,
+                            tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    bool ternary = tvk_dtype_get(t->type)->ternary;
+    if (linear && (ternary || (p->config->act_int8 && t->type != TVK_Q8_0))) {
+        *out = TVK_LAYOUT_T2;
+    } else if (t->type == TVK_F32 || t->type == TVK_BF16) {
+        *out = TVK_LAYOUT_F32;
+    } else if (t->type == TVK_F16) {
+        *out = TVK_LAYOUT_F16;
+    } else if (t->type == TVK_Q8_0 && !(linear && p->config->act_int8)) {
+        *out = TVK_LAYOUT_Q8;
+    } else {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: type %s; %s expected", p->source->name, t->name,
+                 tvk_dtype_name(t->type),
+                 linear ? "ternary weights for INT8 activations" : "F32, F16, BF16 or Q8_0");
+    }
+    if (tvk_layout_row_words(*out, (uint32_t)t->dims[0]) == 0) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: %llu inputs do not fit %s rows", p->source->name,
+                 t->name, (unsigned long long)t->dims[0], tvk_dtype_name(t->type));
+    }
+fail:
+    return st;
+}
+
+static tvk_status add_part(planner *p, tvk_matrix_plan *m, const char *name, uint32_t rows,
+                           uint32_t cols, bool linear, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_tensor *t;
+    tvk_layout layout = TVK_LAYOUT_F32;
+    char scale_name[96];
+    size_t stem = strlen(name) - strlen("weight");
+    TVK_TRY(find(p, name, rows, cols, true, &t, err));
+    TVK_TRY(layout_of(p, t, linear, &layout, err));
+    if (m->part_count > 0 && layout != m->layout) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s is %s and %s is %s: the same type expected",
+                 p->source->name, m->part[0].tensor->name, tvk_dtype_name(m->part[0].tensor->type),
+                 name, tvk_dtype_name(t->type));
+    }
+    m->layout = layout;
+    m->k = cols;
+    m->part[m->part_count].tensor = t;
+    m->part[m->part_count].first = m->n;
+    m->part[m->part_count].rows = rows;
+    if (linear) {
+        snprintf(scale_name, sizeof scale_name, "%.*sscale", (int)stem, name);
+        TVK_TRY(find(p, scale_name, 1, 1, false, &m->part[m->part_count].scale, err));
+        if (m->part[m->part_count].scale &&
+            (layout != TVK_LAYOUT_T2 || m->part[m->part_count].scale->type != TVK_F32)) {
+            TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: an F32 scale beside ternary weights expected",
+                     p->source->name, scale_name);
+        }
+    }
+    m->n += rows;
+    m->part_count++;
+fail:
+    return st;
+}
+
+static void count_matrix(planner *p, const tvk_matrix_plan *m)
+{
+    p->plan->device_bytes +=
+        (uint64_t)m->n *
+        (tvk_layout_row_words(m->layout, m->k) + tvk_layout_row_scales(m->layout, m->k)) * 4;
+}
+
+static tvk_status plan_layer(planner *p, uint32_t layer, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *c = p->config;
+    tvk_layer_plan *l = &p->plan->layers[layer];
+    uint32_t q = c->heads * c->head_size, kv = c->kv_heads * c->head_size;
+    const struct {
+        const char *name;
+        tvk_matrix_plan *matrix;
+        uint32_t rows, cols;
+    } linears[] = {
+        {"attn_q", &l->qkv, q, c->hidden},
+        {"attn_k", &l->qkv, kv, c->hidden},
+        {"attn_v", &l->qkv, kv, c->hidden},
+        {"attn_output", &l->o, c->hidden, q},
+        {"ffn_gate", &l->gate_up, c->ffn, c->hidden},
+        {"ffn_up", &l->gate_up, c->ffn, c->hidden},
+        {"ffn_down", &l->down, c->hidden, c->ffn},
+    };
+    const struct {
+        const char *name;
+        const tvk_tensor **tensor;
+        uint32_t width;
+        bool required;
+    } gains[] = {
+        {"attn_norm", &l->attn_norm, c->hidden, true},
+        {"attn_sub_norm", &l->attn_sub_norm, q, false},
+        {"ffn_norm", &l->ffn_norm, c->hidden, true},
+        {"ffn_sub_norm", &l->ffn_sub_norm, c->ffn, false},
+    };
+    char name[96];
+    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
+        tvk_matrix_plan *m = linears[i].matrix;
+        snprintf(name, sizeof name, "blk.%u.%s.bias", layer, linears[i].name);
+        if (p->source->tensor(p->source->user, name)) {
+            TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: biases are not supported", p->source->name,
+                     name);
+        }
+        snprintf(name, sizeof name, "blk.%u.%s.weight", layer, linears[i].name);
+        if (m->part_count == 0) {
+            m->label = tvk_arena_strdup(p->arena, name, strlen(name) - strlen(".weight"));
+            TVK_TRY_ALLOC(m->label);
+        }
+        TVK_TRY(add_part(p, m, name, linears[i].rows, linears[i].cols, true, err));
+    }
+    count_matrix(p, &l->qkv);
+    count_matrix(p, &l->o);
+    count_matrix(p, &l->gate_up);
+    count_matrix(p, &l->down);
+    for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
+        snprintf(name, sizeof name, "blk.%u.%s.weight", layer, gains[i].name);
+        TVK_TRY(find_gain(p, name, gains[i].width, gains[i].required, gains[i].tensor, err));
+    }
+    snprintf(name, sizeof name, "blk.%u.attn_q_norm.weight", layer);
+    if (p->source->tensor(p->source->user, name)) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: norms of query heads", p->source->name, name);
+    }
+fail:
+    return st;
+}
+
+tvk_status tvk_weights_plan_make(const tvk_weight_source *source, const tvk_config *config,
+                                 tvk_arena *arena, tvk_weights_plan *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    planner p = {source, config, out, arena};
+    memset(out, 0, sizeof *out);
+    out->layers = tvk_arena_alloc(arena, config->layers, sizeof *out->layers);
+    TVK_TRY_ALLOC(out->layers);
+    out->embedding.label = "token_embd";
+    TVK_TRY(add_part(&p, &out->embedding, "token_embd.weight", config->vocab, config->hidden, false,
+                     err));
+    count_matrix(&p, &out->embedding);
+    if (!config->tied_head) {
+        out->output.label = "output";
+        TVK_TRY(
+            add_part(&p, &out->output, "output.weight", config->vocab, config->hidden, false, err));
+        count_matrix(&p, &out->output);
+    }
+    for (uint32_t l = 0; l < config->layers; l++) TVK_TRY(plan_layer(&p, l, err));
+    TVK_TRY(find_gain(&p, "output_norm.weight", config->hidden, true, &out->output_norm, err));
+fail:
+    return st;
+}

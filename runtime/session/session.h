@@ -1,0 +1,36 @@
+/* Inside of a session. tokens [0, count) are its timeline; [0, fed) of them are in the KV cache. */
+#ifndef TVK_SESSION_SESSION_H
+#define TVK_SESSION_SESSION_H
+
+#include "model/model.h"
+#include "ternvk/session.h"
+
+struct tvk_session {
+    tvk_model *model;
+    uint32_t slot;
+    uint32_t *pages; /* [layout.max_pages] */
+    int32_t *tokens; /* [layout.context] */
+    uint32_t count, fed;
+    tvk_sampler_params sampler;
+    bool slot_stale; /* the slot's sampler words are not on the device yet */
+    bool next_valid; /* next was drawn from the logits after tokens[count - 1] */
+    int32_t next;
+};
+
+/* A token on its way through the model. */
+typedef struct tvk_feed_row {
+    tvk_session *session;
+    uint32_t position;
+    int32_t token;
+    float *logits; /* where to; NULL: not wanted */
+    bool draw;     /* last one of its session: sample after it */
+} tvk_feed_row;
+
+/* feed.c: rows of any sessions, in order, through as few steps as hold them. Updates fed and next.
+ */
+tvk_status tvk_feed(tvk_model *model, const tvk_feed_row *rows, uint32_t count, tvk_error *err);
+
+/* slot.c: sampler words of the slot. left: tokens it may draw before it stops. */
+tvk_status tvk_slot_write(tvk_session *session, uint32_t left, tvk_error *err);
+
+#endif
