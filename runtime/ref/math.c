@@ -49,8 +49,8 @@ float tvk_ref_div(float a, float b)
 float tvk_ref_exp(float x)
 {
     float n, r, y;
-    if (x < -87.0f) return 0.0f;
-    if (x > 88.0f) x = 88.0f;
+    if (x < -60.0f) return 0.0f;
+    if (x > 60.0f) x = 60.0f;
     n = rintf(x * 1.44269504f);
     r = (x - n * 0.693145751953125f) - n * 1.42860677e-6f;
     y = 0.0013888889f;

@@ -96,14 +96,13 @@ static void test_exp(void **state)
     (void)state;
     assert_true(tvk_ref_exp(0.0f) == 1.0f);
     assert_true(tvk_ref_exp(-0.0f) == 1.0f);
-    assert_true(tvk_ref_exp(-87.5f) == 0.0f);
+    assert_true(tvk_ref_exp(-60.5f) == 0.0f);
     assert_true(tvk_ref_exp(-INFINITY) == 0.0f);
-    assert_true(tvk_ref_exp(90.0f) == tvk_ref_exp(88.0f));
-    assert_true(tvk_ref_exp(-87.0f) >= 0x1p-126f); /* no subnormal at the edge */
+    assert_true(tvk_ref_exp(90.0f) == tvk_ref_exp(60.0f));
     /* |r| <= 0.347: the series ends with an error of r^7/5040 = 1.2e-7, Horner adds 3 u, and both
      * count against a value >= 0.7 */
     for (int i = 0; i < 300000; i++) {
-        float x = rnd() * 87.0f;
+        float x = rnd() * 60.0f;
         double want = exp((double)x);
         assert_near(tvk_ref_exp(x) / want, 1.0, (1.2e-7 + 3 * U) / 0.7);
     }
@@ -222,6 +221,12 @@ static void test_glu(void **state)
     (void)state;
     tvk_ref_glu(in, 4, true, out);
     assert_true(out[0] == 18.0f && out[1] == 0.0f && out[2] == 0.0f && out[3] == -1.0f);
+    /* the logistic function at its ends: 1, and a reciprocal that is still a normal number */
+    for (int i = 0; i < 2; i++) {
+        float gu[2] = {i ? 500.0f : -500.0f, 1.0f}, y;
+        tvk_ref_glu(gu, 1, false, &y);
+        assert_near(y, i ? 500.0 : 0.0, i ? 500 * 6 * U : 1e-23);
+    }
     for (int i = 0; i < 20000; i++) {
         float gu[2] = {30.0f * rnd(), 5.0f * rnd()}, y;
         double want = (double)gu[0] / (1.0 + exp(-(double)gu[0])) * gu[1];

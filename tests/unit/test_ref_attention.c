@@ -55,10 +55,10 @@ static double direct(uint32_t positions, uint32_t d, double scale, double *out)
         for (uint32_t j = 0; j < positions; j++) out[i] += p[j] / sum * values[j][i];
     }
     /* A score error e turns a weight by at most e; the largest one is in every weight, so 2 delta
-     * for the weight and as much for the sum; exp 8 u with its argument's rounding up to 88 u; sums
+     * for the weight and as much for the sum; exp 8 u with its argument's rounding up to 60 u; sums
      * of 32 and 7 terms; per chunk two exps and three roundings; rcp 4 u; final product. */
     return 4 * delta +
-           2 * (8 + 88 + 40 + 200 * ((positions + TVK_CHUNK - 1) / TVK_CHUNK - 1.0) + 5) * U;
+           2 * (8 + 60 + 40 + 200 * ((positions + TVK_CHUNK - 1) / TVK_CHUNK - 1.0) + 5) * U;
 }
 
 static void check(uint32_t positions, uint32_t d, float sharp)
