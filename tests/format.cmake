@@ -1,0 +1,30 @@
+# Are all C files as .clang-format wants them? With -DFIX=ON they are made so. One version decides,
+# since versions disagree: Debian 12's.
+cmake_minimum_required(VERSION 3.20)
+set(version 14)
+get_filename_component(root "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
+find_program(clang_format NAMES clang-format-${version} clang-format)
+set(found "no clang-format")
+if(clang_format)
+  execute_process(COMMAND "${clang_format}" --version OUTPUT_VARIABLE found
+    OUTPUT_STRIP_TRAILING_WHITESPACE)
+endif()
+if(NOT found MATCHES "version ${version}\\.")
+  message("format: skipped: clang-format ${version} decides, here is: ${found}")
+  return()
+endif()
+file(GLOB_RECURSE files "${root}/runtime/*.[ch]" "${root}/loader/*.[ch]" "${root}/cli/*.[ch]"
+  "${root}/tests/*.[ch]")
+set(mode --dry-run -Werror)
+if(FIX)
+  set(mode -i)
+endif()
+execute_process(COMMAND "${clang_format}" --style=file ${mode} ${files} RESULT_VARIABLE result
+  ERROR_VARIABLE complaints)
+if(NOT result EQUAL 0)
+  string(REGEX MATCHALL "[^\n]+: error:" lines "${complaints}")
+  list(LENGTH lines count)
+  list(SUBLIST lines 0 20 lines)
+  string(REPLACE ";" "\n" lines "${lines}")
+  message(FATAL_ERROR "format: ${count} places differ from .clang-format (./dev format mends them)\n${lines}")
+endif()
