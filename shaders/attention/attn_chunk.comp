@@ -1,0 +1,32 @@
+// Attention of one chunk of 128 positions: s = (q k) scale, m = max s, w = exp(s - m), l = sum w,
+// o = sum w v (docs/numerics.md)
+// bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages K [G,128,D], V [G,128,D]
+//           3 partials [T, H, max_chunks, 4 + D] {m, l, 0, 0, o}
+// workgroup (chunk, head, row)
+// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT
+// needs: nothing
+#version 450
+#include "prelude.glsl"
+#include "exact.glsl"
+#include "reduce.glsl"
+#include "attention.glsl"
+
+layout(set = 0, binding = 3, std430) writeonly buffer Partials { vec4 partials[]; };
+
+void main()
+{
+    uint chunk = gl_WorkGroupID.x, head = gl_WorkGroupID.y, t = gl_WorkGroupID.z;
+    if (t >= state[TVK_STATE_COUNT]) return;
+    uint row = TVK_STATE_ROWS + TVK_ROW_WORDS * t;
+    uint slot = state[row], position = state[row + 1u];
+    if (chunk * TVK_CHUNK > position || chunk >= p.max_chunks) return;
+    uint valid = min(TVK_CHUNK, position + 1u - chunk * TVK_CHUNK);
+    uint quads = p.d / 4u;
+    uint q = t * (p.q_stride / 4u) + head * quads;
+    float m, l;
+    attention_chunk(q, chunk_page(slot, chunk), head / (p.heads / p.kv_heads), valid, m, l);
+    uint lid = gl_LocalInvocationIndex;
+    uint at = ((t * p.heads + head) * p.max_chunks + chunk) * (1u + quads);
+    if (lid == 0u) partials[at] = vec4(m, l, 0.0, 0.0);
+    for (uint i = lid; i < quads; i += GROUP) partials[at + 1u + i] = chunk_out[i];
+}

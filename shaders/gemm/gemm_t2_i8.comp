@@ -1,0 +1,104 @@
+// Ternary mat-mat with INT8 activations: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
+//           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
+// workgroup (x, y): GROUP * ROWS weight rows times TM activation rows; a step of TILE inputs of the
+//   activations lies in shared memory, so that what an invocation unpacks serves TM rows
+// constants: 0-2 workgroup size, 3 TM, 4 TILE (multiple of 128), 5 ROWS weight rows an invocation
+// needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
+#version 450
+#include "prelude.glsl"
+#include "ternary.glsl"
+
+layout(constant_id = 3) const uint TM = 8u;
+layout(constant_id = 4) const uint TILE = 256u;
+layout(constant_id = 5) const uint ROWS = 1u;
+
+layout(push_constant) uniform Push { tvk_matmul_params p; };
+layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };
+layout(set = 0, binding = 2, std430) readonly buffer Act { uint act[]; };
+layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
+
+#if defined(DOT_SIGNED) || defined(DOT_MIXED)
+#define PER_WORD 1 // words of shared memory an activation word takes
+#else
+#define PER_WORD 2
+#endif
+shared uint tile[TM * uint(PER_WORD) * TILE / 4u]; // [activation word][pair][TM]
+
+void main()
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint t0 = gl_WorkGroupID.y * TM;
+    uint first = gl_WorkGroupID.x * (GROUP * ROWS) + lid;
+    uint units = p.row_words / 4u;
+
+    uint base[ROWS];
+    int sum[TM * ROWS];
+    [[unroll]] for (uint r = 0u; r < ROWS; ++r) base[r] = min(first + GROUP * r, p.n - 1u) * units;
+    [[unroll]] for (uint i = 0u; i < TM * ROWS; ++i) sum[i] = 0;
+
+    for (uint u0 = 0u; u0 < units; u0 += TILE / 64u) {
+        uint live = min(TILE / 64u, units - u0);
+        barrier();
+        for (uint i = lid; i < TM * live * 16u; i += GROUP) {
+            uint t = i / (live * 16u), word = i % (live * 16u);
+            uint a = 0u;
+            if (t0 + t < p.rows)
+                a = act[(t0 + t) * p.act_stride + TVK_ACT_HEADER_WORDS + u0 * 16u + word];
+#if PER_WORD == 1
+            tile[word * TM + t] = a;
+#else
+            tile[word * 2u * TM + t] = tvk_pair02(a);
+            tile[word * 2u * TM + TM + t] = tvk_pair13(a);
+#endif
+        }
+        barrier();
+        for (uint u = 0u; u < live; ++u) {
+            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+                uvec4 unit = codes[base[r] + u0 + u];
+#if PER_WORD == 2
+                uint part[TM];
+                [[unroll]] for (uint t = 0u; t < TM; ++t) part[t] = 0u;
+#endif
+                [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                    uint at = (u * 16u + j * 4u) * uint(PER_WORD) * TM;
+                    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+#if PER_WORD == 1
+                        uint c = (unit[j] >> (2u * i)) & 0x03030303u;
+                        [[unroll]] for (uint t = 0u; t < TM; ++t)
+                            sum[r * TM + t] += tvk_t2_dot(c, tile[at + i * TM + t]);
+#else
+                        uint even = (unit[j] >> (2u * i)) & 0x00030003u;
+                        uint odd = (unit[j] >> (2u * i + 8u)) & 0x00030003u;
+                        [[unroll]] for (uint t = 0u; t < TM; ++t)
+                            part[t] += even * tile[at + i * 2u * TM + t] +
+                                       odd * tile[at + i * 2u * TM + TM + t];
+#endif
+                    }
+                }
+#if PER_WORD == 2
+                [[unroll]] for (uint t = 0u; t < TM; ++t)
+                    sum[r * TM + t] += tvk_t2_high(part[t]);
+#endif
+            }
+        }
+    }
+    [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+        uint row = first + GROUP * r;
+        if (row >= p.n) continue;
+        float scale = scales[row];
+        [[unroll]] for (uint t = 0u; t < TM; ++t) {
+            if (t0 + t >= p.rows) continue;
+            uint header = (t0 + t) * p.act_stride;
+            precise float v = (float(sum[r * TM + t] - int(act[header + 1u])) *
+                               uintBitsToFloat(act[header])) * scale;
+            uint at = (t0 + t) * p.y_stride + p.first_row + row;
+            if (p.add != 0u) {
+                precise float with = y[at] + v;
+                v = with;
+            }
+            y[at] = v;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+// Ternary mat-vec with INT8 activations: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
+//           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
+// workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
+// constants: 0-2 workgroup size, 3 LANES invocations that share a row along K (power of two),
+//            4 ROWS rows an invocation. LANES = 1: a row an invocation, nothing is shared
+// needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
+#version 450
+#include "prelude.glsl"
+#include "ternary.glsl"
+
+layout(constant_id = 3) const uint LANES = 16u;
+layout(constant_id = 4) const uint ROWS = 4u;
+
+layout(push_constant) uniform Push { tvk_matmul_params p; };
+layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };
+layout(set = 0, binding = 2, std430) readonly buffer Act { uvec4 act[]; };
+layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
+
+const uint SETS = GROUP / LANES; // rows side by side
+shared int sums[LANES > 1u ? GROUP * ROWS : 1u];
+
+void finish(uint t, uint row, int sum)
+{
+    if (row >= p.n) return;
+    uvec4 header = act[t * (p.act_stride / 4u)];
+    precise float v = (float(sum - int(header.y)) * uintBitsToFloat(header.x)) * scales[row];
+    uint at = t * p.y_stride + p.first_row + row;
+    if (p.add != 0u) {
+        precise float with = y[at] + v;
+        v = with;
+    }
+    y[at] = v;
+}
+
+void main()
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint lane = lid % LANES;
+    uint set = lid / LANES;
+    uint first = gl_WorkGroupID.x * (SETS * ROWS) + set;
+    uint t = gl_WorkGroupID.y;
+    uint units = p.row_words / 4u; // 64 codes each
+    uint act_base = t * (p.act_stride / 4u) + 1u;
+
+    uint base[ROWS];
+    int sum[ROWS];
+    [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+        base[i] = min(first + SETS * i, p.n - 1u) * units;
+        sum[i] = 0;
+    }
+    for (uint u = lane; u < units; u += LANES) {
+        uvec4 a0 = act[act_base + 4u * u], a1 = act[act_base + 4u * u + 1u];
+        uvec4 a2 = act[act_base + 4u * u + 2u], a3 = act[act_base + 4u * u + 3u];
+#if defined(DOT_SIGNED) || defined(DOT_MIXED)
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+            uvec4 w = codes[base[i] + u];
+            sum[i] += (tvk_t2_word(w.x, a0) + tvk_t2_word(w.y, a1)) +
+                      (tvk_t2_word(w.z, a2) + tvk_t2_word(w.w, a3));
+        }
+#else
+        uvec4 e0 = tvk_pairs02(a0), e1 = tvk_pairs02(a1), e2 = tvk_pairs02(a2), e3 = tvk_pairs02(a3);
+        uvec4 o0 = tvk_pairs13(a0), o1 = tvk_pairs13(a1), o2 = tvk_pairs13(a2), o3 = tvk_pairs13(a3);
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+            uvec4 w = codes[base[i] + u];
+            sum[i] += tvk_t2_high(tvk_t2_word(w.x, e0, o0) + tvk_t2_word(w.y, e1, o1) +
+                                  tvk_t2_word(w.z, e2, o2) + tvk_t2_word(w.w, e3, o3));
+        }
+#endif
+    }
+    if (LANES == 1u) {
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) finish(t, first + SETS * i, sum[i]);
+        return;
+    }
+    [[unroll]] for (uint i = 0u; i < ROWS; ++i) sums[i * GROUP + lid] = sum[i];
+    barrier();
+    for (uint o = lid; o < SETS * ROWS; o += GROUP) {
+        int total = 0;
+        for (uint l = 0u; l < LANES; ++l) total += sums[o * LANES + l];
+        finish(t, gl_WorkGroupID.x * (SETS * ROWS) + o, total);
+    }
+}

@@ -1,0 +1,102 @@
+// One chunk of attention (docs/numerics.md) for one head of one row: scores, their maximum, the
+// sum of the exponentials, the weighted sum of the values. Used chunk by chunk or side by side.
+#ifndef TVK_ATTENTION_GLSL
+#define TVK_ATTENTION_GLSL
+
+layout(constant_id = 3) const uint SPLIT = 4u; // invocations that share four dimensions: 4 or 1
+
+layout(push_constant) uniform Push { tvk_attention_params p; };
+layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
+#ifdef KV_F32
+layout(set = 0, binding = 2, std430) readonly buffer Pool { vec4 pool[]; };
+vec4 load_kv(uint quad) { return pool[quad]; }
+#define QUADS_A_WORD 4u
+#else
+layout(set = 0, binding = 2, std430) readonly buffer Pool { uvec2 pool[]; };
+vec4 load_kv(uint quad) { return vec4(unpackHalf2x16(pool[quad].x), unpackHalf2x16(pool[quad].y)); }
+#define QUADS_A_WORD 2u
+#endif
+
+#define MAX_QUADS 64u // D <= 256
+shared float weights[TVK_CHUNK];
+shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
+shared vec4 chunk_out[MAX_QUADS];
+
+// positions 0 .. valid-1 of a chunk whose page starts at `page` (in groups of four values);
+// afterwards chunk_out has o, after a barrier by the caller
+void attention_chunk(uint q_quad, uint page, uint g, uint valid, out float m, out float l)
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint quads = p.d / 4u;
+    uint keys = page + g * TVK_CHUNK * quads;
+    uint values = page + (p.kv_heads + g) * TVK_CHUNK * quads;
+
+    float score[MAX_PARTS];
+    float top = uintBitsToFloat(0xff800000u);
+    [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
+        uint j = lid + GROUP * i;
+        score[i] = 0.0;
+        if (j < valid) {
+            precise vec4 a = vec4(0.0);
+            for (uint c = 0u; c < quads; ++c) a = a + qkv[q_quad + c] * load_kv(keys + j * quads + c);
+            precise float s = ((a.x + a.y) + (a.z + a.w)) * p.scale;
+            score[i] = s;
+            top = max(top, s);
+        }
+    }
+    m = tvk_reduce_max(top);
+    [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
+        uint j = lid + GROUP * i;
+        precise float shifted = score[i] - m;
+        score[i] = j < valid ? tvk_exp(shifted) : 0.0;
+        weights[j] = score[i];
+    }
+    float unused;
+    tvk_reduce_sum_max(score, 0.0, l, unused); // its barriers publish the weights
+
+    for (uint item = lid; item < quads * SPLIT; item += GROUP) {
+        uint i = item % quads;
+        if (SPLIT == 1u) {
+            precise vec4 a0 = vec4(0.0), a1 = vec4(0.0), a2 = vec4(0.0), a3 = vec4(0.0);
+            uint j = 0u;
+            for (; j + 3u < valid; j += 4u) {
+                uint at = values + j * quads + i;
+                a0 = a0 + weights[j] * load_kv(at);
+                a1 = a1 + weights[j + 1u] * load_kv(at + quads);
+                a2 = a2 + weights[j + 2u] * load_kv(at + 2u * quads);
+                a3 = a3 + weights[j + 3u] * load_kv(at + 3u * quads);
+            }
+            uint at = values + j * quads + i;
+            if (j < valid) a0 = a0 + weights[j] * load_kv(at);
+            if (j + 1u < valid) a1 = a1 + weights[j + 1u] * load_kv(at + quads);
+            if (j + 2u < valid) a2 = a2 + weights[j + 2u] * load_kv(at + 2u * quads);
+            precise vec4 o = (a0 + a1) + (a2 + a3);
+            chunk_out[i] = o;
+        } else {
+            uint part = item / quads;
+            precise vec4 acc = vec4(0.0);
+            for (uint j = part; j < valid; j += 4u)
+                acc = acc + weights[j] * load_kv(values + j * quads + i);
+            parts[part * MAX_QUADS + i] = acc;
+        }
+    }
+    if (SPLIT > 1u) {
+        barrier();
+        for (uint i = lid; i < quads; i += GROUP) {
+            precise vec4 o = (parts[i] + parts[MAX_QUADS + i]) +
+                             (parts[2u * MAX_QUADS + i] + parts[3u * MAX_QUADS + i]);
+            chunk_out[i] = o;
+        }
+    }
+    // Both ways the invocation that writes element i of chunk_out is the one that reads it:
+    // i = lid modulo GROUP.
+}
+
+// first group of four values of the page that holds `chunk` of the row's session
+uint chunk_page(uint slot, uint chunk)
+{
+    return state[p.pages_word + slot * p.max_pages + chunk] * (p.page_words / QUADS_A_WORD);
+}
+
+#endif

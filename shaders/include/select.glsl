@@ -1,0 +1,120 @@
+// The best TVK_CANDIDATES of a row of logits by (logit descending, id ascending), exact, unordered.
+// Radix select over the 64-bit key {ordered logit, ~id}, a byte a pass; the passes over the id run
+// only when equal logits straddle the border.
+#ifndef TVK_SELECT_GLSL
+#define TVK_SELECT_GLSL
+
+const uint SLOTS = GROUP > TVK_CANDIDATES ? GROUP : TVK_CANDIDATES;
+shared uint found_key[SLOTS];
+shared uint found_id[SLOTS];
+shared uint bins[256];
+shared uint bin_sums[16];
+shared uint picked_bin, picked_left, picked_exact, found_count;
+
+// unsigned order = float order; NaN as -infinity, -0 as +0
+uint tvk_order(uint bits)
+{
+    if ((bits & 0x7fffffffu) > 0x7f800000u) bits = 0xff800000u;
+    if (bits == 0x80000000u) bits = 0u;
+    return (bits & 0x80000000u) != 0u ? ~bits : bits | 0x80000000u;
+}
+
+float tvk_unorder(uint key)
+{
+    return uintBitsToFloat((key & 0x80000000u) != 0u ? key & 0x7fffffffu : ~key);
+}
+
+// returns the number of candidates; found_key and found_id hold them after a barrier
+uint tvk_select(uint base, uint vocab)
+{
+    uint lid = gl_LocalInvocationIndex;
+    if (vocab <= TVK_CANDIDATES) {
+        for (uint i = lid; i < vocab; i += GROUP) {
+            found_key[i] = tvk_order(logits[base + i]);
+            found_id[i] = i;
+        }
+        return vocab;
+    }
+    uvec2 mask = uvec2(0u), prefix = uvec2(0u); // .x of the logit, .y of ~id
+    uint need = TVK_CANDIDATES;
+    for (uint pass = 0u; pass < 8u; ++pass) {
+        uint word = pass / 4u, shift = 24u - 8u * (pass % 4u);
+        for (uint b = lid; b < 256u; b += GROUP) bins[b] = 0u;
+        barrier();
+        for (uint i = lid; i < vocab; i += GROUP) {
+            uint key = tvk_order(logits[base + i]);
+            if ((key & mask.x) == prefix.x && (~i & mask.y) == prefix.y)
+                atomicAdd(bins[((word == 0u ? key : ~i) >> shift) & 255u], 1u);
+        }
+        barrier();
+        for (uint b = lid; b < 16u; b += GROUP) {
+            uint sum = 0u;
+            for (uint i = 0u; i < 16u; ++i) sum += bins[16u * b + i];
+            bin_sums[b] = sum;
+        }
+        barrier();
+        if (lid == 0u) {
+            uint left = need, block = 15u;
+            while (bin_sums[block] < left) left -= bin_sums[block--];
+            uint bin = 16u * block + 15u;
+            while (bins[bin] < left) left -= bins[bin--];
+            picked_bin = bin;
+            picked_left = left;
+            picked_exact = bins[bin] == left ? 1u : 0u;
+        }
+        barrier();
+        need = picked_left;
+        if (word == 0u) {
+            mask.x |= 255u << shift;
+            prefix.x |= picked_bin << shift;
+        } else {
+            mask.y |= 255u << shift;
+            prefix.y |= picked_bin << shift;
+        }
+        if (picked_exact != 0u) break;
+    }
+    if (lid == 0u) found_count = 0u;
+    barrier();
+    for (uint i = lid; i < vocab; i += GROUP) {
+        uint key = tvk_order(logits[base + i]);
+        uint high = key & mask.x;
+        if (high > prefix.x || (high == prefix.x && (~i & mask.y) >= prefix.y)) {
+            uint at = atomicAdd(found_count, 1u);
+            if (at < TVK_CANDIDATES) {
+                found_key[at] = key;
+                found_id[at] = i;
+            }
+        }
+    }
+    return TVK_CANDIDATES;
+}
+
+// id of the largest logit, the lowest id of equal ones; all invocations get it
+uint tvk_argmax(uint base, uint vocab)
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint best = 0u, best_id = 0xffffffffu;
+    for (uint i = lid; i < vocab; i += GROUP) {
+        uint key = tvk_order(logits[base + i]);
+        if (key > best) {
+            best = key;
+            best_id = i;
+        }
+    }
+    found_key[lid] = best;
+    found_id[lid] = best_id;
+    barrier();
+    for (uint s = GROUP / 2u; s > 0u; s /= 2u) {
+        if (lid < s) {
+            uint key = found_key[lid + s], id = found_id[lid + s];
+            if (key > found_key[lid] || (key == found_key[lid] && id < found_id[lid])) {
+                found_key[lid] = key;
+                found_id[lid] = id;
+            }
+        }
+        barrier();
+    }
+    return found_id[0];
+}
+
+#endif
