@@ -23,8 +23,8 @@ typedef struct tvk_shader_info {
     const char *variant; /* "base", "dp4" */
     tvk_op op;
     uint32_t caps;       /* TVK_CAP_* needed */
-    const uint32_t *spirv; /* NULL: this build's compiler could not make it */
-    size_t spirv_bytes;
+    const uint32_t *spirv;
+    const size_t *spirv_bytes; /* *spirv_bytes == 0: this build's compiler could not make it */
 } tvk_shader_info;
 
 uint32_t tvk_shader_count(void);

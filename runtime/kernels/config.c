@@ -1,0 +1,84 @@
+/* Configurations: how an op's work is cut. The first of a device's class is the default; tests run
+ * all of them, a tuner may force one. Every configuration fits the base limits (128 invocations,
+ * 16 KiB shared memory) unless its group is larger. */
+#include "kernels/internal.h"
+
+#define CPU true
+#define GPU false
+
+/* {class, group, {tile}} */
+static const tvk_config single[] = {{CPU, 8, {0}}, {GPU, 128, {0}}};
+static const tvk_config plain[] = {{CPU, 32, {0}}, {GPU, 128, {0}}, {GPU, 64, {0}}};
+static const tvk_config norm[] = {{CPU, 8, {0}}, {CPU, 16, {0}}, {GPU, 128, {0}}, {GPU, 64, {0}}};
+/* LANES, ROWS */
+static const tvk_config gemv_t2[] = {
+    {CPU, 8, {1, 4}},    {CPU, 16, {1, 2}},   {CPU, 8, {1, 2}},   {CPU, 8, {1, 8}},
+    {GPU, 128, {16, 4}}, {GPU, 128, {32, 4}}, {GPU, 64, {16, 2}}, {GPU, 128, {8, 1}},
+};
+/* TM, TILE, ROWS */
+static const tvk_config gemm_t2[] = {
+    {CPU, 32, {8, 256, 1}},  {CPU, 16, {8, 256, 2}},  {CPU, 64, {4, 512, 1}},
+    {GPU, 128, {8, 256, 1}}, {GPU, 64, {16, 256, 1}}, {GPU, 128, {4, 128, 2}},
+};
+/* LANES */
+static const tvk_config gemv_f[] = {
+    {CPU, 8, {1}}, {CPU, 16, {1}}, {GPU, 128, {16}}, {GPU, 64, {16}}};
+/* LANES, TM */
+static const tvk_config gemm_f[] = {
+    {CPU, 8, {1, 4}}, {CPU, 16, {1, 2}}, {GPU, 128, {16, 4}}, {GPU, 64, {16, 8}}};
+/* SPLIT */
+static const tvk_config attention[] = {
+    {CPU, 8, {1}}, {CPU, 16, {4}}, {GPU, 128, {4}}, {GPU, 64, {1}}};
+static const tvk_config sample[] = {
+    {CPU, 8, {0}}, {CPU, 32, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
+
+#define TABLE(t)                                                                                   \
+    *count = (uint32_t)(sizeof t / sizeof t[0]);                                                   \
+    return t
+
+const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
+{
+    switch (op) {
+    case TVK_OP_step_begin:
+        TABLE(single);
+    case TVK_OP_rmsnorm_f32:
+    case TVK_OP_rmsnorm_i8:
+    case TVK_OP_quant_i8:
+        TABLE(norm);
+    case TVK_OP_gemv_t2_i8:
+        TABLE(gemv_t2);
+    case TVK_OP_gemm_t2_i8:
+        TABLE(gemm_t2);
+    case TVK_OP_gemv_f32:
+    case TVK_OP_gemv_f16:
+    case TVK_OP_gemv_q8:
+        TABLE(gemv_f);
+    case TVK_OP_gemm_f32:
+    case TVK_OP_gemm_f16:
+    case TVK_OP_gemm_q8:
+        TABLE(gemm_f);
+    case TVK_OP_attn_chunk_f32:
+    case TVK_OP_attn_chunk_f16:
+    case TVK_OP_attn_rows_f32:
+    case TVK_OP_attn_rows_f16:
+        TABLE(attention);
+    case TVK_OP_sample:
+        TABLE(sample);
+    default:
+        TABLE(plain);
+    }
+}
+
+const tvk_config *tvk_config_get(const tvk_plan *plan, tvk_op op, uint32_t index)
+{
+    uint32_t count, seen = 0;
+    const tvk_config *table = tvk_config_table(op, &count);
+    for (int own = 1; own >= 0; own--) {
+        for (uint32_t i = 0; i < count; i++) {
+            if ((table[i].cpu == plan->cpu) != (own == 1)) continue;
+            if (table[i].group > plan->max_invocations) continue;
+            if (seen++ == index) return &table[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,36 @@
+/* x [rows, K] = rows of the embedding table, by the tokens of the row table; a dispatch a piece. */
+#include "kernels/internal.h"
+
+tvk_status tvk_op_embed(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *table,
+                        tvk_span state, tvk_span x, uint32_t rows, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_op op = table->layout == TVK_LAYOUT_F32   ? TVK_OP_embed_f32
+                      : table->layout == TVK_LAYOUT_F16 ? TVK_OP_embed_f16
+                                                        : TVK_OP_embed_q8;
+    const uint32_t group = tvk_kernels_active(k, op)->group;
+    const uint32_t constants[] = {group, 1, 1};
+    const tvk_groups groups = tvk_groups_rows(table->k / 4, group, TVK_AXIS_ROWS);
+    if (table->layout == TVK_LAYOUT_T2)
+        TVK_FAIL(TVK_ERR_ARG, "%s: an F32, F16 or Q8 table expected, a ternary one found",
+                 tvk_op_name(op));
+    TVK_TRY(tvk_check_value(op, table->k > 0 && tvk_layout_row_words(table->layout, table->k) > 0,
+                            "a row length that fits the table's layout", table->k, err));
+    TVK_TRY(tvk_check_span(k, op, "state", state,
+                           4ull * (TVK_STATE_ROWS + (uint64_t)TVK_ROW_WORDS * rows), err));
+    TVK_TRY(tvk_check_span(k, op, "x", x, 4ull * rows * table->k, err));
+    for (uint32_t i = 0; i < table->piece_count; i++) {
+        struct tvk_embed_params p = {table->k, table->piece[i].first, table->piece[i].rows};
+        tvk_span bindings[] = {state, table->piece[i].words, table->piece[i].scales, x};
+        TVK_TRY(tvk_check_span(k, op, "table", table->piece[i].words,
+                               4ull * p.row_count * table->row_words, err));
+        if (table->layout == TVK_LAYOUT_Q8)
+            TVK_TRY(tvk_check_span(k, op, "scales", table->piece[i].scales,
+                                   4ull * p.row_count * (table->k / 32), err));
+        else
+            bindings[2] = bindings[1];
+        TVK_TRY(tvk_kernels_append(k, l, op, constants, 3, bindings, &p, &groups, err));
+    }
+fail:
+    return st;
+}

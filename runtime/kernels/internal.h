@@ -1,0 +1,40 @@
+/* Shared by the kernel files: configurations and argument checks. */
+#ifndef TVK_KERNELS_INTERNAL_H
+#define TVK_KERNELS_INTERNAL_H
+
+#include "base/check.h"
+#include "kernels/kernel.h"
+#include "kernels/ops.h"
+
+/* One way to cut an op's work: workgroup size and the tile constants (ids 3 ..) of its modules. */
+typedef struct tvk_config {
+    bool cpu; /* made for devices that execute on host cores */
+    uint32_t group;
+    uint32_t tile[3];
+} tvk_config;
+
+/* All configurations of an op, whatever the device. */
+const tvk_config *tvk_config_table(tvk_op op, uint32_t *count);
+/* The index-th of those that the device can run: the ones of its class first. NULL past the end. */
+const tvk_config *tvk_config_get(const tvk_plan *plan, tvk_op op, uint32_t index);
+
+/* Why the device cannot run the row; NULL when it can. */
+const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, bool exact);
+/* Row that an op gets by default: the last one that the device can run, where a dot-product row
+ * counts only when the device executes that form natively. UINT32_MAX: none. */
+uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact);
+
+/* Configuration in force. */
+const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op);
+
+/* Is the span there, aligned, large enough and small enough to bind? */
+tvk_status tvk_check_span(const tvk_kernels *kernels, tvk_op op, const char *what, tvk_span span,
+                          uint64_t bytes, tvk_error *err);
+/* Error unless `good`: "op: what" with the value found. */
+tvk_status tvk_check_value(tvk_op op, bool good, const char *expected, uint64_t found,
+                           tvk_error *err);
+
+/* Groups of an elementwise kernel: ceil(items / group) x one a row (kind: TVK_AXIS_ROWS, _OUTS). */
+tvk_groups tvk_groups_rows(uint32_t items, uint32_t group, uint32_t kind);
+
+#endif

@@ -1,0 +1,261 @@
+/* Programs of a device, made on first use, and the rows and configurations in force. */
+#include "kernels/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct cached_program {
+    struct cached_program *next;
+    uint32_t row, constant_count;
+    uint32_t constants[TVK_MAX_CONSTANTS];
+    tvk_program *program;
+    char name[96];
+} cached_program;
+
+typedef struct choice {
+    uint32_t row, config;
+} choice;
+
+struct tvk_kernels {
+    tvk_device *device;
+    bool exact;
+    choice choices[TVK_OP_COUNT];
+    cached_program *programs;
+};
+
+tvk_status tvk_kernels_create(tvk_device *device, bool exact, tvk_kernels **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_kernels *k;
+    *out = NULL;
+    k = calloc(1, sizeof *k);
+    TVK_TRY_ALLOC(k);
+    k->device = device;
+    k->exact = exact;
+    for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
+        k->choices[op].row = tvk_select_row(tvk_gpu_plan(device), (tvk_op)op, exact);
+        if (k->choices[op].row == UINT32_MAX)
+            TVK_FAIL(TVK_ERR_INTERNAL,
+                     "%s: a row of shaders/manifest.def for this device expected, "
+                     "none found",
+                     tvk_op_name((tvk_op)op));
+    }
+    *out = k;
+    return TVK_OK;
+fail:
+    tvk_kernels_destroy(&k);
+    return st;
+}
+
+void tvk_kernels_destroy(tvk_kernels **kernels)
+{
+    cached_program *p, *next;
+    if (!kernels || !*kernels) return;
+    for (p = (*kernels)->programs; p; p = next) {
+        next = p->next;
+        tvk_program_destroy(&p->program);
+        free(p);
+    }
+    free(*kernels);
+    *kernels = NULL;
+}
+
+tvk_device *tvk_kernels_device(const tvk_kernels *kernels)
+{
+    return kernels->device;
+}
+
+bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, const char **why)
+{
+    const tvk_shader_info *row = tvk_shader_get(shader_index);
+    const char *reason = "no such row";
+    if (row) reason = tvk_select_reason(tvk_gpu_plan(kernels->device), row, kernels->exact);
+    if (why) *why = reason;
+    return reason == NULL;
+}
+
+uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op)
+{
+    return tvk_select_row(tvk_gpu_plan(kernels->device), op, kernels->exact);
+}
+
+uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op)
+{
+    uint32_t n = 0;
+    while (tvk_config_get(tvk_gpu_plan(kernels->device), op, n)) n++;
+    return n;
+}
+
+tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
+                             uint32_t config, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const char *why;
+    if (shader_index == UINT32_MAX) shader_index = tvk_kernels_default(kernels, op);
+    if (shader_index >= tvk_shader_count() || tvk_shader_get(shader_index)->op != op)
+        TVK_FAIL(TVK_ERR_ARG, "%s: a row of this kernel expected, row %u found", tvk_op_name(op),
+                 shader_index);
+    if (!tvk_kernels_eligible(kernels, shader_index, &why))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: this device cannot run it: %s",
+                 tvk_shader_get(shader_index)->name, why);
+    if (config >= tvk_kernels_config_count(kernels, op))
+        TVK_FAIL(TVK_ERR_ARG, "%s: a configuration below %u expected, %u found", tvk_op_name(op),
+                 tvk_kernels_config_count(kernels, op), config);
+    kernels->choices[op].row = shader_index;
+    kernels->choices[op].config = config;
+fail:
+    return st;
+}
+
+uint32_t tvk_kernels_config(const tvk_kernels *kernels, tvk_op op)
+{
+    return kernels->choices[op].config;
+}
+
+const tvk_shader_info *tvk_kernels_row(const tvk_kernels *kernels, tvk_op op)
+{
+    return tvk_shader_get(kernels->choices[op].row);
+}
+
+const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op)
+{
+    return tvk_config_get(tvk_gpu_plan(kernels->device), op, kernels->choices[op].config);
+}
+
+/* "gemv_t2_i8_dp4[128,16,4]": row, workgroup size in x, tile constants */
+static void name_program(cached_program *p)
+{
+    size_t at = (size_t)snprintf(p->name, sizeof p->name, "%s[%u", tvk_shader_get(p->row)->name,
+                                 p->constants[0]);
+    for (uint32_t i = 3; i < p->constant_count && at < sizeof p->name; i++)
+        at += (size_t)snprintf(p->name + at, sizeof p->name - at, ",%u", p->constants[i]);
+    if (at < sizeof p->name) snprintf(p->name + at, sizeof p->name - at, "]");
+}
+
+static tvk_status find_program(tvk_kernels *k, tvk_op op, const uint32_t *constants, uint32_t count,
+                               const cached_program **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t row = k->choices[op].row;
+    const tvk_shader_info *info = tvk_shader_get(row);
+    tvk_program_desc desc = {0};
+    cached_program *p;
+    for (p = k->programs; p; p = p->next) {
+        if (p->row == row && p->constant_count == count &&
+            !memcmp(p->constants, constants, count * sizeof *constants)) {
+            *out = p;
+            return TVK_OK;
+        }
+    }
+    p = calloc(1, sizeof *p);
+    TVK_TRY_ALLOC(p);
+    p->row = row;
+    p->constant_count = count;
+    memcpy(p->constants, constants, count * sizeof *constants);
+    name_program(p);
+    desc.name = p->name;
+    desc.spirv = info->spirv;
+    desc.spirv_bytes = *info->spirv_bytes;
+    desc.binding_count = (uint32_t)strlen(tvk_op_access(op));
+    desc.push_bytes = tvk_op_push_bytes(op);
+    desc.constant_count = count;
+    memcpy(desc.constants, constants, count * sizeof *constants);
+    desc.subgroup = (info->caps & TVK_CAP_SUBGROUP) != 0;
+    TVK_TRY(tvk_program_create(k->device, &desc, &p->program, err));
+    p->next = k->programs;
+    k->programs = p;
+    *out = p;
+    return TVK_OK;
+fail:
+    free(p);
+    return st;
+}
+
+static tvk_status grow(tvk_dispatch_list *list, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t capacity = list->capacity ? 2 * list->capacity : 64;
+    tvk_dispatch *items;
+    if (list->count < list->capacity) return TVK_OK;
+    items = realloc(list->items, (size_t)capacity * sizeof *items);
+    TVK_TRY_ALLOC(items);
+    list->items = items;
+    list->capacity = capacity;
+fail:
+    return st;
+}
+
+tvk_status tvk_kernels_append(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
+                              const uint32_t *constants, uint32_t constant_count,
+                              const tvk_span *bindings, const void *push, const tvk_groups *groups,
+                              tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const cached_program *program = NULL;
+    tvk_dispatch *d;
+    if (constant_count < 3 || constant_count > TVK_MAX_CONSTANTS)
+        TVK_FAIL(TVK_ERR_INTERNAL, "%s: 3 to %d constants expected, %u found", tvk_op_name(op),
+                 TVK_MAX_CONSTANTS, constant_count);
+    TVK_TRY(find_program(kernels, op, constants, constant_count, &program, err));
+    TVK_TRY(grow(list, err));
+    d = &list->items[list->count];
+    memset(d, 0, sizeof *d);
+    d->op = op;
+    d->label = list->label;
+    d->program = program->program;
+    d->program_name = program->name;
+    d->binding_count = (uint32_t)strlen(tvk_op_access(op));
+    memcpy(d->bindings, bindings, d->binding_count * sizeof *bindings);
+    memcpy(d->push, push, tvk_op_push_bytes(op));
+    d->groups = *groups;
+    list->count++;
+fail:
+    return st;
+}
+
+void tvk_dispatch_list_free(tvk_dispatch_list *list)
+{
+    free(list->items);
+    memset(list, 0, sizeof *list);
+}
+
+tvk_status tvk_check_span(const tvk_kernels *kernels, tvk_op op, const char *what, tvk_span span,
+                          uint64_t bytes, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_plan *plan = tvk_gpu_plan(kernels->device);
+    uint64_t align = plan->storage_align > 16 ? plan->storage_align : 16;
+    if (!span.buffer && !span.tensor)
+        TVK_FAIL(TVK_ERR_ARG, "%s: %s: a buffer expected, none found", tvk_op_name(op), what);
+    if (span.bytes < bytes)
+        TVK_FAIL(TVK_ERR_ARG, "%s: %s: at least %llu bytes expected, %llu found", tvk_op_name(op),
+                 what, (unsigned long long)bytes, (unsigned long long)span.bytes);
+    if (span.bytes > plan->max_storage_bytes)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "%s: %s: at most %llu bytes (device limit) expected, %llu found", tvk_op_name(op),
+                 what, (unsigned long long)plan->max_storage_bytes, (unsigned long long)span.bytes);
+    if (span.offset % align)
+        TVK_FAIL(TVK_ERR_ARG, "%s: %s: an offset that is a multiple of %llu expected, %llu found",
+                 tvk_op_name(op), what, (unsigned long long)align, (unsigned long long)span.offset);
+fail:
+    return st;
+}
+
+tvk_status tvk_check_value(tvk_op op, bool good, const char *expected, uint64_t found,
+                           tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (!good)
+        TVK_FAIL(TVK_ERR_ARG, "%s: %s expected, %llu found", tvk_op_name(op), expected,
+                 (unsigned long long)found);
+fail:
+    return st;
+}
+
+tvk_groups tvk_groups_rows(uint32_t items, uint32_t group, uint32_t kind)
+{
+    tvk_groups g = {{TVK_AXIS_FIXED, (uint8_t)kind, TVK_AXIS_FIXED},
+                    {tvk_div_up(items, group), 1, 1}};
+    return g;
+}

@@ -1,0 +1,92 @@
+/* y [rows, N] (+)= act W^T for every layout: mat-vec for one row, mat-mat for more, a dispatch a
+ * piece of the matrix. */
+#include "kernels/internal.h"
+
+static const tvk_op vec_ops[] = {TVK_OP_gemv_t2_i8, TVK_OP_gemv_f32, TVK_OP_gemv_f16,
+                                 TVK_OP_gemv_q8};
+static const tvk_op mat_ops[] = {TVK_OP_gemm_t2_i8, TVK_OP_gemm_f32, TVK_OP_gemm_f16,
+                                 TVK_OP_gemm_q8};
+
+typedef struct cut {
+    uint32_t constants[6], count;
+    uint32_t rows; /* weight rows a workgroup */
+    uint32_t tm;   /* activation rows a workgroup */
+} cut;
+
+static cut make_cut(const tvk_kernels *k, tvk_op op, const tvk_matrix *w, bool one)
+{
+    const tvk_config *c = tvk_kernels_active(k, op);
+    cut r = {{c->group, 1, 1, c->tile[0], c->tile[1], c->tile[2]}, 0, 0, 1};
+    if (w->layout == TVK_LAYOUT_T2 && one) { /* LANES, ROWS */
+        r.count = 5;
+        r.rows = c->group / c->tile[0] * c->tile[1];
+    } else if (w->layout == TVK_LAYOUT_T2) { /* TM, TILE, ROWS */
+        r.count = 6;
+        r.tm = c->tile[0];
+        r.rows = c->group * c->tile[2];
+    } else { /* LANES, WIDE, TM */
+        r.constants[4] = w->layout != TVK_LAYOUT_F16 || w->k % 8 == 0;
+        r.constants[5] = c->tile[1];
+        r.count = one ? 5 : 6;
+        r.tm = one ? 1 : c->tile[1];
+        r.rows = c->group / c->tile[0];
+    }
+    return r;
+}
+
+static tvk_status check(tvk_kernels *k, tvk_op op, const tvk_matrix *w, tvk_span act, tvk_span y,
+                        uint32_t rows, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t words = tvk_layout_row_words(w->layout, w->k), next = 0;
+    uint32_t act_words = w->layout == TVK_LAYOUT_T2 ? tvk_act_words(w->k) : w->k;
+    TVK_TRY(tvk_check_value(op, w->k > 0 && words > 0, "a K that fits the layout", w->k, err));
+    TVK_TRY(
+        tvk_check_value(op, w->row_words == words, "the layout's words a row", w->row_words, err));
+    TVK_TRY(tvk_check_value(op, rows > 0, "at least one row", rows, err));
+    TVK_TRY(tvk_check_value(op, w->piece_count > 0 && w->piece_count <= TVK_MAX_PIECES,
+                            "1 to 32 pieces", w->piece_count, err));
+    TVK_TRY(tvk_check_span(k, op, "activations", act, 4ull * rows * act_words, err));
+    TVK_TRY(tvk_check_span(k, op, "y", y, 4ull * rows * w->n, err));
+    for (uint32_t i = 0; i < w->piece_count; i++) {
+        uint32_t n = w->piece[i].rows;
+        TVK_TRY(tvk_check_value(op, w->piece[i].first == next && n > 0 && n <= w->n - next,
+                                "pieces that follow each other", w->piece[i].first, err));
+        next += n;
+        TVK_TRY(tvk_check_span(k, op, "weights", w->piece[i].words, 4ull * n * words, err));
+        if (tvk_layout_row_scales(w->layout, w->k))
+            TVK_TRY(tvk_check_span(k, op, "scales", w->piece[i].scales,
+                                   4ull * n * tvk_layout_row_scales(w->layout, w->k), err));
+    }
+    TVK_TRY(tvk_check_value(op, next == w->n, "pieces that cover all rows", next, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
+                         tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_op op = rows == 1 ? vec_ops[w->layout] : mat_ops[w->layout];
+    const cut c = make_cut(k, op, w, rows == 1);
+    TVK_TRY(check(k, op, w, act, y, rows, err));
+    for (uint32_t i = 0; i < w->piece_count; i++) {
+        const struct tvk_matmul_params p = {
+            .n = w->piece[i].rows,
+            .k = w->k,
+            .row_words = w->row_words,
+            .first_row = w->piece[i].first,
+            .act_stride = w->layout == TVK_LAYOUT_T2 ? tvk_act_words(w->k) : w->k,
+            .y_stride = w->n,
+            .add = add,
+            .rows = rows};
+        const tvk_groups groups = {
+            {TVK_AXIS_FIXED, outs ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED},
+            {tvk_div_up(p.n, c.rows), c.tm, 1}};
+        tvk_span bindings[] = {w->piece[i].words, w->piece[i].scales, act, y};
+        if (!tvk_layout_row_scales(w->layout, w->k)) bindings[1] = bindings[0];
+        TVK_TRY(tvk_kernels_append(k, l, op, c.constants, c.count, bindings, &p, &groups, err));
+    }
+fail:
+    return st;
+}

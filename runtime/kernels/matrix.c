@@ -1,0 +1,29 @@
+/* Layouts of device matrices and activation records (docs/formats.md, "device packing"). */
+#include "kernels/ops.h"
+
+#include "base/check.h"
+
+uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k)
+{
+    switch (layout) {
+    case TVK_LAYOUT_T2:
+        return k <= UINT32_MAX - TVK_T2_ROW_ALIGN ? tvk_div_up(k, TVK_T2_ROW_ALIGN) * 8 : 0;
+    case TVK_LAYOUT_F32:
+        return k % 4 ? 0 : k;
+    case TVK_LAYOUT_F16:
+        return k % 4 ? 0 : k / 2;
+    case TVK_LAYOUT_Q8:
+        return k % 32 ? 0 : k / 4;
+    }
+    return 0;
+}
+
+uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k)
+{
+    return layout == TVK_LAYOUT_T2 ? 1 : layout == TVK_LAYOUT_Q8 ? k / 32 : 0;
+}
+
+uint32_t tvk_act_words(uint32_t k)
+{
+    return TVK_ACT_HEADER_WORDS + tvk_div_up(k, TVK_T2_ROW_ALIGN) * (TVK_T2_ROW_ALIGN / 4);
+}

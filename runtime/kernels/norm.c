@@ -1,0 +1,52 @@
+/* RMSNorm to f32 rows, and INT8 activation records with or without the norm. */
+#include "kernels/internal.h"
+
+static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
+                              const tvk_span bindings[4], const struct tvk_norm_params *p,
+                              uint32_t rows, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const uint32_t constants[] = {tvk_kernels_active(k, op)->group, 1, 1};
+    const tvk_groups groups = {
+        {p->gather ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
+    TVK_TRY(tvk_check_value(op, p->k > 0 && p->k % 4 == 0, "a width that is a multiple of 4", p->k,
+                            err));
+    TVK_TRY(tvk_check_span(k, op, "state", bindings[0],
+                           4ull * (TVK_STATE_ROWS + (uint64_t)TVK_ROW_WORDS * rows), err));
+    TVK_TRY(tvk_check_span(k, op, "x", bindings[1], 4ull * rows * p->x_stride, err));
+    if (op != TVK_OP_quant_i8)
+        TVK_TRY(tvk_check_span(k, op, "gain", bindings[2], 4ull * p->k, err));
+    TVK_TRY(tvk_check_span(k, op, "y", bindings[3], 4ull * rows * p->y_stride, err));
+    TVK_TRY(tvk_kernels_append(k, l, op, constants, 3, bindings, p, &groups, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                          tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
+                          bool outs, uint32_t outs_word, tvk_error *err)
+{
+    const tvk_span bindings[] = {state, x, gain, y};
+    const struct tvk_norm_params p = {.k = width,
+                                      .x_stride = width,
+                                      .y_stride = width,
+                                      .inv_k = 1.0f / (float)width,
+                                      .eps = eps,
+                                      .gather = outs,
+                                      .outs_word = outs_word};
+    return append_norm(k, l, TVK_OP_rmsnorm_f32, bindings, &p, rows, err);
+}
+
+tvk_status tvk_op_act_i8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                         tvk_span gain, tvk_span act, uint32_t width, float eps, uint32_t rows,
+                         tvk_error *err)
+{
+    const bool norm = gain.buffer || gain.tensor;
+    const tvk_span bindings[] = {state, x, norm ? gain : x, act};
+    const struct tvk_norm_params p = {.k = width,
+                                      .x_stride = width,
+                                      .y_stride = tvk_act_words(width),
+                                      .inv_k = 1.0f / (float)width,
+                                      .eps = eps};
+    return append_norm(k, l, norm ? TVK_OP_rmsnorm_i8 : TVK_OP_quant_i8, bindings, &p, rows, err);
+}

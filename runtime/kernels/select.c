@@ -1,0 +1,47 @@
+/* Which manifest row an op gets: capabilities decide what is eligible, the order in the manifest
+ * which of those is the default. */
+#include "kernels/internal.h"
+
+#include <string.h>
+
+static const struct {
+    uint32_t cap;
+    const char *missing;
+} reasons[] = {
+    {TVK_CAP_DOT, "no packed integer dot product"},
+    {TVK_CAP_SUBGROUP, "no fixed subgroup size with shuffle and arithmetic"},
+    {TVK_CAP_FP16, "no 16-bit floats"},
+    {TVK_CAP_INT8, "no 8-bit integers"},
+    {TVK_CAP_STORAGE16, "no 16-bit storage"},
+    {TVK_CAP_STORAGE8, "no 8-bit storage"},
+    {TVK_CAP_COOPMAT, "no cooperative matrices"},
+};
+
+const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, bool exact)
+{
+    uint32_t missing = row->caps & ~plan->caps & ~(uint32_t)TVK_CAP_INEXACT;
+    if (*row->spirv_bytes == 0) return "the shader compiler of this build lacks the extension";
+    if (exact && (row->caps & TVK_CAP_INEXACT)) return "not exact, and exact results are asked for";
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (missing & reasons[i].cap) return reasons[i].missing;
+    return missing ? "an unknown capability is missing" : NULL;
+}
+
+/* A dot-product form that the driver only emulates is slower than the plain row. */
+static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
+{
+    if (!strcmp(row->variant, "dp4")) return plan->dot_signed_fast;
+    if (!strcmp(row->variant, "mix")) return plan->dot_mixed_fast;
+    return true;
+}
+
+uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact)
+{
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < tvk_shader_count(); i++) {
+        const tvk_shader_info *row = tvk_shader_get(i);
+        if (row->op != op || tvk_select_reason(plan, row, exact) || !wanted(plan, row)) continue;
+        best = i;
+    }
+    return best;
+}

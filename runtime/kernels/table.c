@@ -1,0 +1,80 @@
+/* The tables: ops from kernels.def, modules from shaders/manifest.def with their embedded SPIR-V
+ * (the build writes spirv_table.inc, one line a manifest row). */
+#include "kernels/kernel.h"
+
+#define TVK_SPV(name)                                                                              \
+    extern const uint32_t tvk_spv_##name[];                                                        \
+    extern const size_t tvk_spv_##name##_bytes;
+#define TVK_SPV_ABSENT(name)                                                                       \
+    static const uint32_t tvk_spv_##name[1] = {0};                                                 \
+    static const size_t tvk_spv_##name##_bytes = 0;
+#include "spirv_table.inc"
+#undef TVK_SPV
+#undef TVK_SPV_ABSENT
+
+/* A module is called op for the variant `base` and op_variant else: IS_BASE(variant) is 1 or 0. */
+#define IS_base ~, 1
+#define SECOND(a, b, ...) b
+#define IS_BASE_OF(...) SECOND(__VA_ARGS__, 0, 0)
+#define IS_BASE(variant) IS_BASE_OF(IS_##variant)
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define MODULE_1(op, variant) op
+#define MODULE_0(op, variant) op##_##variant
+#define MODULE(op, variant) JOIN(MODULE_, IS_BASE(variant))(op, variant)
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+static const tvk_shader_info shaders[] = {
+#define TVK_SHADER(op, variant, path, defines, caps)                                               \
+    {TEXT(MODULE(op, variant)),                                                                    \
+     #variant,                                                                                     \
+     TVK_OP_##op,                                                                                  \
+     (uint32_t)(caps),                                                                             \
+     JOIN(tvk_spv_, MODULE(op, variant)),                                                          \
+     &JOIN(JOIN(tvk_spv_, MODULE(op, variant)), _bytes)},
+#include "shaders/manifest.def"
+#undef TVK_SHADER
+};
+
+typedef struct op_info {
+    const char *name, *access;
+    uint32_t push_bytes;
+} op_info;
+
+static const op_info ops[] = {
+#define TVK_KERNEL(op, access, params)                                                             \
+    {#op, access, (uint32_t)sizeof(struct tvk_##params##_params)},
+#include "kernels/kernels.def"
+#undef TVK_KERNEL
+};
+
+#define TVK_KERNEL(op, access, params)                                                             \
+    _Static_assert(sizeof(struct tvk_##params##_params) <= TVK_MAX_PUSH_BYTES, #op);
+#include "kernels/kernels.def"
+#undef TVK_KERNEL
+
+uint32_t tvk_shader_count(void)
+{
+    return (uint32_t)(sizeof shaders / sizeof shaders[0]);
+}
+
+const tvk_shader_info *tvk_shader_get(uint32_t index)
+{
+    return index < tvk_shader_count() ? &shaders[index] : NULL;
+}
+
+const char *tvk_op_name(tvk_op op)
+{
+    return ops[op].name;
+}
+
+const char *tvk_op_access(tvk_op op)
+{
+    return ops[op].access;
+}
+
+uint32_t tvk_op_push_bytes(tvk_op op)
+{
+    return ops[op].push_bytes;
+}
