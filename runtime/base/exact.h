@@ -10,8 +10,8 @@
 static inline float tvk_exact_exp(float x)
 {
     float n, r, p;
-    if (x < -87.0f) return 0.0f;
-    if (x > 88.0f) x = 88.0f;
+    if (x < -60.0f) return 0.0f;
+    if (x > 60.0f) x = 60.0f;
     n = rintf(x * 1.44269504f); /* to nearest even: the default rounding mode */
     r = (x - n * 0.693145751953125f) - n * 1.42860677e-6f;
     p = 0.008333334f + r * 0.0013888889f;

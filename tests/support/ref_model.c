@@ -1,0 +1,364 @@
+#include "support/ref_model.h"
+
+#include "base/dtype.h"
+#include "base/half.h"
+#include "ref/ref.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct ref_matrix {
+    tvk_dtype type;
+    uint32_t n, k, row_words;
+    uint32_t *words; /* T2 or Q8 codes, f16 pairs */
+    float *floats;   /* F32 and BF16 */
+    float *scales;   /* T2 [N], Q8 [N, K/32] */
+} ref_matrix;
+
+typedef struct ref_layer {
+    ref_matrix q, k, v, o, gate, up, down;
+    float *attn_norm, *attn_sub_norm, *ffn_norm, *ffn_sub_norm;
+    float *keys, *values; /* [context][kv_heads][head_size] */
+} ref_layer;
+
+struct ref_model {
+    tvk_model_info info;
+    bool kv_f16, int8, ok;
+    ref_layer *layers;
+    ref_matrix embedding, output;
+    float *output_norm, *rope;
+    uint32_t position;
+};
+
+static void *zeroed(ref_model *m, size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size);
+    if (!p) m->ok = false;
+    return p;
+}
+
+static bool is_ternary(tvk_dtype type)
+{
+    return type == TVK_I2_S || type == TVK_TQ1_0 || type == TVK_TQ2_0;
+}
+
+static float half_at(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return tvk_ref_f16_to_f32(h);
+}
+
+static void read_ternary(ref_model *m, const tvk_weight_source *s, const tvk_tensor *t,
+                         const char *scale_name, ref_matrix *out)
+{
+    const uint8_t *data = t->data;
+    const tvk_tensor *scale = s->tensor(s->user, scale_name);
+    float all = 1;
+    out->row_words = (out->k + 127) / 128 * 8;
+    out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
+    out->scales = zeroed(m, out->n, 4);
+    if (!m->ok) return;
+    if (t->type == TVK_I2_S) {
+        tvk_ref_repack_i2s(data, 0, out->n, out->k, out->words);
+        memcpy(&all, data + (size_t)out->n * out->k / 4, sizeof all);
+    } else if (t->type == TVK_TQ1_0) {
+        tvk_ref_repack_tq1(data, out->n, out->k, out->words);
+        all = half_at(data + 52);
+    } else {
+        tvk_ref_repack_tq2(data, out->n, out->k, out->words);
+        all = half_at(data + 64);
+    }
+    if (scale) {
+        float f;
+        memcpy(&f, scale->data, sizeof f);
+        all = all * f;
+    }
+    for (uint32_t i = 0; i < out->n; i++) out->scales[i] = all;
+}
+
+static void read_floats(ref_model *m, const tvk_tensor *t, ref_matrix *out)
+{
+    size_t count = (size_t)out->n * out->k;
+    out->floats = zeroed(m, count, 4);
+    for (size_t i = 0; m->ok && i < count; i++) {
+        if (t->type == TVK_F32) {
+            memcpy(&out->floats[i], (const uint8_t *)t->data + 4 * i, 4);
+        } else {
+            uint16_t h;
+            memcpy(&h, (const uint8_t *)t->data + 2 * i, 2);
+            out->floats[i] = tvk_f32_from_bits((uint32_t)h << 16);
+        }
+    }
+}
+
+static void read_matrix(ref_model *m, const tvk_weight_source *s, const char *stem, ref_matrix *out)
+{
+    char name[96], scale[96];
+    const tvk_tensor *t;
+    snprintf(name, sizeof name, "%s.weight", stem);
+    snprintf(scale, sizeof scale, "%s.scale", stem);
+    t = s->tensor(s->user, name);
+    if (!t) {
+        m->ok = false;
+        return;
+    }
+    out->type = t->type;
+    out->k = (uint32_t)t->dims[0];
+    out->n = (uint32_t)t->dims[1];
+    if (is_ternary(t->type)) {
+        read_ternary(m, s, t, scale, out);
+    } else if (t->type == TVK_F16) {
+        out->row_words = out->k / 2;
+        out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
+        if (m->ok) memcpy(out->words, t->data, (size_t)out->n * out->k * 2);
+    } else if (t->type == TVK_Q8_0) {
+        out->row_words = out->k / 4;
+        out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
+        out->scales = zeroed(m, (size_t)out->n * out->k / 32, 4);
+        if (m->ok) tvk_ref_repack_q8(t->data, out->n, out->k, out->words, out->scales);
+    } else {
+        read_floats(m, t, out);
+    }
+}
+
+static float *read_vector(ref_model *m, const tvk_weight_source *s, const char *name, bool required)
+{
+    const tvk_tensor *t = s->tensor(s->user, name);
+    ref_matrix v = {0};
+    if (!t) {
+        if (required) m->ok = false;
+        return NULL;
+    }
+    v.n = 1;
+    v.k = (uint32_t)t->dims[0];
+    if (t->type == TVK_F16) {
+        v.floats = zeroed(m, v.k, 4);
+        for (uint32_t i = 0; m->ok && i < v.k; i++) {
+            v.floats[i] = half_at((const uint8_t *)t->data + 2 * i);
+        }
+    } else {
+        read_floats(m, t, &v);
+    }
+    return v.floats;
+}
+
+static void read_layer(ref_model *m, const tvk_weight_source *s, uint32_t l, ref_layer *out)
+{
+    const tvk_model_info *i = &m->info;
+    size_t cache = (size_t)i->context * i->kv_heads * i->head_size;
+    struct {
+        const char *name;
+        ref_matrix *matrix;
+    } linears[] = {{"attn_q", &out->q},      {"attn_k", &out->k},      {"attn_v", &out->v},
+                   {"attn_output", &out->o}, {"ffn_gate", &out->gate}, {"ffn_up", &out->up},
+                   {"ffn_down", &out->down}};
+    struct {
+        const char *name;
+        float **vector;
+        bool required;
+    } gains[] = {{"attn_norm", &out->attn_norm, true},
+                 {"attn_sub_norm", &out->attn_sub_norm, false},
+                 {"ffn_norm", &out->ffn_norm, true},
+                 {"ffn_sub_norm", &out->ffn_sub_norm, false}};
+    char name[96];
+    for (size_t j = 0; j < sizeof linears / sizeof *linears; j++) {
+        snprintf(name, sizeof name, "blk.%u.%s", l, linears[j].name);
+        read_matrix(m, s, name, linears[j].matrix);
+    }
+    for (size_t j = 0; j < sizeof gains / sizeof *gains; j++) {
+        snprintf(name, sizeof name, "blk.%u.%s.weight", l, gains[j].name);
+        *gains[j].vector = read_vector(m, s, name, gains[j].required);
+    }
+    out->keys = zeroed(m, cache, 4);
+    out->values = zeroed(m, cache, 4);
+}
+
+ref_model *ref_model_open(const tvk_weight_source *s, const tvk_model_info *info, bool kv_f16)
+{
+    ref_model *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    m->ok = true;
+    m->info = *info;
+    m->kv_f16 = kv_f16;
+    m->int8 = strcmp(info->act_quant, "int8") == 0;
+    m->layers = zeroed(m, info->layers, sizeof *m->layers);
+    m->rope = zeroed(m, (size_t)info->context * info->head_size, 4);
+    for (uint32_t l = 0; m->ok && l < info->layers; l++) read_layer(m, s, l, &m->layers[l]);
+    if (m->ok) {
+        read_matrix(m, s, "token_embd", &m->embedding);
+        if (!info->tied_head) read_matrix(m, s, "output", &m->output);
+        m->output_norm = read_vector(m, s, "output_norm.weight", true);
+        tvk_ref_rope_table(info->rope_theta, info->head_size, info->context, m->rope);
+    }
+    if (!m->ok) {
+        ref_model_close(m);
+        return NULL;
+    }
+    return m;
+}
+
+static void free_matrix(ref_matrix *m)
+{
+    free(m->words);
+    free(m->floats);
+    free(m->scales);
+}
+
+void ref_model_close(ref_model *m)
+{
+    if (!m) return;
+    for (uint32_t l = 0; m->layers && l < m->info.layers; l++) {
+        ref_layer *r = &m->layers[l];
+        ref_matrix *all[] = {&r->q, &r->k, &r->v, &r->o, &r->gate, &r->up, &r->down};
+        float *vectors[] = {r->attn_norm,    r->attn_sub_norm, r->ffn_norm,
+                            r->ffn_sub_norm, r->keys,          r->values};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_matrix(all[i]);
+        for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) free(vectors[i]);
+    }
+    free_matrix(&m->embedding);
+    free_matrix(&m->output);
+    free(m->output_norm);
+    free(m->rope);
+    free(m->layers);
+    free(m);
+}
+
+void ref_model_reset(ref_model *m)
+{
+    m->position = 0;
+}
+
+static void gemv(const ref_matrix *w, const float *x, const uint32_t *record, bool add, float *y)
+{
+    if (is_ternary(w->type)) {
+        tvk_ref_gemv_t2_i8(w->words, w->scales, record, w->n, w->k, add, y);
+    } else if (w->type == TVK_F16) {
+        tvk_ref_gemv_f16(w->words, x, w->n, w->k, add, y);
+    } else if (w->type == TVK_Q8_0) {
+        tvk_ref_gemv_q8(w->words, w->scales, x, w->n, w->k, add, y);
+    } else {
+        tvk_ref_gemv_f32(w->floats, x, w->n, w->k, add, y);
+    }
+}
+
+/* Scratch of one step, freed at its end. */
+typedef struct ref_scratch {
+    float *x, *y, *q, *k, *v, *o, *gate_up, *f;
+    uint32_t *record;
+    const float **keys, **values;
+} ref_scratch;
+
+/* What a linear reads: norm (if any), then INT8 codes (if the model has them). */
+static const float *linear_input(const ref_model *m, ref_scratch *s, const float *x,
+                                 const float *gain, uint32_t width)
+{
+    if (gain) {
+        tvk_ref_rmsnorm(x, gain, m->info.norm_eps, width, s->y);
+        x = s->y;
+    }
+    if (m->int8) tvk_ref_act_i8(x, width, s->record);
+    return x;
+}
+
+static void store(const ref_model *m, const float *from, float *to, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = m->kv_f16 ? tvk_ref_f16_to_f32(tvk_ref_f32_to_f16(from[i])) : from[i];
+    }
+}
+
+static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
+{
+    const tvk_model_info *i = &m->info;
+    uint32_t d = i->head_size, kv = i->kv_heads * d, group = i->heads / i->kv_heads;
+    const float *turn = m->rope + (size_t)m->position * d;
+    const float *in = linear_input(m, s, s->x, l->attn_norm, i->hidden);
+    gemv(&l->q, in, s->record, false, s->q);
+    gemv(&l->k, in, s->record, false, s->k);
+    gemv(&l->v, in, s->record, false, s->v);
+    for (uint32_t h = 0; h < i->heads; h++) {
+        tvk_ref_rope(s->q + h * d, turn, d, d, i->rope_interleaved);
+    }
+    for (uint32_t h = 0; h < i->kv_heads; h++) {
+        tvk_ref_rope(s->k + h * d, turn, d, d, i->rope_interleaved);
+    }
+    store(m, s->k, l->keys + (size_t)m->position * kv, kv);
+    store(m, s->v, l->values + (size_t)m->position * kv, kv);
+    for (uint32_t h = 0; h < i->heads; h++) {
+        for (uint32_t p = 0; p <= m->position; p++) {
+            s->keys[p] = l->keys + (size_t)p * kv + h / group * d;
+            s->values[p] = l->values + (size_t)p * kv + h / group * d;
+        }
+        tvk_ref_attention(s->q + h * d, s->keys, s->values, m->position + 1, d,
+                          (float)(1.0 / sqrt((double)d)), s->o + h * d);
+    }
+    in = linear_input(m, s, s->o, l->attn_sub_norm, i->heads * d);
+    gemv(&l->o, in, s->record, true, s->x);
+}
+
+static void ffn(ref_model *m, ref_layer *l, ref_scratch *s)
+{
+    const tvk_model_info *i = &m->info;
+    const float *in = linear_input(m, s, s->x, l->ffn_norm, i->hidden);
+    gemv(&l->gate, in, s->record, false, s->gate_up);
+    gemv(&l->up, in, s->record, false, s->gate_up + i->ffn);
+    tvk_ref_glu(s->gate_up, i->ffn, strcmp(i->activation, "relu2") == 0, s->f);
+    in = linear_input(m, s, s->f, l->ffn_sub_norm, i->ffn);
+    gemv(&l->down, in, s->record, true, s->x);
+}
+
+static void embed(const ref_model *m, int32_t token, float *x)
+{
+    const ref_matrix *e = &m->embedding;
+    size_t row = (size_t)token;
+    if (e->type == TVK_F16) {
+        tvk_ref_embed_f16(e->words + row * e->row_words, e->k, x);
+    } else if (e->type == TVK_Q8_0) {
+        tvk_ref_embed_q8(e->words + row * e->row_words, e->scales + row * (e->k / 32), e->k, x);
+    } else {
+        memcpy(x, e->floats + row * e->k, e->k * sizeof *x);
+    }
+}
+
+void ref_model_step(ref_model *m, int32_t token, float *logits)
+{
+    const tvk_model_info *i = &m->info;
+    uint32_t q = i->heads * i->head_size, widest = i->hidden;
+    ref_scratch s = {0};
+    if (q > widest) widest = q;
+    if (i->ffn > widest) widest = i->ffn;
+    s.x = zeroed(m, i->hidden, 4);
+    s.y = zeroed(m, widest, 4);
+    s.q = zeroed(m, q, 4);
+    s.k = zeroed(m, q, 4);
+    s.v = zeroed(m, q, 4);
+    s.o = zeroed(m, q, 4);
+    s.gate_up = zeroed(m, 2 * (size_t)i->ffn, 4);
+    s.f = zeroed(m, i->ffn, 4);
+    s.record = zeroed(m, tvk_ref_act_words(widest), 4);
+    s.keys = zeroed(m, i->context, sizeof *s.keys);
+    s.values = zeroed(m, i->context, sizeof *s.values);
+    if (!m->ok) abort();
+    embed(m, token, s.x);
+    for (uint32_t l = 0; l < i->layers; l++) {
+        attention(m, &m->layers[l], &s);
+        ffn(m, &m->layers[l], &s);
+    }
+    tvk_ref_rmsnorm(s.x, m->output_norm, i->norm_eps, i->hidden, s.y);
+    gemv(i->tied_head ? &m->embedding : &m->output, s.y, NULL, false, logits);
+    m->position++;
+    free(s.x);
+    free(s.y);
+    free(s.q);
+    free(s.k);
+    free(s.v);
+    free(s.o);
+    free(s.gate_up);
+    free(s.f);
+    free(s.record);
+    free(s.keys);
+    free(s.values);
+}
