@@ -138,7 +138,7 @@ static inline const char *shared(const char *name)
     char *p = paths[next++ % 8];
     FILE *f = NULL;
 #ifdef TVK_SHARED_DIR
-    snprintf(p, sizeof paths[0], "%s/data/%s", TVK_SHARED_DIR, name);
+    snprintf(p, sizeof paths[0], "%s/data/%.200s", TVK_SHARED_DIR, name);
     f = fopen(p, "rb");
 #endif
     if (!f) {

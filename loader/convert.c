@@ -1,0 +1,207 @@
+/* `ternvk convert`: recognises the input, lets a front end describe it, and writes the GGUF. */
+#include "convert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/dtype.h"
+
+static const struct {
+    tvk_dtype type;
+    uint32_t number;
+} file_types[] = {{TVK_F32, 0},    {TVK_F16, 1},    {TVK_Q8_0, 7}, {TVK_BF16, 32},
+                  {TVK_TQ1_0, 36}, {TVK_TQ2_0, 37}, {TVK_I2_S, 40}};
+
+char *tvk_convert_path(tvk_conversion *c, const char *folder, const char *name)
+{
+    size_t bytes = strlen(folder) + strlen(name) + 2;
+    char *path = tvk_arena_alloc(&c->arena, bytes, 1);
+    if (path) snprintf(path, bytes, "%s/%s", folder, name);
+    return path;
+}
+
+bool tvk_convert_exists(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (f) fclose(f);
+    return f != NULL;
+}
+
+tvk_status tvk_convert_add(tvk_conversion *c, const char *name, tvk_role role, tvk_job **out,
+                           tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_job *job;
+    if (c->job_count == c->job_room) {
+        uint32_t room = c->job_room * 2 + 64;
+        tvk_job **more = realloc(c->jobs, room * sizeof *more);
+        TVK_TRY_ALLOC(more);
+        c->jobs = more;
+        c->job_room = room;
+    }
+    job = tvk_arena_alloc(&c->arena, 1, sizeof *job);
+    TVK_TRY_ALLOC(job);
+    if (strlen(name) >= sizeof job->name)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "tensor '%.80s': its name is longer than %zu bytes", name,
+                 sizeof job->name - 1);
+    memcpy(job->name, name, strlen(name) + 1);
+    job->role = role;
+    c->jobs[c->job_count++] = *out = job;
+fail:
+    return st;
+}
+
+void tvk_convert_put_shape(tvk_conversion *c, const char *architecture, const char *name,
+                           const tvk_shape *shape)
+{
+    tvk_gguf_writer *w = c->writer;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {
+        {"block_count", shape->layers},
+        {"context_length", shape->context},
+        {"embedding_length", shape->hidden},
+        {"feed_forward_length", shape->ffn},
+        {"attention.head_count", shape->heads},
+        {"attention.head_count_kv", shape->kv_heads},
+        {"attention.key_length", shape->head_size},
+        {"attention.value_length", shape->head_size},
+        {"rope.dimension_count", shape->head_size},
+        {"vocab_size", shape->vocab},
+    };
+    char key[96];
+    c->vocab = (uint32_t)shape->vocab;
+    tvk_gguf_put_str(w, "general.architecture", architecture);
+    tvk_gguf_put_str(w, "general.name", name);
+    tvk_gguf_put_u32(w, "general.quantization_version", 2);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        snprintf(key, sizeof key, "%s.%s", architecture, numbers[i].key);
+        tvk_gguf_put_u32(w, key, (uint32_t)numbers[i].value);
+    }
+    snprintf(key, sizeof key, "%s.attention.layer_norm_rms_epsilon", architecture);
+    tvk_gguf_put_f32(w, key, (float)shape->eps);
+    snprintf(key, sizeof key, "%s.rope.freq_base", architecture);
+    tvk_gguf_put_f32(w, key, (float)shape->theta);
+    snprintf(key, sizeof key, "%s.hidden_activation", architecture);
+    tvk_gguf_put_str(w, key, shape->activation);
+    if (shape->act_quant) {
+        snprintf(key, sizeof key, "%s.activation_quant", architecture);
+        tvk_gguf_put_str(w, key, shape->act_quant);
+    }
+}
+
+tvk_status tvk_convert_tokenizer(tvk_conversion *c, const char *path, int64_t bos, int64_t eos,
+                                 tvk_error *err)
+{
+    tvk_status st;
+    tvk_mapping text = {0};
+    size_t at = 0;
+    TVK_TRY(tvk_mapping_open(path, &text, err));
+    while (at < text.size && strchr(" \t\r\n", text.data[at]) && text.data[at]) at++;
+    if (at < text.size && text.data[at] == '{')
+        TVK_TRY(tvk_convert_tokenizer_json(c, path, &text, bos, eos, err));
+    else
+        TVK_TRY(tvk_convert_tokenizer_llama2c(c, path, &text, err));
+fail:
+    tvk_mapping_close(&text);
+    return st;
+}
+
+static tvk_status front_end(tvk_conversion *c, tvk_error *err)
+{
+    tvk_status st;
+    tvk_mapping start = {0};
+    char *config = tvk_convert_path(c, c->in, "config.json");
+    bool gguf;
+    TVK_TRY_ALLOC(config);
+    if (tvk_convert_exists(config)) return tvk_convert_hf(c, err);
+    st = tvk_mapping_open(c->in, &start, err);
+    if (st != TVK_OK) {
+        tvk_error_set(err, st, __FILE__, __LINE__,
+                      "%.300s: a folder with config.json, a GGUF file or a llama2.c checkpoint "
+                      "expected, none of them found",
+                      c->in);
+        goto fail;
+    }
+    gguf = start.size >= 4 && memcmp(start.data, "GGUF", 4) == 0;
+    tvk_mapping_close(&start);
+    TVK_TRY(gguf ? tvk_convert_gguf(c, err) : tvk_convert_llama2c(c, err));
+fail:
+    return st;
+}
+
+static void put_file_type(tvk_conversion *c)
+{
+    tvk_dtype type = TVK_F32;
+    for (uint32_t i = 0; i < c->job_count; i++)
+        if (c->jobs[i]->role == TVK_ROLE_LINEAR) type = c->jobs[i]->out;
+    for (size_t i = 0; i < sizeof file_types / sizeof *file_types; i++)
+        if (file_types[i].type == type)
+            tvk_gguf_put_u32(c->writer, "general.file_type", file_types[i].number);
+}
+
+/* Whether the values of the output can differ from the source's. */
+static bool lossy(const tvk_job *job)
+{
+    if (job->out == job->type || job->out == TVK_F32) return false;
+    if (job->ternary) return job->out == TVK_F16;
+    return true;
+}
+
+static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t rounded = 0, dense = 0;
+    for (uint32_t i = 0; i < c->job_count; i++) {
+        tvk_job *job = c->jobs[i];
+        uint64_t dims[2] = {job->k, job->n}, one = 1;
+        TVK_TRY(tvk_job_decide(c, job, err));
+        TVK_TRY(tvk_gguf_add_tensor(c->writer, job->name, job->out, job->n ? 2 : 1, dims,
+                                    tvk_job_write, job, err));
+        if (job->side_scale) {
+            char name[TVK_CONVERT_NAME_BYTES];
+            size_t stem = strlen(job->name) - strlen("weight");
+            snprintf(name, sizeof name, "%.*sscale", (int)stem, job->name);
+            TVK_TRY(tvk_gguf_add_tensor(c->writer, name, TVK_F32, 1, &one, tvk_job_write_scale, job,
+                                        err));
+        }
+        rounded += lossy(job) && !(job->type == TVK_BF16 && job->out == TVK_F16 &&
+                                   !c->params.type && !c->params.embedding_type);
+        dense += job->ternary && !tvk_dtype_get(job->out)->ternary;
+    }
+    if (rounded)
+        tvk_log_print(&c->params.log, TVK_LOG_WARN,
+                      "the wanted types are narrower than the source's: %u tensors are rounded",
+                      rounded);
+    if (dense)
+        tvk_log_print(&c->params.log, TVK_LOG_WARN,
+                      "%u ternary tensors are written as plain floats", dense);
+    put_file_type(c);
+fail:
+    return st;
+}
+
+tvk_status tvk_convert(const char *in, const char *out, const tvk_convert_params *params,
+                       tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_conversion c = {.in = in};
+    if (params) c.params = *params;
+    if (!c.params.overwrite && tvk_convert_exists(out))
+        TVK_FAIL(TVK_ERR_ARG, "%.300s: is there already", out);
+    c.writer = tvk_gguf_writer_create();
+    TVK_TRY_ALLOC(c.writer);
+    TVK_TRY(front_end(&c, err));
+    TVK_TRY(add_tensors(&c, err));
+    TVK_TRY(tvk_gguf_write(c.writer, out, c.params.overwrite, &c.params.progress, err));
+fail:
+    tvk_gguf_writer_destroy(&c.writer);
+    tvk_safetensors_destroy(&c.safetensors);
+    tvk_mapping_close(&c.mapping);
+    tvk_file_close(&c.file);
+    free(c.jobs);
+    tvk_arena_free(&c.arena);
+    return st;
+}

@@ -1,0 +1,265 @@
+#include "hf_config.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#define MAX_SIZE (1 << 24)
+#define MAX_LAYERS 4096
+
+/* Keys that are read, or have no influence on results. */
+static const char *const known_keys[] = {
+    "architectures",
+    "model_type",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "intermediate_size",
+    "vocab_size",
+    "max_position_embeddings",
+    "rope_theta",
+    "rope_parameters",
+    "rope_scaling",
+    "rms_norm_eps",
+    "hidden_act",
+    "tie_word_embeddings",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+    "torch_dtype",
+    "dtype",
+    "use_cache",
+    "head_dim",
+    "quantization_config",
+    "activation_quant",
+    "attention_dropout",
+    "initializer_range",
+    "pretraining_tp",
+    "transformers_version",
+    "auto_map",
+    "_name_or_path",
+    "weight_bits",
+    "input_bits",
+    "return_dict",
+    "output_attentions",
+    "output_hidden_states",
+    "torchscript",
+    "is_encoder_decoder",
+    "is_decoder",
+    "use_bfloat16",
+    "id2label",
+    "label2id",
+    "task_specific_params",
+    "problem_type",
+    "unsloth_version",
+    "activation_scheme",
+};
+
+/* Keys that change results: only these values are implemented. */
+static const struct {
+    const char *key, *value; /* JSON text; null and an absent key are fine always */
+} fixed_keys[] = {
+    {"attention_bias", "false"},
+    {"mlp_bias", "false"},
+    {"partial_rotary_factor", "1.0"},
+    {"sliding_window", "null"},
+    {"use_sliding_window", "false"},
+    {"attn_logit_softcapping", "null"},
+    {"final_logit_softcapping", "null"},
+    {"logit_scale", "1.0"},
+    {"embedding_multiplier", "1.0"},
+    {"residual_multiplier", "1.0"},
+    {"attention_multiplier", "null"},
+    {"logits_scaling", "1.0"},
+    {"qk_layernorm", "false"},
+    {"use_qk_norm", "false"},
+    {"num_local_experts", "null"},
+    {"num_experts", "null"},
+    {"clip_qkv", "null"},
+    {"no_rope_layers", "null"},
+};
+
+static bool is_value(const json_t *v, const char *text)
+{
+    if (json_is_null(v)) return true;
+    if (strcmp(text, "false") == 0) return json_is_false(v);
+    if (strcmp(text, "1.0") == 0) return json_is_number(v) && json_number_value(v) == 1.0;
+    return false;
+}
+
+static tvk_status check_keys(const json_t *root, const tvk_log *log, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)root, key, value)
+    {
+        bool known = false;
+        for (size_t i = 0; i < sizeof known_keys / sizeof *known_keys; i++)
+            known = known || strcmp(key, known_keys[i]) == 0;
+        for (size_t i = 0; i < sizeof fixed_keys / sizeof *fixed_keys; i++) {
+            if (strcmp(key, fixed_keys[i].key) != 0) continue;
+            known = true;
+            if (!is_value(value, fixed_keys[i].value))
+                TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: '%.60s' other than %s is not supported",
+                         key, fixed_keys[i].value);
+        }
+        if (!known && !json_is_null(value) && !json_is_false(value))
+            tvk_log_print(log, TVK_LOG_WARN, "config.json: key '%s' is not known: ignored", key);
+    }
+fail:
+    return st;
+}
+
+/* An absent key gives `absent`; with absent 0 it is an error. */
+static tvk_status get_size(const json_t *root, const char *key, uint64_t limit, uint64_t absent,
+                           uint64_t *out, tvk_error *err)
+{
+    const json_t *v = json_object_get(root, key);
+    *out = absent;
+    if ((!v || json_is_null(v)) && absent > 0) return TVK_OK;
+    if (!json_is_integer(v) || json_integer_value(v) < 1 || (uint64_t)json_integer_value(v) > limit)
+        return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
+                             "config.json: %s: an integer from 1 to %" PRIu64 " expected, %s found",
+                             key, limit, v ? "something else" : "nothing");
+    *out = (uint64_t)json_integer_value(v);
+    return TVK_OK;
+}
+
+static tvk_status get_positive(const json_t *v, const char *key, double *out, tvk_error *err)
+{
+    if (!v || json_is_null(v)) return TVK_OK;
+    if (!json_is_number(v) || !(json_number_value(v) > 0) || !isfinite(json_number_value(v)))
+        return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
+                             "config.json: %s: a number above 0 expected", key);
+    *out = json_number_value(v);
+    return TVK_OK;
+}
+
+static int64_t get_id(const json_t *root, const char *key)
+{
+    const json_t *v = json_object_get(root, key);
+    if (json_is_array(v))
+        v = json_array_get(v, 0); /* several ends of text: the first is the main */
+    return json_is_integer(v) ? json_integer_value(v) : -1;
+}
+
+/* Both spellings of RoPE's settings; only plain RoPE is implemented. */
+static tvk_status read_rope(const json_t *root, tvk_hf_config *out, tvk_error *err)
+{
+    static const char *const places[2] = {"rope_parameters", "rope_scaling"};
+    tvk_status st;
+    TVK_TRY(
+        get_positive(json_object_get(root, "rope_theta"), "rope_theta", &out->shape.theta, err));
+    for (int i = 0; i < 2; i++) {
+        const json_t *rope = json_object_get(root, places[i]);
+        const char *type = json_string_value(json_object_get(rope, "rope_type"));
+        double partial = 1.0;
+        if (!type) type = json_string_value(json_object_get(rope, "type"));
+        if (rope && !json_is_null(rope) && !json_is_object(rope))
+            TVK_FAIL(TVK_ERR_FORMAT, "config.json: %s: an object expected", places[i]);
+        if (type && strcmp(type, "default") != 0 && strcmp(type, "none") != 0)
+            TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                     "config.json: %s: RoPE type '%.40s' is not supported (default is)", places[i],
+                     type);
+        TVK_TRY(get_positive(json_object_get(rope, "rope_theta"), "rope_theta", &out->shape.theta,
+                             err));
+        TVK_TRY(get_positive(json_object_get(rope, "partial_rotary_factor"),
+                             "partial_rotary_factor", &partial, err));
+        if (partial != 1.0)
+            TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                     "config.json: 'partial_rotary_factor' other than 1.0 is not supported");
+    }
+fail:
+    return st;
+}
+
+static tvk_status read_class(const json_t *root, tvk_hf_config *out, tvk_error *err)
+{
+    const char *name = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
+    bool one_bit = name && strcmp(name, "BitnetForCausalLM") == 0; /* 1bitLLM's */
+    out->bitnet = one_bit || (name && strcmp(name, "BitNetForCausalLM") == 0);
+    if (!out->bitnet && !(name && strcmp(name, "LlamaForCausalLM") == 0))
+        return tvk_error_set(err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
+                             "config.json: architecture BitNetForCausalLM, BitnetForCausalLM or "
+                             "LlamaForCausalLM expected, '%.60s' found",
+                             name ? name : "none");
+    out->shape.activation = out->bitnet && !one_bit ? "relu2" : "silu";
+    out->shape.theta = out->bitnet && !one_bit ? 500000.0 : 10000.0;
+    out->shape.eps = out->bitnet ? 1e-5 : 1e-6;
+    return TVK_OK;
+}
+
+static tvk_status read_quantization(const json_t *root, tvk_hf_config *out, tvk_error *err)
+{
+    static const char *const modes[] = {"int8", "a4.8", "a4.8-fp4", "none"};
+    tvk_status st = TVK_OK;
+    const json_t *q = json_object_get(root, "quantization_config");
+    const char *method = json_string_value(json_object_get(q, "quant_method"));
+    const char *linear = json_string_value(json_object_get(q, "linear_class"));
+    const char *mode = json_string_value(json_object_get(q, "quantization_mode"));
+    const json_t *act = json_object_get(root, "activation_quant");
+    bool found = false;
+    if (method && strcmp(method, "bitnet") != 0)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: quant_method bitnet expected, '%.40s' found",
+                 method);
+    out->multiply = linear && strcmp(linear, "autobitlinear") == 0;
+    out->online = mode && strcmp(mode, "online") == 0;
+    out->quantized = out->bitnet || method;
+    out->not_converted = json_object_get(q, "modules_to_not_convert");
+    if (out->quantized) out->shape.act_quant = "int8";
+    if (!act || json_is_null(act)) return TVK_OK;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (json_is_string(act) && strcmp(json_string_value(act), modes[i]) == 0) found = true;
+    if (!found)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "config.json: activation_quant: int8, a4.8, a4.8-fp4 or none expected");
+    out->shape.act_quant = json_string_value(act);
+fail:
+    return st;
+}
+
+tvk_status tvk_hf_config_read(const json_t *root, const tvk_log *log, tvk_hf_config *out,
+                              tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_shape *s = &out->shape;
+    const json_t *v;
+    const char *text;
+    memset(out, 0, sizeof *out);
+    if (!json_is_object(root)) TVK_FAIL(TVK_ERR_FORMAT, "config.json: an object expected");
+    TVK_TRY(read_class(root, out, err));
+    TVK_TRY(check_keys(root, log, err));
+    TVK_TRY(read_quantization(root, out, err));
+    TVK_TRY(get_size(root, "hidden_size", MAX_SIZE, 0, &s->hidden, err));
+    TVK_TRY(get_size(root, "num_hidden_layers", MAX_LAYERS, 0, &s->layers, err));
+    TVK_TRY(get_size(root, "intermediate_size", MAX_SIZE, 0, &s->ffn, err));
+    TVK_TRY(get_size(root, "vocab_size", MAX_SIZE, 0, &s->vocab, err));
+    TVK_TRY(get_size(root, "num_attention_heads", MAX_SIZE, 0, &s->heads, err));
+    TVK_TRY(get_size(root, "num_key_value_heads", MAX_SIZE, s->heads, &s->kv_heads, err));
+    TVK_TRY(get_size(root, "max_position_embeddings", UINT32_MAX, 2048, &s->context, err));
+    if (s->hidden / s->heads > 0)
+        TVK_TRY(get_size(root, "head_dim", 65536, s->hidden / s->heads, &s->head_size, err));
+    if (s->head_size == 0 || s->head_size % 2 != 0 || s->heads % s->kv_heads != 0)
+        TVK_FAIL(TVK_ERR_FORMAT,
+                 "config.json: %" PRIu64 " heads of %" PRIu64 " and %" PRIu64
+                 " KV heads do not fit together",
+                 s->heads, s->head_size, s->kv_heads);
+    TVK_TRY(get_positive(json_object_get(root, "rms_norm_eps"), "rms_norm_eps", &s->eps, err));
+    TVK_TRY(read_rope(root, out, err));
+    v = json_object_get(root, "hidden_act");
+    text = json_string_value(v);
+    if (v && !json_is_null(v)) {
+        if (!text || (strcmp(text, "silu") != 0 && strcmp(text, "relu2") != 0))
+            TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                     "config.json: hidden_act: silu or relu2 expected, '%.40s' found",
+                     text ? text : "no text");
+        s->activation = text;
+    }
+    out->tied = json_is_true(json_object_get(root, "tie_word_embeddings"));
+    out->bos = get_id(root, "bos_token_id");
+    out->eos = get_id(root, "eos_token_id");
+fail:
+    return st;
+}

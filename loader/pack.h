@@ -1,0 +1,38 @@
+/* Encoders and decoders of the packings in files. Ternary matrices are int8 codes -1, 0, +1,
+ * row-major [N, K]. docs/formats.md has the bit layouts. Code 3 of a 2-bit pair is no value: it
+ * decodes to 0. */
+#ifndef TVK_LOADER_PACK_H
+#define TVK_LOADER_PACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TVK_I2_S_TRAILER_BYTES 32
+
+/* Hugging Face's uint8 [N/4, K]: bits 2i+1..2i of byte [r, c] are row r + i*N/4. N % 4 == 0. */
+void tvk_unpack_hf(const uint8_t *packed, uint64_t n, uint64_t k, int8_t *codes);
+void tvk_pack_hf(const int8_t *codes, uint64_t n, uint64_t k, uint8_t *packed);
+
+/* I2_S: blocks of 128 codes in 32 bytes over the whole matrix, then the scale. count % 128 == 0.
+ * Packed: count / 4 + TVK_I2_S_TRAILER_BYTES. */
+void tvk_unpack_i2_s(const uint8_t *packed, uint64_t count, int8_t *codes, float *scale);
+void tvk_pack_i2_s(const int8_t *codes, uint64_t count, float scale, uint8_t *packed);
+
+/* TQ2_0 and TQ1_0: blocks of 256 codes, each with an f16 scale. count % 256 == 0.
+ * scales: [count / 256] f16 bits, or NULL. */
+void tvk_unpack_tq2_0(const uint8_t *packed, uint64_t count, int8_t *codes, uint16_t *scales);
+void tvk_pack_tq2_0(const int8_t *codes, uint64_t count, uint16_t scale, uint8_t *packed);
+void tvk_unpack_tq1_0(const uint8_t *packed, uint64_t count, int8_t *codes, uint16_t *scales);
+void tvk_pack_tq1_0(const int8_t *codes, uint64_t count, uint16_t scale, uint8_t *packed);
+
+/* Q8_0: blocks of 32 values; scale max|x| / 127 as f16, quotients rounded half away from zero, as
+ * ggml does. count % 32 == 0. */
+void tvk_pack_q8_0(const float *x, uint64_t count, uint8_t *packed);
+void tvk_unpack_q8_0(const uint8_t *packed, uint64_t count, float *x);
+
+/* b1.58 absmean, arXiv 2402.17764: codes = clamp(roundEven(w * s), -1, 1), s = 1 / max(mean|w|,
+ * 1e-5) in f32. Returns the multiplier 1 / s, or NaN or infinity (and no codes) where a weight is
+ * not finite. */
+float tvk_quantize_absmean(const float *w, uint64_t count, int8_t *codes);
+
+#endif

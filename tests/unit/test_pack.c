@@ -1,0 +1,164 @@
+/* Packings: golden bytes in both directions, round trips on random matrices, code 3, Q8_0, absmean.
+ */
+#define TEST_NAME "test_pack"
+#include "loader_files.h"
+
+#include <math.h>
+
+#include "base/half.h"
+#include "pack.h"
+
+static void unhex(const char *hex, uint8_t *out)
+{
+    for (size_t i = 0; hex[2 * i]; i++) {
+        unsigned v = 0;
+        assert_int_equal(sscanf(hex + 2 * i, "%2x", &v), 1);
+        out[i] = (uint8_t)v;
+    }
+}
+
+static const char golden_i2_s[] =
+    "1144118421886298661946114411842188629866194611441184218862986619";
+static const char golden_tq2_0[] =
+    "44114412482289269964914411441248228926996491441144124822892699642699649144114412482289269964"
+    "914411441248228926996491441144124822003c";
+static const char golden_tq1_0[] =
+    "226020b63dbf95dd9f3567226020b63dbf95dd9f3567226020b63dbf95dd9f356cd36d455d437a46cf17ca6cd36d45"
+    "5d0da20d8f003c";
+
+static void golden(void **state)
+{
+    int8_t codes[256], back[256];
+    uint8_t packed[96], expected[96];
+    uint16_t d = 0;
+    float scale = 0;
+    (void)state;
+    for (int i = 0; i < 256; i++) codes[i] = pattern((uint64_t)i);
+
+    unhex("2491249244924912", expected);
+    tvk_pack_hf(codes, 8, 4, packed);
+    assert_memory_equal(packed, expected, 8);
+    tvk_unpack_hf(expected, 8, 4, back);
+    assert_memory_equal(back, codes, 32);
+
+    memset(expected, 0, sizeof expected);
+    unhex(golden_i2_s, expected);
+    memcpy(expected + 32, "\0\0\x40\x3f", 4); /* 0.75f */
+    tvk_pack_i2_s(codes, 128, 0.75f, packed);
+    assert_memory_equal(packed, expected, 64);
+    tvk_unpack_i2_s(expected, 128, back, &scale);
+    assert_memory_equal(back, codes, 128);
+    assert_true(scale == 0.75f);
+
+    unhex(golden_tq2_0, expected);
+    tvk_pack_tq2_0(codes, 256, 0x3c00, packed);
+    assert_memory_equal(packed, expected, 66);
+    tvk_unpack_tq2_0(expected, 256, back, &d);
+    assert_memory_equal(back, codes, 256);
+    assert_int_equal(d, 0x3c00);
+
+    d = 0;
+    unhex(golden_tq1_0, expected);
+    tvk_pack_tq1_0(codes, 256, 0x3c00, packed);
+    assert_memory_equal(packed, expected, 54);
+    tvk_unpack_tq1_0(expected, 256, back, &d);
+    assert_memory_equal(back, codes, 256);
+    assert_int_equal(d, 0x3c00);
+}
+
+static void round_trips(void **state)
+{
+    static const struct {
+        size_t n, k;
+    } shapes[] = {{4, 256}, {12, 768}, {64, 256}, {20, 1280}, {4, 2560}};
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        size_t n = shapes[s].n, k = shapes[s].k, count = n * k;
+        int8_t *codes = malloc(count), *back = malloc(count);
+        uint8_t *hf = malloc(count / 4), *i2 = malloc(count / 4 + 32);
+        uint8_t *tq2 = malloc(count / 256 * 66), *tq1 = malloc(count / 256 * 54);
+        float scale = 0;
+        fill_random(s + 1, codes, count);
+        /* one after the other: what one packing decodes to is the next one's input */
+        tvk_pack_hf(codes, n, k, hf);
+        tvk_unpack_hf(hf, n, k, back);
+        assert_memory_equal(back, codes, count);
+        tvk_pack_i2_s(back, count, 1.5f, i2);
+        tvk_unpack_i2_s(i2, count, back, &scale);
+        assert_memory_equal(back, codes, count);
+        assert_true(scale == 1.5f);
+        tvk_pack_tq2_0(back, count, 0x3c00, tq2);
+        tvk_unpack_tq2_0(tq2, count, back, NULL);
+        assert_memory_equal(back, codes, count);
+        tvk_pack_tq1_0(back, count, 0x3c00, tq1);
+        tvk_unpack_tq1_0(tq1, count, back, NULL);
+        assert_memory_equal(back, codes, count);
+        free(codes), free(back), free(hf), free(i2), free(tq2), free(tq1);
+    }
+}
+
+/* The pair 11 is no value: 0. Every byte of TQ1_0 decodes to something in range. */
+static void unused_codes(void **state)
+{
+    uint8_t ones[96];
+    int8_t codes[512];
+    float scale;
+    (void)state;
+    memset(ones, 0xff, sizeof ones);
+    tvk_unpack_hf(ones, 4, 8, codes);
+    for (int i = 0; i < 32; i++) assert_int_equal(codes[i], 0);
+    tvk_unpack_i2_s(ones, 128, codes, &scale);
+    for (int i = 0; i < 128; i++) assert_int_equal(codes[i], 0);
+    tvk_unpack_tq2_0(ones, 256, codes, NULL);
+    for (int i = 0; i < 256; i++) assert_int_equal(codes[i], 0);
+    for (int v = 0; v < 256; v++) {
+        memset(ones, v, sizeof ones);
+        tvk_unpack_tq1_0(ones, 256, codes, NULL);
+        for (int i = 0; i < 256; i++) assert_true(codes[i] >= -1 && codes[i] <= 1);
+    }
+}
+
+static void q8_0(void **state)
+{
+    float x[64], back[64];
+    uint8_t packed[68];
+    (void)state;
+    for (int i = 0; i < 64; i++) x[i] = i < 32 ? (float)i - 16.0f : 0.0f;
+    x[3] = -127.0f;
+    x[4] = 0.5f; /* half away from zero */
+    x[5] = -2.5f;
+    tvk_pack_q8_0(x, 64, packed);
+    assert_int_equal(packed[0] | packed[1] << 8, 0x3c00);
+    assert_int_equal((int8_t)packed[2 + 3], -127);
+    assert_int_equal((int8_t)packed[2 + 4], 1);
+    assert_int_equal((int8_t)packed[2 + 5], -3);
+    for (int i = 34; i < 68; i++) assert_int_equal(packed[i], 0);
+    tvk_unpack_q8_0(packed, 64, back);
+    assert_true(back[3] == -127.0f && back[31] == 15.0f && back[40] == 0.0f);
+}
+
+static void absmean(void **state)
+{
+    /* mean|w| = 1: 0.5 is a tie and rounds to 0, the next float above to 1 */
+    float w[8] = {0.5f, -0.5f, 0.50000006f, -0.50000006f, 2.5f, -2.0f, 0.99999994f, -0.49999994f};
+    int8_t codes[8];
+    static const int8_t expected[8] = {0, 0, 1, -1, 1, -1, 1, 0};
+    float zeros[4] = {0}, bad[2] = {NAN, 1}, scale;
+    (void)state;
+    scale = tvk_quantize_absmean(w, 8, codes);
+    assert_true(fabsf(scale - 1.0f) < 1e-6f);
+    assert_memory_equal(codes, expected, 8);
+    scale = tvk_quantize_absmean(zeros, 4, codes);
+    assert_true(scale > 0.9e-5f && scale < 1.1e-5f);
+    for (int i = 0; i < 4; i++) assert_int_equal(codes[i], 0);
+    assert_true(isnan(tvk_quantize_absmean(bad, 2, codes)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden), cmocka_unit_test(round_trips), cmocka_unit_test(unused_codes),
+        cmocka_unit_test(q8_0),   cmocka_unit_test(absmean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
