@@ -4,7 +4,7 @@
 void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, float *y)
 {
     float partial[TVK_NORM_PARTIALS];
-    float inv_k = (float)(1.0 / (double)k); /* the host's part of the contract */
+    float inv_k = 1.0f / (float)k; /* the host's part of the contract */
     float ss, r;
     for (uint32_t p = 0; p < TVK_NORM_PARTIALS; p++) {
         float acc = 0.0f;

@@ -148,7 +148,7 @@ void tvk_ref_sample_rows(const float *logits, uint32_t *state, uint32_t *results
         if (window > position) window = position;
         token = tvk_ref_sample(logits + (size_t)r * p->logits_stride, p->vocab, slot,
                                history + position - window, window, position);
-        for (uint32_t i = 0; i < slot[TVK_SLOT_STOP_COUNT]; i++)
+        for (uint32_t i = 0; i < slot[TVK_SLOT_STOP_COUNT] && i < TVK_MAX_STOPS; i++)
             stop = stop || slot[TVK_SLOT_STOPS + i] == token;
         if (position < p->context) history[position] = token;
         slot[TVK_SLOT_TOKEN] = token;

@@ -7,6 +7,7 @@
 static uint32_t groups(uint32_t kind, uint32_t v, const uint32_t *state)
 {
     uint32_t rows = state[TVK_STATE_COUNT], outs = state[TVK_STATE_OUTS];
+    if (kind != TVK_AXIS_FIXED && v == 0) v = 1;
     switch (kind) {
     case TVK_AXIS_ROWS:
         return (rows + v - 1) / v;
@@ -25,7 +26,8 @@ void tvk_ref_begin(const uint32_t *requests, uint32_t *state, uint32_t *rules,
     const uint32_t *entry =
         requests + (size_t)(state[TVK_STATE_SEQ] % p->ring_entries) * p->ring_entry_words;
     uint32_t rows = 0, outs = 0, chunks = 0;
-    for (uint32_t r = 0; r < entry[0]; r++) {
+    uint32_t asked = entry[0] < p->batch ? entry[0] : p->batch;
+    for (uint32_t r = 0; r < asked; r++) {
         const uint32_t *request = entry + TVK_REQUEST_HEADER + (size_t)r * TVK_REQUEST_ROW;
         uint32_t slot = request[0], position = request[1], token = request[2], flags = request[3];
         const uint32_t *s = state + p->slots_word + (size_t)slot * TVK_SLOT_WORDS;
@@ -39,7 +41,7 @@ void tvk_ref_begin(const uint32_t *requests, uint32_t *state, uint32_t *rules,
         row[1] = position;
         row[2] = token;
         row[3] = TVK_NO_OUTPUT;
-        if (flags & TVK_REQUEST_OUTPUT) {
+        if ((flags & TVK_REQUEST_OUTPUT) && outs < p->max_outs) {
             uint32_t *out = state + p->outs_word + (size_t)outs * TVK_OUT_WORDS;
             out[0] = rows;
             out[1] = flags;

@@ -1,0 +1,214 @@
+/* F32, F16 and Q8 weights times f32 activations: mat-vec and mat-mat. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/kernels/rig.h"
+
+typedef struct shape {
+    tvk_case_size size;
+    uint32_t n, k, t, capacity, pieces;
+    bool add;
+    uint32_t layouts; /* bit i: tvk_layout i */
+} shape;
+
+#define TINY TVK_CASE_TINY
+#define SMALL TVK_CASE_SMALL
+#define REAL TVK_CASE_REAL
+#define FLOATS (1u << TVK_LAYOUT_F32 | 1u << TVK_LAYOUT_F16)
+#define ALL (FLOATS | 1u << TVK_LAYOUT_Q8)
+#define NARROW (1u << TVK_LAYOUT_F16 | 1u << TVK_LAYOUT_Q8)
+
+/* K of Q8 must be a multiple of 32. 64 (F32), 128 (F16) and 256 (Q8) values are one round of the 16
+ * partial sums. */
+static const shape shapes[] = {
+    {TINY, 1, 4, 1, 1, 1, false, FLOATS},
+    {TINY, 3, 12, 1, 1, 1, true, FLOATS},
+    {TINY, 7, 60, 1, 1, 1, false, FLOATS},
+    {TINY, 5, 64, 1, 1, 1, false, ALL},
+    {TINY, 9, 68, 1, 1, 1, false, FLOATS},
+    {TINY, 17, 32, 1, 1, 1, true, ALL},
+    {TINY, 16, 128, 1, 1, 1, false, ALL},
+    {TINY, 33, 192, 1, 1, 3, true, ALL},
+    {TINY, 13, 260, 1, 1, 1, false, FLOATS},
+    {SMALL, 300, 256, 1, 1, 1, false, ALL},
+    {SMALL, 64, 288, 1, 1, 1, false, ALL},
+    {SMALL, 512, 512, 1, 1, 1, true, ALL},
+    {SMALL, 127, 1280, 1, 1, 1, false, ALL},
+    {SMALL, 257, 2560, 1, 1, 4, false, ALL},
+    {SMALL, 64, 3200, 1, 1, 1, false, ALL},
+    {SMALL, 31, 5460, 1, 1, 1, false, FLOATS},
+    {SMALL, 63, 6912, 1, 1, 1, true, ALL},
+    {SMALL, 7, 8640, 1, 1, 1, false, ALL},
+    {REAL, 4096, 512, 1, 1, 1, false, ALL},
+    {REAL, 2560, 2560, 1, 1, 1, false, ALL},
+    {REAL, 128256, 2560, 1, 1, 4, false, NARROW},
+    {TINY, 1, 4, 2, 2, 1, false, FLOATS},
+    {TINY, 7, 64, 5, 5, 1, true, ALL},
+    {TINY, 17, 100, 3, 16, 1, false, FLOATS},
+    {TINY, 33, 192, 17, 17, 2, false, ALL},
+    {SMALL, 65, 256, 37, 37, 1, false, ALL},
+    {SMALL, 129, 512, 16, 16, 1, true, ALL},
+    {SMALL, 64, 1280, 7, 16, 1, false, ALL},
+    {SMALL, 64, 2560, 5, 5, 1, false, ALL},
+    {SMALL, 17, 5460, 9, 9, 1, false, FLOATS},
+    {SMALL, 31, 6912, 8, 8, 3, false, ALL},
+    {REAL, 4096, 512, 16, 16, 1, false, ALL},
+    {REAL, 2560, 2560, 128, 128, 1, false, ALL},
+};
+
+static const tvk_op vec_ops[] = {TVK_OP_COUNT, TVK_OP_gemv_f32, TVK_OP_gemv_f16, TVK_OP_gemv_q8};
+static const tvk_op mat_ops[] = {TVK_OP_COUNT, TVK_OP_gemm_f32, TVK_OP_gemm_f16, TVK_OP_gemm_q8};
+#define SHAPES (sizeof shapes / sizeof *shapes)
+
+typedef struct own {
+    const shape *shape;
+    tvk_matrix w;
+    tvk_array *x, *y;
+} own;
+
+/* The index runs over the shapes of mat-vec, then of mat-mat, layout by layout. */
+static const shape *find(uint32_t index, tvk_layout *layout)
+{
+    for (int vec = 1; vec >= 0; vec--) {
+        for (uint32_t l = TVK_LAYOUT_F32; l <= TVK_LAYOUT_Q8; l++) {
+            for (size_t i = 0; i < SHAPES; i++) {
+                bool here = (shapes[i].layouts >> l & 1u) && (shapes[i].capacity == 1) == vec;
+                *layout = (tvk_layout)l;
+                if (here && index-- == 0) return &shapes[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static uint32_t count(void)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < SHAPES; i++) {
+        for (uint32_t l = TVK_LAYOUT_F32; l <= TVK_LAYOUT_Q8; l++) n += shapes[i].layouts >> l & 1u;
+    }
+    return n;
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    tvk_layout layout;
+    const shape *s = find(index, &layout);
+    char rows[32] = "";
+    if (s->capacity != s->t) snprintf(rows, sizeof rows, " of %u", s->capacity);
+    out->op = (s->capacity == 1 ? vec_ops : mat_ops)[layout];
+    out->size = s->size;
+    out->shape[0] = s->n;
+    out->shape[1] = s->k;
+    out->shape[2] = s->t;
+    snprintf(out->name, sizeof out->name, "N %u K %u T %u%s%s%s", s->n, s->k, s->t, rows,
+             s->pieces > 1 ? " pieces" : "", s->add ? " add" : "");
+}
+
+static void fill_row(tvk_layout layout, uint32_t *row, uint32_t n, uint32_t k)
+{
+    for (uint32_t i = 0; i < tvk_layout_row_words(layout, k); i++) {
+        uint32_t bits = tvk_rig_hash(n, i);
+        if (layout == TVK_LAYOUT_F32)
+            row[i] = tvk_f32_bits(tvk_rig_float(n, i));
+        else if (layout == TVK_LAYOUT_F16) /* exponents 8 .. 15: normal, up to 2 */
+            row[i] = (bits & 0x9fff9fffu) | 0x20002000u;
+        else
+            row[i] = bits;
+    }
+}
+
+static void want_rows(const own *o, const uint32_t *words, const float *scales, uint32_t n)
+{
+    const shape *s = o->shape;
+    for (uint32_t t = 0; t < s->t; t++) {
+        const float *x = tvk_rig_floats(o->x->words) + (uint64_t)t * s->k;
+        uint64_t at = (uint64_t)t * s->n + n;
+        float *y = tvk_rig_floats(o->y->want) + at;
+        if (o->w.layout == TVK_LAYOUT_F32)
+            tvk_ref_gemv_f32((const float *)words, x, 1, s->k, s->add, y);
+        else if (o->w.layout == TVK_LAYOUT_F16)
+            tvk_ref_gemv_f16(words, x, 1, s->k, s->add, y);
+        else
+            tvk_ref_gemv_q8(words, scales, x, 1, s->k, s->add, y);
+        tvk_rig_compare(o->y, at, 1);
+    }
+}
+
+static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const shape *s = o->shape;
+    tvk_matrix *w = &o->w;
+    uint32_t row_scales = tvk_layout_row_scales(w->layout, s->k);
+    for (uint32_t p = 0; p < s->pieces; p++) {
+        tvk_array *words, *scales = NULL;
+        uint32_t first = s->n * p / s->pieces, rows = s->n * (p + 1) / s->pieces - first;
+        TVK_TRY(tvk_rig_array(rig, "weights", (uint64_t)rows * w->row_words, w->row_words, false,
+                              &words, err));
+        if (row_scales) {
+            TVK_TRY(tvk_rig_array(rig, "scales", (uint64_t)rows * row_scales, row_scales, false,
+                                  &scales, err));
+            for (uint64_t i = 0; i < scales->count; i++)
+                scales->words[i] =
+                    tvk_f32_bits(0.01f + 0.005f * tvk_rig_float(3 + first, (uint32_t)i));
+        }
+        w->piece[p].words = words->span;
+        w->piece[p].scales = scales ? scales->span : words->span;
+        w->piece[p].first = first;
+        w->piece[p].rows = rows;
+        w->piece_count++;
+        for (uint32_t r = 0; r < rows; r++) {
+            uint32_t step = (uint32_t)((uint64_t)s->n * s->k * s->t / 50000000u) + 1, n = first + r;
+            uint32_t *row = words->words + (uint64_t)r * w->row_words;
+            fill_row(w->layout, row, n, s->k);
+            if (n % step == 0 || n == s->n - 1)
+                want_rows(o, row,
+                          scales ? tvk_rig_floats(scales->words) + (uint64_t)r * row_scales : NULL,
+                          n);
+        }
+    }
+fail:
+    return st;
+}
+
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
+    const shape *s;
+    TVK_TRY_ALLOC(o);
+    o->shape = s = find(index, &o->w.layout);
+    o->w.n = s->n;
+    o->w.k = s->k;
+    o->w.row_words = tvk_layout_row_words(o->w.layout, s->k);
+    rig->own = o;
+    rig->rows = s->t;
+    TVK_TRY(tvk_rig_array(rig, "x", (uint64_t)s->capacity * s->k, s->k, false, &o->x, err));
+    for (uint64_t i = 0; i < o->x->count; i++) o->x->words[i] = TVK_NAN_WORD;
+    tvk_rig_fill(o->x->words, (uint64_t)s->t * s->k, 21, 2.0f);
+    TVK_TRY(tvk_rig_array(rig, "y", (uint64_t)s->capacity * s->n, s->n, true, &o->y, err));
+    if (s->add) {
+        tvk_rig_fill(o->y->words, o->y->count, 9, 8.0f);
+        memcpy(o->y->want, o->y->words, (size_t)o->y->count * 4);
+    }
+    TVK_TRY(tvk_rig_skip_all(rig, o->y, err)); /* as in matmul_t2.c */
+    /* f16 arithmetic: weights exact, activations and products rounded to 11 bits, errors of K
+     * products of random sign grow like sqrt(K) while the sum does too */
+    o->y->tolerance = 8.0 / 2048;
+    TVK_TRY(fill_weights(rig, o, err));
+    rig->bytes = (double)s->n * (o->w.row_words + tvk_layout_row_scales(o->w.layout, s->k)) * 4 +
+                 (double)s->t * 4.0 * (s->k + s->n * (s->add ? 2.0 : 1.0));
+    rig->operations = 2.0 * s->n * s->k * s->t;
+fail:
+    return st;
+}
+
+static tvk_status append(tvk_rig *rig, tvk_error *err)
+{
+    const own *o = rig->own;
+    return tvk_op_matmul(rig->kernels, &rig->list, &o->w, o->x->span, o->y->span,
+                         o->shape->capacity, o->shape->add, false, err);
+}
+
+const tvk_family tvk_family_matmul_f = {count, describe, setup, append};

@@ -1,0 +1,248 @@
+/* Ternary weights times INT8 activation records: mat-vec and mat-mat. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/kernels/rig.h"
+
+typedef enum fill {
+    MIXED,  /* all three weights, quantized f32 rows */
+    MINUS,  /* all weights -1; codes +-127 and -128 */
+    ZERO,   /* all weights 0 */
+    PLUS,   /* all weights +1 */
+    LARGEST /* all weights -1, all codes -128: the largest accumulator */
+} fill;
+
+static const char *const fill_names[] = {"", " all -1", " all 0", " all +1", " largest"};
+
+typedef struct shape {
+    tvk_case_size size;
+    uint32_t n, k;
+    uint32_t t, capacity; /* rows of the step; rows that exist in memory */
+    uint32_t pieces;
+    bool add, outs;
+    fill fill;
+} shape;
+
+#define TINY TVK_CASE_TINY
+#define SMALL TVK_CASE_SMALL
+#define REAL TVK_CASE_REAL
+
+static const shape shapes[] = {
+    /* mat-vec */
+    {TINY, 1, 4, 1, 1, 1, false, false, MIXED},
+    {TINY, 3, 4, 1, 1, 1, true, false, MIXED},
+    {TINY, 7, 64, 1, 1, 1, false, false, MIXED},
+    {TINY, 5, 124, 1, 1, 1, false, false, MIXED},
+    {TINY, 64, 128, 1, 1, 1, true, true, MIXED},
+    {TINY, 9, 132, 1, 1, 1, false, false, MIXED},
+    {TINY, 33, 252, 1, 1, 1, false, false, MIXED},
+    {TINY, 31, 508, 1, 1, 1, true, false, MIXED},
+    {TINY, 70, 192, 1, 1, 3, true, false, MIXED},
+    {TINY, 17, 256, 1, 1, 1, false, false, MINUS},
+    {TINY, 17, 256, 1, 1, 1, false, false, ZERO},
+    {TINY, 17, 256, 1, 1, 1, false, false, PLUS},
+    {SMALL, 300, 192, 1, 1, 1, false, false, MIXED},
+    {SMALL, 512, 512, 1, 1, 1, true, false, MIXED},
+    {SMALL, 127, 1280, 1, 1, 1, false, false, MIXED},
+    {SMALL, 512, 1280, 1, 1, 5, true, false, MIXED},
+    {SMALL, 300, 2560, 1, 1, 1, false, false, MIXED},
+    {SMALL, 2560, 512, 1, 1, 1, false, false, MIXED},
+    {SMALL, 64, 3200, 1, 1, 1, false, false, MIXED},
+    {SMALL, 65, 5460, 1, 1, 1, false, false, MIXED},
+    {SMALL, 257, 2564, 1, 1, 1, true, false, MIXED},
+    {SMALL, 129, 6912, 1, 1, 2, false, false, MIXED},
+    {SMALL, 7, 8640, 1, 1, 1, false, false, MIXED},
+    {SMALL, 7, 6912, 1, 1, 1, false, false, MINUS},
+    {SMALL, 7, 6912, 1, 1, 1, false, false, PLUS},
+    {SMALL, 7, 8640, 1, 1, 1, false, false, LARGEST},
+    {REAL, 512, 512, 1, 1, 1, false, false, MIXED},
+    {REAL, 1024, 512, 1, 1, 1, false, false, MIXED},
+    {REAL, 2560, 512, 1, 1, 1, false, false, MIXED},
+    {REAL, 512, 1280, 1, 1, 1, true, false, MIXED},
+    {REAL, 3840, 2560, 1, 1, 1, false, false, MIXED},
+    {REAL, 2560, 2560, 1, 1, 1, true, false, MIXED},
+    {REAL, 13824, 2560, 1, 1, 1, false, false, MIXED},
+    {REAL, 2560, 6912, 1, 1, 1, true, false, MIXED},
+    /* mat-mat */
+    {TINY, 1, 4, 2, 2, 1, false, false, MIXED},
+    {TINY, 7, 64, 5, 5, 1, true, false, MIXED},
+    {TINY, 31, 132, 3, 16, 1, false, false, MIXED},
+    {TINY, 64, 256, 16, 16, 1, false, true, MIXED},
+    {TINY, 33, 260, 17, 17, 2, true, false, MIXED},
+    {TINY, 17, 128, 5, 5, 1, false, false, MINUS},
+    {TINY, 17, 128, 5, 5, 1, false, false, PLUS},
+    {SMALL, 65, 192, 37, 37, 1, false, false, MIXED},
+    {SMALL, 300, 512, 16, 16, 1, true, false, MIXED},
+    {SMALL, 129, 516, 9, 37, 1, false, false, MIXED},
+    {SMALL, 64, 1280, 37, 37, 1, false, false, MIXED},
+    {SMALL, 127, 2560, 5, 8, 1, true, false, MIXED},
+    {SMALL, 64, 3200, 7, 7, 1, false, false, MIXED},
+    {SMALL, 33, 5460, 8, 8, 3, false, false, MIXED},
+    {SMALL, 63, 6912, 16, 16, 1, false, false, MIXED},
+    {SMALL, 7, 8640, 5, 5, 1, false, false, MIXED},
+    {SMALL, 7, 8640, 2, 2, 1, false, false, LARGEST},
+    {REAL, 2560, 512, 128, 128, 1, false, false, MIXED},
+    {REAL, 512, 1280, 128, 128, 1, true, false, MIXED},
+    {REAL, 13824, 2560, 16, 16, 1, false, false, MIXED},
+    {REAL, 3840, 2560, 512, 512, 1, false, false, MIXED},
+    {REAL, 13824, 2560, 512, 512, 1, false, false, MIXED},
+    {REAL, 2560, 6912, 512, 512, 1, true, false, MIXED},
+};
+
+typedef struct own {
+    const shape *shape;
+    tvk_matrix w;
+    tvk_array *act, *y;
+} own;
+
+static uint32_t count(void)
+{
+    return (uint32_t)(sizeof shapes / sizeof *shapes);
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    const shape *s = &shapes[index];
+    char rows[32] = "";
+    if (s->capacity != s->t) snprintf(rows, sizeof rows, " of %u", s->capacity);
+    out->op = s->capacity == 1 ? TVK_OP_gemv_t2_i8 : TVK_OP_gemm_t2_i8;
+    out->size = s->size;
+    out->shape[0] = s->n;
+    out->shape[1] = s->k;
+    out->shape[2] = s->t;
+    snprintf(out->name, sizeof out->name, "N %u K %u T %u%s%s%s%s%s", s->n, s->k, s->t, rows,
+             s->pieces > 1 ? " pieces" : "", s->add ? " add" : "", s->outs ? " outs" : "",
+             fill_names[s->fill]);
+}
+
+/* 16 codes of mixed weights: two random bits each, 3 becomes 1. */
+static uint32_t mixed_word(uint32_t n, uint32_t word)
+{
+    uint32_t bits = tvk_rig_hash(n, word);
+    uint32_t threes = bits & bits >> 1 & 0x55555555u;
+    return bits ^ threes << 1;
+}
+
+static void fill_row(uint32_t *row, const shape *s, uint32_t n, uint32_t row_words)
+{
+    static const uint32_t constant[] = {0, 0, 0x55555555u, 0xAAAAAAAAu, 0};
+    for (uint32_t w = 0; w < row_words; w++) {
+        row[w] = s->fill == MIXED ? mixed_word(n, w) : constant[s->fill];
+        for (uint32_t v = 0; v < 16; v++) {
+            uint32_t shift = 8 * (v % 4) + 2 * (v / 4);
+            if (16 * w + v >= s->k) row[w] = (row[w] & ~(3u << shift)) | 1u << shift; /* padding */
+        }
+    }
+}
+
+/* Saturated codes as a record could hold them; padding zero. */
+static void saturated_record(uint32_t *record, const shape *s, uint32_t t)
+{
+    static const int codes[4] = {127, -127, -128, 127};
+    int32_t sum = 0;
+    memset(record, 0, tvk_act_words(s->k) * sizeof *record);
+    for (uint32_t k = 0; k < s->k; k++) {
+        int q = s->fill == LARGEST ? -128 : codes[tvk_rig_hash(t, k) % 4];
+        sum += q;
+        record[TVK_ACT_HEADER_WORDS + k / 4] |= ((uint32_t)q & 255u) << 8 * (k % 4);
+    }
+    record[0] = tvk_f32_bits(0.03125f);
+    record[1] = (uint32_t)sum;
+}
+
+static tvk_status fill_act(tvk_rig *rig, own *o, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const shape *s = o->shape;
+    uint32_t words = tvk_act_words(s->k);
+    float *x = tvk_arena_alloc(&rig->arena, s->k, sizeof *x);
+    TVK_TRY_ALLOC(x);
+    TVK_TRY(tvk_rig_array(rig, "act", (uint64_t)s->capacity * words, words, false, &o->act, err));
+    for (uint32_t t = 0; t < s->t; t++) {
+        for (uint32_t k = 0; k < s->k; k++) x[k] = 4.0f * tvk_rig_float(77 + t, k);
+        if (s->fill == MIXED || s->fill == ZERO)
+            tvk_ref_act_i8(x, s->k, o->act->words + (uint64_t)t * words);
+        else
+            saturated_record(o->act->words + (uint64_t)t * words, s, t);
+    }
+fail:
+    return st;
+}
+
+static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const shape *s = o->shape;
+    tvk_matrix *w = &o->w;
+    w->layout = TVK_LAYOUT_T2;
+    w->n = s->n;
+    w->k = s->k;
+    w->row_words = tvk_layout_row_words(w->layout, s->k);
+    for (uint32_t p = 0; p < s->pieces; p++) {
+        tvk_array *codes, *scales;
+        uint32_t first = s->n * p / s->pieces, rows = s->n * (p + 1) / s->pieces - first;
+        TVK_TRY(tvk_rig_array(rig, "codes", (uint64_t)rows * w->row_words, w->row_words, false,
+                              &codes, err));
+        TVK_TRY(tvk_rig_array(rig, "scales", rows, 0, false, &scales, err));
+        for (uint32_t r = 0; r < rows; r++) {
+            fill_row(codes->words + (uint64_t)r * w->row_words, s, first + r, w->row_words);
+            scales->words[r] = tvk_f32_bits(0.02f + 0.01f * tvk_rig_float(5, first + r));
+        }
+        w->piece[p].words = codes->span;
+        w->piece[p].scales = scales->span;
+        w->piece[p].first = first;
+        w->piece[p].rows = rows;
+        w->piece_count++;
+        /* wanted results; in a large case of every `step`-th row only */
+        for (uint32_t r = 0; r < rows; r++) {
+            uint32_t step = (uint32_t)((uint64_t)s->n * s->k * s->t / 50000000u) + 1, n = first + r;
+            if (n % step && n != s->n - 1) continue;
+            for (uint32_t t = 0; t < s->t; t++) {
+                uint64_t at = (uint64_t)t * s->n + n;
+                tvk_ref_gemv_t2_i8(codes->words + (uint64_t)r * w->row_words,
+                                   tvk_rig_floats(scales->words) + r,
+                                   o->act->words + (uint64_t)t * tvk_act_words(s->k), 1, s->k,
+                                   s->add, tvk_rig_floats(o->y->want) + at);
+                tvk_rig_compare(o->y, at, 1);
+            }
+        }
+    }
+fail:
+    return st;
+}
+
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
+    const shape *s = &shapes[index];
+    TVK_TRY_ALLOC(o);
+    o->shape = s;
+    rig->own = o;
+    rig->rows = rig->outs = s->t;
+    if (s->outs) rig->rows = 1; /* the output rows alone count */
+    TVK_TRY(fill_act(rig, o, err));
+    TVK_TRY(tvk_rig_array(rig, "y", (uint64_t)s->capacity * s->n, s->n, true, &o->y, err));
+    if (s->add) {
+        tvk_rig_fill(o->y->words, o->y->count, 9, 8.0f);
+        memcpy(o->y->want, o->y->words, (size_t)o->y->count * 4);
+    }
+    /* Rows between the step's and the capacity are not the kernel's to keep: it may compute whole
+     * tiles. */
+    TVK_TRY(tvk_rig_skip_all(rig, o->y, err));
+    TVK_TRY(fill_weights(rig, o, err));
+    rig->bytes = (double)s->n * o->w.row_words * 4 + 4.0 * s->n +
+                 (double)s->t * (tvk_act_words(s->k) * 4.0 + s->n * (s->add ? 8.0 : 4.0));
+    rig->operations = 2.0 * s->n * s->k * s->t;
+fail:
+    return st;
+}
+
+static tvk_status append(tvk_rig *rig, tvk_error *err)
+{
+    const own *o = rig->own;
+    return tvk_op_matmul(rig->kernels, &rig->list, &o->w, o->act->span, o->y->span,
+                         o->shape->capacity, o->shape->add, o->shape->outs, err);
+}
+
+const tvk_family tvk_family_matmul_t2 = {count, describe, setup, append};

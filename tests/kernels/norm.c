@@ -1,0 +1,145 @@
+/* RMSNorm to f32, RMSNorm to INT8 records, INT8 records of plain rows. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/kernels/rig.h"
+
+typedef enum fill {
+    MIXED,
+    ZEROS,    /* under the floor of the absmax */
+    SATURATED /* +-the same magnitude everywhere, codes +-127 */
+} fill;
+
+static const char *const fill_names[] = {"", " zeros", " saturated"};
+
+typedef struct shape {
+    tvk_case_size size;
+    uint32_t k, t, capacity;
+    fill fill;
+    bool outs; /* f32 only: gathers the output rows, which are every second one */
+} shape;
+
+#define TINY TVK_CASE_TINY
+#define SMALL TVK_CASE_SMALL
+#define REAL TVK_CASE_REAL
+
+static const shape shapes[] = {
+    {TINY, 4, 1, 1, MIXED, false},         {TINY, 8, 3, 3, MIXED, false},
+    {TINY, 124, 1, 1, MIXED, false},       {TINY, 128, 2, 4, MIXED, false},
+    {TINY, 132, 1, 1, MIXED, false},       {TINY, 192, 5, 16, MIXED, true},
+    {TINY, 192, 2, 2, ZEROS, false},       {TINY, 132, 2, 2, SATURATED, false},
+    {SMALL, 508, 1, 1, MIXED, false},      {SMALL, 512, 16, 16, MIXED, false},
+    {SMALL, 516, 1, 1, MIXED, false},      {SMALL, 1028, 7, 16, MIXED, true},
+    {SMALL, 1280, 2, 2, MIXED, false},     {SMALL, 2560, 5, 5, MIXED, false},
+    {SMALL, 3200, 1, 1, MIXED, false},     {SMALL, 5460, 2, 2, MIXED, false},
+    {SMALL, 6912, 37, 37, MIXED, false},   {SMALL, 8640, 1, 1, MIXED, false},
+    {SMALL, 6912, 1, 1, SATURATED, false}, {REAL, 512, 1, 1, MIXED, false},
+    {REAL, 1280, 1, 1, MIXED, false},      {REAL, 2560, 1, 1, MIXED, false},
+    {REAL, 6912, 1, 1, MIXED, false},      {REAL, 2560, 512, 512, MIXED, false},
+    {REAL, 6912, 512, 512, MIXED, false},
+};
+#define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
+
+static const tvk_op ops[] = {TVK_OP_rmsnorm_f32, TVK_OP_rmsnorm_i8, TVK_OP_quant_i8};
+static const float eps = 1e-5f;
+
+typedef struct own {
+    const shape *shape;
+    tvk_op op;
+    tvk_array *x, *gain, *y;
+} own;
+
+static uint32_t count(void)
+{
+    return SHAPES * 3;
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    const shape *s = &shapes[index % SHAPES];
+    out->op = ops[index / SHAPES];
+    out->size = s->size;
+    out->shape[1] = s->k;
+    out->shape[2] = s->t;
+    snprintf(out->name, sizeof out->name, "K %u T %u of %u%s%s", s->k, s->t, s->capacity,
+             s->outs && out->op == TVK_OP_rmsnorm_f32 ? " outs" : "", fill_names[s->fill]);
+}
+
+static float value(fill f, uint32_t t, uint32_t k)
+{
+    if (f == ZEROS) return 0.0f;
+    if (f == SATURATED) return tvk_rig_hash(t, k) & 1u ? 3.5f : -3.5f;
+    /* rows of very different size, and one outlier a row */
+    return tvk_rig_float(t, k) *
+           (t % 3 == 1   ? 1000.0f
+            : t % 3 == 2 ? 0.001f
+                         : 1.0f) *
+           (k % 97 == 5 ? 9.0f : 1.0f);
+}
+
+static void want_row(const own *o, const float *x, uint32_t y_row, uint32_t stride, float *normed)
+{
+    uint32_t *y = o->y->want + (uint64_t)y_row * stride;
+    const float *source = x;
+    if (o->op != TVK_OP_quant_i8) {
+        tvk_ref_rmsnorm(x, tvk_rig_floats(o->gain->words), eps, o->shape->k, normed);
+        source = normed;
+    }
+    if (o->op == TVK_OP_rmsnorm_f32)
+        memcpy(y, normed, o->shape->k * sizeof *normed);
+    else
+        tvk_ref_act_i8(source, o->shape->k, y);
+}
+
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const shape *s = &shapes[index % SHAPES];
+    own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
+    float *normed = tvk_arena_alloc(&rig->arena, s->k, sizeof *normed);
+    tvk_rig_row rows[TVK_RIG_ROWS] = {0};
+    tvk_rig_layout layout = {s->capacity, s->capacity, 1, 4, 1, 0, 0, 0, 0, 0};
+    uint32_t stride;
+    bool outs;
+    TVK_TRY_ALLOC(o && normed ? o : NULL);
+    o->shape = s;
+    o->op = ops[index / SHAPES];
+    rig->own = o;
+    outs = s->outs && o->op == TVK_OP_rmsnorm_f32;
+    stride = o->op == TVK_OP_rmsnorm_f32 ? s->k : tvk_act_words(s->k);
+    for (uint32_t t = 0; t < s->t; t++) rows[t].flags = t % 2 ? TVK_REQUEST_OUTPUT : 0;
+    TVK_TRY(tvk_rig_state(rig, &layout, rows, s->t, false, err));
+    TVK_TRY(tvk_rig_array(rig, "x", (uint64_t)s->capacity * s->k, s->k, false, &o->x, err));
+    TVK_TRY(tvk_rig_array(rig, "gain", s->k, 0, false, &o->gain, err));
+    TVK_TRY(tvk_rig_array(rig, "y", (uint64_t)s->capacity * stride, stride, true, &o->y, err));
+    for (uint32_t k = 0; k < s->k; k++)
+        o->gain->words[k] =
+            tvk_f32_bits(s->fill == SATURATED ? 0.75f : 1.0f + 0.5f * tvk_rig_float(4, k));
+    for (uint32_t t = 0; t < s->t; t++) {
+        uint32_t *x = o->x->words + (uint64_t)t * s->k;
+        for (uint32_t k = 0; k < s->k; k++) x[k] = tvk_f32_bits(value(s->fill, t, k));
+        if (!outs)
+            want_row(o, tvk_rig_floats(x), t, stride, normed);
+        else if (t % 2)
+            want_row(o, tvk_rig_floats(x), t / 2, stride, normed);
+    }
+    rig->bytes = 4.0 * s->t * (s->k + stride) + (o->op == TVK_OP_quant_i8 ? 0.0 : 4.0 * s->k);
+fail:
+    return st;
+}
+
+static tvk_status append(tvk_rig *rig, tvk_error *err)
+{
+    const own *o = rig->own;
+    const shape *s = o->shape;
+    const tvk_span none = {0};
+    if (o->op == TVK_OP_rmsnorm_f32)
+        return tvk_op_rmsnorm(rig->kernels, &rig->list, rig->state->span, o->x->span, o->gain->span,
+                              o->y->span, s->k, eps, s->capacity, s->outs, rig->layout.outs_word,
+                              err);
+    return tvk_op_act_i8(rig->kernels, &rig->list, rig->state->span, o->x->span,
+                         o->op == TVK_OP_quant_i8 ? none : o->gain->span, o->y->span, s->k, eps,
+                         s->capacity, err);
+}
+
+const tvk_family tvk_family_norm = {count, describe, setup, append};

@@ -1,0 +1,91 @@
+/* What a family of cases is built from: arrays with poisoned contents between guard words, the
+ * state buffer, input formulas. */
+#ifndef TVK_TESTS_KERNELS_RIG_H
+#define TVK_TESTS_KERNELS_RIG_H
+
+#include "base/half.h"
+#include "ref/ref.h"
+#include "tests/kernels/cases.h"
+
+#define TVK_POISON 0xDEADBEEFu   /* unwritten words */
+#define TVK_NAN_WORD 0xFFFFFFFFu /* NaN as f32 and as two f16: unused inputs */
+#define TVK_RIG_ARRAYS 80
+#define TVK_RIG_ROWS 512
+
+typedef struct tvk_array {
+    const char *name;
+    uint32_t *words; /* contents before the run */
+    uint32_t *want;  /* contents after it; NULL: an input */
+    uint8_t *skip;   /* 1: the word is not compared; NULL: all are */
+    uint64_t count;
+    uint32_t row;     /* words a row, for messages */
+    double tolerance; /* of f32 words under an inexact row, times the largest wanted magnitude */
+    tvk_buffer *buffer;
+    tvk_span span; /* the words, without the guards */
+} tvk_array;
+
+typedef struct tvk_rig_row {
+    uint32_t slot, position, token;
+    uint32_t flags; /* TVK_REQUEST_*; OUTPUT gives the row an output index */
+} tvk_rig_row;
+
+/* Where things stand in the state buffer. */
+typedef struct tvk_rig_layout {
+    uint32_t batch, max_outs, slots, context, max_pages;
+    uint32_t outs_word, pages_word, slots_word, history_word, words;
+} tvk_rig_layout;
+
+typedef struct tvk_rig {
+    tvk_kernels *kernels;
+    tvk_device *device;
+    tvk_arena arena;
+    tvk_array arrays[TVK_RIG_ARRAYS];
+    uint32_t array_count;
+    void *own; /* the family's, in the arena */
+    tvk_dispatch_list list;
+    /* the step, for group counts */
+    uint32_t rows, outs, chunks;
+    tvk_rig_layout layout;
+    tvk_array *state;
+    double bytes, operations;
+} tvk_rig;
+
+typedef struct tvk_family {
+    uint32_t (*count)(void);
+    void (*describe)(uint32_t index, tvk_case *out);
+    /* Makes arrays with contents and wanted results. */
+    tvk_status (*setup)(tvk_rig *rig, uint32_t index, tvk_error *err);
+    /* Appends the op to rig->list. */
+    tvk_status (*record)(tvk_rig *rig, tvk_error *err);
+} tvk_family;
+
+extern const tvk_family tvk_family_step_begin, tvk_family_embed, tvk_family_norm,
+    tvk_family_matmul_t2, tvk_family_matmul_f, tvk_family_rope, tvk_family_kv_append,
+    tvk_family_attention, tvk_family_glu, tvk_family_sample, tvk_family_repack;
+
+/* count > 0 words of poison; output: want is a copy of them, to be changed by the reference.
+ * row: words a row, 0: all one row. */
+tvk_status tvk_rig_array(tvk_rig *rig, const char *name, uint64_t count, uint32_t row, bool output,
+                         tvk_array **out, tvk_error *err);
+/* Nothing of the output is compared but the words that tvk_rig_compare_row() names (and guards). */
+tvk_status tvk_rig_skip_all(tvk_rig *rig, tvk_array *array, tvk_error *err);
+void tvk_rig_compare(tvk_array *array, uint64_t first, uint64_t count);
+
+/* State buffer with these rows, sizes as in `shape` (offsets are filled in), poison elsewhere.
+ * Output: the kernel writes it. */
+tvk_status tvk_rig_state(tvk_rig *rig, const tvk_rig_layout *shape, const tvk_rig_row *rows,
+                         uint32_t count, bool output, tvk_error *err);
+/* Entry of the page table: pages of the slots in an order without order. */
+uint32_t tvk_rig_page(const tvk_rig_layout *layout, uint32_t slot, uint32_t page);
+
+/* ---- formulas ---- */
+uint32_t tvk_rig_hash(uint32_t seed, uint32_t i);
+float tvk_rig_float(uint32_t seed, uint32_t i); /* [-1, 1), 24 bits */
+void tvk_rig_fill(uint32_t *words, uint64_t count, uint32_t seed, float size);
+
+static inline float *tvk_rig_floats(uint32_t *words)
+{
+    return (float *)words; /* what memory of the device holds is untyped words */
+}
+
+#endif

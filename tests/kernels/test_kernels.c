@@ -1,0 +1,148 @@
+/* Every case x every row of the manifest that the device can run x every configuration, against
+ * ref/: bit for bit but for rows marked inexact.
+ *   test_kernels [tiny|small|real] [part of an op's name]
+ * TERNVK_DEVICE selects the device. SwiftShader, slow, gets the tiny cases unless told otherwise.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "tests/kernels/cases.h"
+
+#define SKIPPED 77
+
+typedef struct totals {
+    uint32_t cases, runs, failures, skipped;
+    uint64_t words;
+} totals;
+
+static void print_log(void *user, tvk_log_level level, const char *text)
+{
+    (void)user;
+    fprintf(stderr, level == TVK_LOG_ERROR ? "error: %s\n" : "%s\n", text);
+}
+
+static int no_device(const tvk_error *err)
+{
+    if (getenv("TVK_REQUIRE_DEVICE")) {
+        fprintf(stderr, "FAILED: a Vulkan device is required: %s\n", err->text);
+        return 1;
+    }
+    fprintf(stderr, "SKIPPED: NO KERNEL WAS TESTED, there is no Vulkan device: %s\n", err->text);
+    return SKIPPED;
+}
+
+/* One case on every row and configuration. */
+static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels, totals *t)
+{
+    tvk_error err = {0};
+    tvk_case_data *data = NULL;
+    tvk_status st = tvk_case_open(index, kernels, &data, &err);
+    if (st == TVK_ERR_UNSUPPORTED || st == TVK_ERR_DEVICE_MEMORY) {
+        printf("  skipped: %s %s: %s\n", tvk_op_name(info->op), info->name, err.text);
+        t->skipped++;
+        return true;
+    }
+    for (uint32_t row = 0; st == TVK_OK && row < tvk_shader_count(); row++) {
+        if (tvk_shader_get(row)->op != info->op || !tvk_kernels_eligible(kernels, row, NULL))
+            continue;
+        for (uint32_t c = 0; st == TVK_OK && c < tvk_kernels_config_count(kernels, info->op); c++) {
+            tvk_case_result r;
+            st = tvk_case_run(data, row, c, NULL, &r, &err);
+            if (st != TVK_OK) break;
+            t->runs++;
+            t->words += r.compared;
+            if (!r.mismatches) continue;
+            t->failures++;
+            printf("  MISMATCH %s: %s: %llu of %llu words: %s\n", r.program, info->name,
+                   (unsigned long long)r.mismatches, (unsigned long long)r.compared, r.text);
+        }
+    }
+    tvk_case_close(&data);
+    t->cases++;
+    if (st == TVK_OK) return true;
+    printf("  ERROR %s %s: %s: %s (%s:%d)\n", tvk_op_name(info->op), info->name,
+           tvk_status_name(st), err.text, err.file, err.line);
+    t->failures++;
+    return st != TVK_ERR_DEVICE_LOST;
+}
+
+static void print_op(tvk_op op, const totals *t, double seconds)
+{
+    printf("%-16s %3u cases %5u runs %10llu words %6.1f s%s\n", tvk_op_name(op), t->cases, t->runs,
+           (unsigned long long)t->words, seconds, t->failures ? "  FAILED" : "");
+    fflush(stdout);
+}
+
+/* Cases of sizes up to `size` (REAL: those alone). */
+static bool chosen(const tvk_case *info, tvk_case_size size, const char *name)
+{
+    bool fits = size == TVK_CASE_REAL ? info->size == size : info->size <= size;
+    return fits && (!name || strstr(tvk_op_name(info->op), name));
+}
+
+static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, const char *name, totals *all)
+{
+    for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
+        totals t = {0};
+        uint64_t start = tvk_clock_ns();
+        bool alive = true;
+        for (uint32_t i = 0; alive && i < tvk_cases_count(); i++) {
+            tvk_case info;
+            tvk_case_get(i, &info);
+            if ((uint32_t)info.op == op && chosen(&info, size, name))
+                alive = run_case(i, &info, kernels, &t);
+        }
+        if (t.cases || t.skipped) print_op((tvk_op)op, &t, (double)(tvk_clock_ns() - start) * 1e-9);
+        all->cases += t.cases;
+        all->runs += t.runs;
+        all->failures += t.failures;
+        all->skipped += t.skipped;
+        all->words += t.words;
+    }
+    return all->failures;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const sizes[] = {"tiny", "small", "real"};
+    const tvk_device_params params = {.select = getenv("TERNVK_DEVICE"),
+                                      .log = {.fn = print_log, .level = TVK_LOG_WARN},
+                                      .validate = true};
+    tvk_case_size size = TVK_CASE_SMALL;
+    const char *name = NULL;
+    bool size_given = false;
+    tvk_device *device = NULL;
+    tvk_kernels *kernels = NULL;
+    tvk_error err = {0};
+    totals all = {0};
+    uint32_t messages;
+    for (int i = 1; i < argc; i++) {
+        bool is_size = false;
+        for (int s = 0; s < 3; s++) {
+            if (strcmp(argv[i], sizes[s])) continue;
+            size = (tvk_case_size)s;
+            is_size = size_given = true;
+        }
+        if (!is_size) name = argv[i];
+    }
+    if (tvk_device_create(&params, &device, &err) != TVK_OK) return no_device(&err);
+    if (!size_given && strstr(tvk_device_get_info(device)->name, "SwiftShader"))
+        size = TVK_CASE_TINY;
+    printf("%s (%s), %s cases\n", tvk_device_get_info(device)->name,
+           tvk_device_get_info(device)->driver, sizes[size]);
+    if (tvk_kernels_create(device, false, &kernels, &err) != TVK_OK) {
+        fprintf(stderr, "FAILED: %s\n", err.text);
+        tvk_device_destroy(&device);
+        return 1;
+    }
+    run_all(kernels, size, name, &all);
+    messages = tvk_device_validation_messages(device);
+    printf(
+        "%u cases, %u runs, %llu words compared, %u skipped, %u failed, %u validation messages\n",
+        all.cases, all.runs, (unsigned long long)all.words, all.skipped, all.failures, messages);
+    tvk_kernels_destroy(&kernels);
+    tvk_device_destroy(&device);
+    return all.failures || messages || !all.runs;
+}
