@@ -116,6 +116,7 @@ tvk_status tvk_commands_begin(tvk_commands *c, tvk_error *err)
     /* What is being executed may not be recorded again. */
     TVK_TRY(tvk_gpu_wait(dev, c->ticket, err));
     c->state = TVK_COMMANDS_NEW;
+    c->ticket = 0;
     TVK_VK(dev, dev->vk.ResetCommandPool(dev->handle, c->pool, 0));
     if (c->descriptors) TVK_VK(dev, dev->vk.ResetDescriptorPool(dev->handle, c->descriptors, 0));
     TVK_VK(dev, dev->vk.BeginCommandBuffer(c->handle, &info));

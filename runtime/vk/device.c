@@ -42,7 +42,7 @@ static void fill_info(const tvk_caps *c, const tvk_plan *p, uint32_t index, tvk_
         out->device_bytes = heap->bytes;
         out->available_bytes = heap_available(heap);
     }
-    out->max_storage_bytes = c->max_storage_bytes;
+    out->max_storage_bytes = p->usable ? p->max_storage_bytes : c->max_storage_bytes;
     out->subgroup_size = c->subgroup_size;
     out->subgroup_min = c->subgroup_min;
     out->subgroup_max = c->subgroup_max;

@@ -73,22 +73,65 @@ static tvk_status load_functions(tvk_instance *in, tvk_error *err)
     in->vk.name = (PFN_vk##name)vkGetInstanceProcAddr(in->handle, "vk" #name);
 #define TVK_INSTANCE_FUNCTION(name)                                                                \
     TVK_INSTANCE_OPTIONAL(name)                                                                    \
-    if (!in->vk.name) TVK_FAIL(TVK_ERR_NO_DEVICE, "Vulkan loader: vk" #name " expected, not "      \
-                                                                            "found");
+    if (!in->vk.name)                                                                              \
+        TVK_FAIL(TVK_ERR_NO_DEVICE, "Vulkan loader: vk" #name " expected, not "                    \
+                                    "found");
 #include "vk/functions.def"
 fail:
     return st;
 }
 
+/* Room for what the instance may be created with. */
+#define MAX_EXTENSIONS 4
+
+/* Synchronization validation is off by default and what a runtime with hand-made barriers needs
+ * most. Newer layers look at the accesses of shaders only when told so. */
+typedef struct validation_checks {
+    VkValidationFeatureEnableEXT sync;
+    VkValidationFeaturesEXT features;
+#ifdef VK_EXT_layer_settings
+    VkBool32 on;
+    VkLayerSettingEXT settings[2];
+    VkLayerSettingsCreateInfoEXT create;
+#endif
+} validation_checks;
+
+static void add_checks(validation_checks *c, VkInstanceCreateInfo *info, const char **extensions)
+{
+    memset(c, 0, sizeof *c);
+#ifdef VK_EXT_layer_settings
+    if (has_extension(LAYER, VK_EXT_LAYER_SETTINGS_EXTENSION_NAME)) {
+        const char *const names[] = {"validate_sync", "syncval_shader_accesses_heuristic"};
+        c->on = VK_TRUE;
+        for (int i = 0; i < 2; i++)
+            c->settings[i] = (VkLayerSettingEXT){.pLayerName = LAYER,
+                                                 .pSettingName = names[i],
+                                                 .type = VK_LAYER_SETTING_TYPE_BOOL32_EXT,
+                                                 .valueCount = 1,
+                                                 .pValues = &c->on};
+        c->create.sType = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT;
+        c->create.pNext = info->pNext;
+        c->create.settingCount = 2;
+        c->create.pSettings = c->settings;
+        info->pNext = &c->create;
+        /* Not enabled by name: the layer reads the struct anyway, and loaders older than the
+         * extension (1.3.239) refuse to create the instance with it. */
+        return;
+    }
+#endif
+    if (!has_extension(LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME)) return;
+    c->sync = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+    c->features.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT;
+    c->features.pNext = info->pNext;
+    c->features.enabledValidationFeatureCount = 1;
+    c->features.pEnabledValidationFeatures = &c->sync;
+    info->pNext = &c->features;
+    extensions[info->enabledExtensionCount++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
+}
+
 tvk_status tvk_instance_init(tvk_instance *in, const tvk_device_params *params, tvk_error *err)
 {
-    /* Synchronization validation is off by default and what a runtime with hand-made barriers
-     * needs most. */
-    const VkValidationFeatureEnableEXT sync =
-        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
-    VkValidationFeaturesEXT checks = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
-                                      .enabledValidationFeatureCount = 1,
-                                      .pEnabledValidationFeatures = &sync};
+    validation_checks checks;
     VkDebugUtilsMessengerCreateInfoEXT messenger = {
         .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
         .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT |
@@ -102,7 +145,7 @@ tvk_status tvk_instance_init(tvk_instance *in, const tvk_device_params *params, 
                              .apiVersion = VK_API_VERSION_1_3};
     VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                  .pApplicationInfo = &app};
-    const char *layers[1], *extensions[3];
+    const char *layers[1], *extensions[MAX_EXTENSIONS];
     uint32_t version;
     VkResult result;
     tvk_status st = TVK_OK;
@@ -133,11 +176,7 @@ tvk_status tvk_instance_init(tvk_instance *in, const tvk_device_params *params, 
             tvk_log_print(&in->log, TVK_LOG_WARN,
                           "validation asked for, but " LAYER " is not installed");
         }
-        if (layer && has_extension(LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME)) {
-            extensions[info.enabledExtensionCount++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
-            checks.pNext = info.pNext;
-            info.pNext = &checks;
-        }
+        if (layer) add_checks(&checks, &info, extensions);
     }
     result = vkCreateInstance(&info, NULL, &in->handle);
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)

@@ -98,6 +98,7 @@ struct tvk_device {
     VkDescriptorSetLayout set_layouts[TVK_MAX_BINDINGS + 1];
     /* submit.c: tickets count from 1; fence of ticket t is fences[t % TVK_FENCES] */
     VkFence fences[TVK_FENCES];
+    bool fence_used[TVK_FENCES]; /* submitted since its reset */
     uint64_t submitted, completed;
     tvk_garbage *garbage_head, *garbage_tail; /* oldest first */
     /* memory.c */

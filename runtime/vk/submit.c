@@ -7,7 +7,8 @@
  * this only burns a core. */
 #define SPIN_NS 100000u
 
-#define LIST_MAX 64
+/* Command lists of one submission: a step cut at every layer of a deep model. */
+#define LIST_MAX 256
 
 /* ---- deferred release ------------------------------------------------------------------------ */
 
@@ -103,7 +104,8 @@ tvk_status tvk_gpu_submit(tvk_device *device, tvk_commands *const *list, uint32_
                          .commandBufferCount = count,
                          .pCommandBuffers = handles};
     uint64_t next = device->submitted + 1;
-    VkFence *fence = &device->fences[next % TVK_FENCES];
+    size_t slot = (size_t)(next % TVK_FENCES);
+    VkFence *fence = &device->fences[slot];
     tvk_status st = TVK_OK;
     if (ticket) *ticket = 0;
     TVK_TRY(tvk_device_alive(device, err));
@@ -117,12 +119,15 @@ tvk_status tvk_gpu_submit(tvk_device *device, tvk_commands *const *list, uint32_
                      list[i]->name, device->info.name);
         handles[i] = list[i]->handle;
     }
-    if (next > TVK_FENCES) {
+    /* Clean once it was reset, also when the submission after that failed. */
+    if (device->fence_used[slot]) {
         TVK_TRY(wait_ticket(device, next - TVK_FENCES, err));
         TVK_VK(device, device->vk.WaitForFences(device->handle, 1, fence, VK_TRUE, UINT64_MAX));
         TVK_VK(device, device->vk.ResetFences(device->handle, 1, fence));
+        device->fence_used[slot] = false;
     }
     TVK_VK(device, device->vk.QueueSubmit(device->queue, 1, &info, *fence));
+    device->fence_used[slot] = true;
     device->submitted = next;
     for (uint32_t i = 0; i < count; i++) list[i]->ticket = next;
     if (ticket) *ticket = next;

@@ -24,15 +24,31 @@ static const uint32_t subgroup_spirv[] = {
 
 #define WIDTH 64u
 
+/* The layer of Debian 12 leaks and is then unloaded, so that no suppression can name it: sanitizer
+ * runs do without. */
+#if defined(__SANITIZE_ADDRESS__)
+#define VALIDATE false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define VALIDATE false
+#endif
+#endif
+#ifndef VALIDATE
+#define VALIDATE true
+#endif
+
 /* One device per group of tests, lowered by `clamps`. */
 typedef struct fixture {
     const char *clamps;
     tvk_device *device;
 } fixture;
 
+static int messages; /* of the validation layer */
+
 static void log_line(void *user, tvk_log_level level, const char *text)
 {
-    (void)user;
+    /* Also those of destruction, which no device is left to count. */
+    if (!strncmp(text, "validation:", 11)) ++*(int *)user;
     if (level <= TVK_LOG_WARN) fprintf(stderr, "  log: %s\n", text);
 }
 
@@ -40,8 +56,8 @@ static tvk_device_params params(const char *clamps)
 {
     return (tvk_device_params){.select = getenv("TVK_TEST_DEVICE"),
                                .clamps = clamps,
-                               .log = {.fn = log_line, .level = TVK_LOG_DEBUG},
-                               .validate = true};
+                               .log = {.fn = log_line, .user = &messages, .level = TVK_LOG_DEBUG},
+                               .validate = VALIDATE};
 }
 
 static void ok(tvk_status st, const tvk_error *err)
@@ -570,10 +586,14 @@ static int open_staged(void **state)
 static int close_device(void **state)
 {
     fixture *f = *state;
-    uint32_t messages = tvk_device_validation_messages(f->device);
-    if (messages > 0) fprintf(stderr, "%u validation messages\n", messages);
     tvk_device_destroy(&f->device);
-    return messages == 0 && !f->device ? 0 : -1;
+    return 0;
+}
+
+/* Last in each group: a failing teardown would not fail the run. */
+static void no_validation_message(void **state)
+{
+    assert_int_equal(tvk_device_validation_messages(((fixture *)*state)->device), 0);
 }
 
 static void choice_of_a_device(void **state)
@@ -662,12 +682,13 @@ int main(void)
         cmocka_unit_test(in_flight),      cmocka_unit_test(timestamps),
         cmocka_unit_test(full_subgroups), cmocka_unit_test(staging_windows),
         cmocka_unit_test(readback),       cmocka_unit_test(memory_is_counted),
-        cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(wrong_calls),    cmocka_unit_test(no_validation_message),
     };
     int failed = skip_without_device();
     if (failed) return failed;
     failed = cmocka_run_group_tests_name("choice", choice, NULL, NULL);
     failed += cmocka_run_group_tests_name("device", device, open_plain, close_device);
     failed += cmocka_run_group_tests_name("staged", device, open_staged, close_device);
-    return failed > 0;
+    if (messages > 0) fprintf(stderr, "**** FAILED: %d validation messages\n", messages);
+    return failed > 0 || messages > 0;
 }
