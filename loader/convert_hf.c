@@ -1,4 +1,5 @@
-/* A folder in Hugging Face's form: config.json, model.safetensors, tokenizer.json. */
+/* A folder in Hugging Face's form: config.json, model.safetensors, tokenizer.json,
+ * tokenizer_config.json. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,27 @@ static void model_name(const char *path, char *out, size_t bytes)
     snprintf(out, bytes, "%.*s", (int)(end - begin), path + begin);
 }
 
+/* The chat template, where the folder keeps it in its usual place. */
+static tvk_status add_chat_template(tvk_conversion *c, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    json_error_t why;
+    json_t *root = NULL;
+    const char *template;
+    char *path = tvk_convert_path(c, c->in, "tokenizer_config.json");
+    TVK_TRY_ALLOC(path);
+    if (!tvk_convert_exists(path)) return TVK_OK;
+    root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    if (!root)
+        TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
+                 why.text);
+    template = json_string_value(json_object_get(root, "chat_template"));
+    if (template) tvk_gguf_put_str(c->writer, "tokenizer.chat_template", template);
+fail:
+    json_decref(root);
+    return st;
+}
+
 static tvk_status add_tokenizer(const folder *f, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -228,6 +250,7 @@ static tvk_status add_tokenizer(const folder *f, tvk_error *err)
         }
     }
     TVK_TRY(tvk_convert_tokenizer(c, path, f->config.bos, f->config.eos, err));
+    TVK_TRY(add_chat_template(c, err));
 fail:
     return st;
 }

@@ -213,7 +213,7 @@ static tvk_status decide_linear(const tvk_conversion *c, tvk_job *job, tvk_error
     if (job->out == job->type) job->side_scale = job->scale != 0; /* copied with its own */
     if (job->ternary && job->out != job->type) {
         /* the scale must be known before the file is begun */
-        TVK_TRY(load_codes(job, err));
+        if (job->source != TVK_SOURCE_HF_PACKED) TVK_TRY(load_codes(job, err));
         free(job->codes);
         job->codes = NULL;
         job->block_scale = tvk_f32_to_f16(job->scale);

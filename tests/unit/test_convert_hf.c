@@ -128,6 +128,7 @@ static int clean(void **state)
     remove(FOLDER "/model.safetensors");
     remove(FOLDER "/model.safetensors.index.json");
     remove(FOLDER "/tokenizer.json");
+    remove(FOLDER "/tokenizer_config.json");
     rmdir(FOLDER);
     remove(OUT);
     return 0;
@@ -289,12 +290,16 @@ static void tokenizers(void **state)
         const tvk_weight_source *s;
         int32_t *ids = NULL;
         uint32_t count = 0;
+        const char *chat = "";
         put_json(good[i].pre, good[i].merges);
+        write_file(FOLDER "/tokenizer_config.json", "{\"chat_template\":\"hi\"}", 22);
         if (convert(NULL, &err) != TVK_OK) fail_msg("%s", err.text);
         assert_int_equal(tvk_file_open(OUT, &file, &err), TVK_OK);
         s = tvk_file_source(file);
         assert_true(s->get_str(s->user, "tokenizer.ggml.pre", &pre, &err));
         assert_string_equal(pre, good[i].name);
+        assert_true(s->get_str(s->user, "tokenizer.chat_template", &chat, &err));
+        assert_string_equal(chat, "hi");
         assert_int_equal(tvk_tokenizer_create(file, &t, &err), TVK_OK);
         assert_int_equal(tvk_tokenizer_vocab(t), 12); /* ids 10 and 11 are padding */
         assert_int_equal(tvk_tokenizer_bos(t), 8);

@@ -185,7 +185,7 @@ static void bpe_by_hand(void **state)
     assert_int_equal(tvk_tokenizer_vocab(t), COUNT(bpe_tokens));
     assert_false(tvk_tokenizer_adds_bos(t));
     EXPECT(t, "abc", false, false, 9);
-    EXPECT(t, "abcd", false, false, 9, 3); /* "abcd" is a token that no merge makes */
+    EXPECT(t, "abcd", false, false, 9, 3);           /* "abcd" is a token that no merge makes */
     EXPECT(t, "ab ab a", false, false, 8, 4, 8, 10); /* by rank, not from the left */
     EXPECT(t, "aabb", false, false, 0, 8, 1);
     /* a user-defined token always, a control token when asked; the longest first */
@@ -277,7 +277,8 @@ static void any_bytes(void **state)
             char *copy, *back;
             for (size_t i = 0; i < n; i++) {
                 uint32_t r = random_u32(&seed);
-                text[i] = r & 256 ? (char)(unsigned char)(r & 255) : "ab \xe2\x96\x81\xf0\x9f"[r % 8];
+                text[i] =
+                    r & 256 ? (char)(unsigned char)(r & 255) : "ab \xe2\x96\x81\xf0\x9f"[r % 8];
             }
             copy = (char *)exact_copy(text, n);
             assert_int_equal(tvk_tokenize(t, copy, n, false, false, &ids, &count, NULL), TVK_OK);
