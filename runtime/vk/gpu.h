@@ -103,7 +103,8 @@ tvk_status tvk_commands_dispatch_indirect(tvk_commands *c, tvk_program *program,
                                           tvk_error *err);
 typedef enum tvk_barrier {
     TVK_BARRIER_COMPUTE = 0,  /* storage writes -> storage reads and writes of kernels            */
-    TVK_BARRIER_INDIRECT = 1, /* as above, and indirect arguments written by a kernel are read    */
+    TVK_BARRIER_INDIRECT = 1, /* as above, and indirect arguments written by a kernel are read;
+                               * needed again before a kernel rewrites them                       */
     TVK_BARRIER_TRANSFER = 2, /* kernels and copies -> copies and kernels                         */
     TVK_BARRIER_HOST = 3      /* kernels and copies -> host reads after the fence                 */
 } tvk_barrier;
@@ -120,5 +121,9 @@ tvk_status tvk_gpu_submit(tvk_device *device, tvk_commands *const *list, uint32_
 tvk_status tvk_gpu_wait(tvk_device *device, uint64_t ticket, tvk_error *err);
 bool tvk_gpu_done(tvk_device *device, uint64_t ticket);
 tvk_status tvk_gpu_wait_idle(tvk_device *device, tvk_error *err);
+
+/* For tests: the n-th fallible call of the driver from now on (1: the next) is not made and fails:
+ * TVK_ERR_DEVICE_MEMORY, TVK_ERR_HOST_MEMORY or TVK_ERR_DEVICE_LOST. n = 0: none fails. */
+void tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status);
 
 #endif

@@ -94,6 +94,8 @@ struct tvk_device {
     tvk_device_info info;
     tvk_log log;
     bool lost;
+    uint32_t fail_in; /* calls until the one that fails; 0: none does */
+    VkResult fail_with;
     VkPipelineCache pipeline_cache;
     VkDescriptorSetLayout set_layouts[TVK_MAX_BINDINGS + 1];
     /* submit.c: tickets count from 1; fence of ticket t is fences[t % TVK_FENCES] */
@@ -125,6 +127,9 @@ const char *tvk_vk_result_name(VkResult result);
 tvk_status tvk_vk_error(tvk_device *dev, VkResult result, const char *call, const char *file,
                         int line, tvk_error *err);
 
+/* What tvk_gpu_fail_at asked this call to fail with, else VK_SUCCESS. */
+VkResult tvk_vk_fault(tvk_device *dev);
+
 /* Every fallible Vulkan call passes here. Uses `st`, `err` and `fail:` as TVK_TRY does. */
 #define TVK_VK_RESULT(dev, result, call)                                                           \
     do {                                                                                           \
@@ -134,7 +139,11 @@ tvk_status tvk_vk_error(tvk_device *dev, VkResult result, const char *call, cons
             goto fail;                                                                             \
         }                                                                                          \
     } while (0)
-#define TVK_VK(dev, call) TVK_VK_RESULT(dev, call, #call)
+#define TVK_VK(dev, call)                                                                          \
+    do {                                                                                           \
+        VkResult vk_fault_ = tvk_vk_fault(dev);                                                    \
+        TVK_VK_RESULT(dev, vk_fault_ == VK_SUCCESS ? (call) : vk_fault_, #call);                   \
+    } while (0)
 
 /* ---- memory.c -------------------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ static bool apply(tvk_quirk_action action, tvk_caps *caps)
         caps->cooperative_matrix = false;
         break;
     case TVK_QUIRK_NO_REQUIRED_SUBGROUP:
-        changed = caps->subgroup_required_in_compute;
+        changed = caps->subgroup_required_in_compute && caps->subgroup_min != caps->subgroup_max;
         caps->subgroup_required_in_compute = false;
         break;
     case TVK_QUIRK_DOT_FAST:

@@ -59,3 +59,17 @@ tvk_status tvk_vk_error(tvk_device *dev, VkResult result, const char *call, cons
     return tvk_error_set(err, status, file, line, "vk%.*s: VK_SUCCESS expected, %s (%d) found",
                          (int)(call + len - name), name, tvk_vk_result_name(result), (int)result);
 }
+
+void tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status)
+{
+    device->fail_in = n;
+    device->fail_with = status == TVK_ERR_DEVICE_LOST     ? VK_ERROR_DEVICE_LOST
+                        : status == TVK_ERR_DEVICE_MEMORY ? VK_ERROR_OUT_OF_DEVICE_MEMORY
+                                                          : VK_ERROR_OUT_OF_HOST_MEMORY;
+}
+
+VkResult tvk_vk_fault(tvk_device *dev)
+{
+    if (!dev || dev->fail_in == 0 || --dev->fail_in > 0) return VK_SUCCESS;
+    return dev->fail_with;
+}
