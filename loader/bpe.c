@@ -340,7 +340,7 @@ static tvk_status split(encoder *e, uint32_t level, const char *s, size_t bytes,
     const tvk_bpe *bpe = e->t->bpe;
     size_t at = 0, from, to;
     if (bytes == 0) return TVK_OK;
-    if (level == bpe->regex_count) return encode_word(e, s, bytes, err);
+    if (level >= bpe->regex_count || level >= MAX_REGEXES) return encode_word(e, s, bytes, err);
     while (at < bytes) {
         int n = pcre2_match(bpe->regexes[level], (PCRE2_SPTR)s, bytes, at,
                             PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, e->match[level], NULL);

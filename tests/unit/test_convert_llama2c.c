@@ -34,10 +34,11 @@ static void make_tokenizer(buf *b, uint32_t vocab)
     }
 }
 
+/* model NULL: the one before */
 static tvk_status convert(const buf *model, const buf *tokenizer, tvk_error *err)
 {
     tvk_convert_params params = {.overwrite = true};
-    write_file(temp_path("in.bin"), model->data, model->size);
+    if (model) write_file(temp_path("in.bin"), model->data, model->size);
     if (tokenizer) {
         write_file(temp_path("tok.bin"), tokenizer->data, tokenizer->size);
         params.tokenizer = temp_path("tok.bin");
@@ -119,11 +120,12 @@ static void truncated(void **state)
     assert_non_null(strstr(err.text, "bytes expected for its header"));
     put_le(&b, 0, 1);
     assert_int_equal(convert(&b, NULL, &err), TVK_ERR_FORMAT);
-    for (size_t n = 0; n < tok.size; n++) {
-        make_checkpoint(&b, 0);
+    make_checkpoint(&b, 0);
+    write_file(temp_path("in.bin"), b.data, b.size);
+    for (size_t n = 0; n < tok.size; n += n < 300 ? 1 : 13) {
         small = tok;
         small.size = n;
-        assert_int_equal(convert(&b, &small, &err), TVK_ERR_FORMAT);
+        assert_int_equal(convert(NULL, &small, &err), TVK_ERR_FORMAT);
     }
     put_le(&tok, 0, 1);
     assert_int_equal(convert(&b, &tok, &err), TVK_ERR_FORMAT);
