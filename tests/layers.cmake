@@ -24,6 +24,7 @@ set(layers
   "loader/include|ternvk"
   "loader|ternvk base jansson.h pcre2.h"
   "cli|ternvk jansson.h"
+  "cli/variants.c|ternvk jansson.h tests"
   "cli/cmd_selftest.c|ternvk jansson.h tests"
   "cli/cmd_kernels.c|ternvk jansson.h tests")
 

@@ -16,7 +16,7 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/ternvkConfig.cmake"
   "${CMAKE_CURRENT_BINARY_DIR}/ternvkConfigVersion.cmake"
   third_party/FindJansson.cmake third_party/FindPCRE2.cmake DESTINATION "${package_dir}")
 
-if(TVK_BUILD_CLI AND TARGET tvk_cli)
+if(TVK_BUILD_CLI)
   install(TARGETS tvk_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/ternvk")

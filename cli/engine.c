@@ -1,0 +1,176 @@
+#include "engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bundled.h"
+#include "interrupt.h"
+#include "out.h"
+#include "progress.h"
+#include "prompt.h"
+
+engine_options engine_given;
+
+const arg_option engine_device_options[] = {
+    {ARG_TEXT, "--device", "N|NAME", &engine_given.device,
+     "device by number or part of its name (also TERNVK_DEVICE)", 0, 0, NULL},
+    {ARG_TEXT, "--clamps", "FILE", &engine_given.clamps,
+     "lower the device's limits as the file says, to play a poorer one", 0, 0, NULL},
+    {ARG_FLAG, "--validate", NULL, &engine_given.validate,
+     "turn on the Vulkan validation layer; its messages make the command fail", 0, 0, NULL},
+    {ARG_COUNT, "-v, --verbose", NULL, &engine_given.verbose, "say more; twice: all", 0, 0, NULL},
+    {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
+
+const arg_option engine_file_options[] = {{ARG_TEXT, "-m, --model", "FILE", &engine_given.model,
+                                           "GGUF file (else the bundled model)", 0, 0, NULL},
+                                          {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
+
+const arg_option engine_model_options[] = {
+    {ARG_INCLUDE, NULL, NULL, (void *)engine_file_options, NULL, 0, 0, NULL},
+    {ARG_U32, "-c, --ctx-size", "N", &engine_given.context, "positions (0: the model's own)", 0,
+     1 << 24, NULL},
+    {ARG_TEXT, "-ctk, --cache-type-k", "TYPE", &engine_given.kv_k, "KV cache: f16 or f32", 0, 0,
+     NULL},
+    {ARG_TEXT, "-ctv, --cache-type-v", "TYPE", &engine_given.kv_v, "the same type as -ctk", 0, 0,
+     NULL},
+    {ARG_TEXT, "--act", "TYPE", &engine_given.act,
+     "activations of ternary matrices: auto, none or int8", 0, 0, NULL},
+    {ARG_FLAG, "--exact", NULL, &engine_given.exact,
+     "only kernels whose bits are the same on every driver", 0, 0, NULL},
+    {ARG_FLAG, "--list-devices", NULL, &engine_given.list_devices, "list the devices and stop", 0,
+     0, NULL},
+    {ARG_INCLUDE, NULL, NULL, (void *)engine_device_options, NULL, 0, 0, NULL},
+    {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
+
+int engine_device_params(engine *e, tvk_device_params *out)
+{
+    size_t bytes;
+    *out = (tvk_device_params){.select = engine_given.device,
+                               .log = out_log(engine_given.verbose),
+                               .validate = engine_given.validate};
+    if (!out->select) out->select = args_environment()->device;
+    if (engine_given.clamps) {
+        free(e->clamps);
+        e->clamps = prompt_read_file(engine_given.clamps, &bytes);
+        if (!e->clamps) {
+            out_error("--clamps: %s cannot be read", engine_given.clamps);
+            return 1;
+        }
+        out->clamps = e->clamps;
+        out->clamps_name = engine_given.clamps;
+    }
+    return 0;
+}
+
+int engine_open_file(engine *e)
+{
+    char path[4096];
+    const char *model = engine_given.model;
+    tvk_error err;
+    interrupt_catch();
+    if (!model) {
+        if (!bundled_model(path, sizeof path)) {
+            out_error("no model: give one with -m FILE (the bundled one is not at %s)", path);
+            return 2;
+        }
+        model = path;
+        e->bundled = true;
+    }
+    if (tvk_file_open(model, &e->file, &err) != TVK_OK) return out_failed(&err);
+    /* Without a tokenizer some commands still work; those that need it say e->tokenizer_error. */
+    tvk_tokenizer_create(e->file, &e->tokenizer, &e->tokenizer_error);
+    return 0;
+}
+
+int engine_open_device(engine *e)
+{
+    tvk_device_params params;
+    tvk_error err;
+    int failed = engine_device_params(e, &params);
+    if (failed) return failed;
+    if (tvk_device_create(&params, &e->device, &err) != TVK_OK) return out_failed(&err);
+    return 0;
+}
+
+static bool kv_type(const char *option, const char *text, tvk_kv_type *out)
+{
+    if (!strcmp(text, "f16"))
+        *out = TVK_KV_F16;
+    else if (!strcmp(text, "f32"))
+        *out = TVK_KV_F32;
+    else
+        out_error("%s: f16 or f32 expected, '%s' found", option, text);
+    return !strcmp(text, "f16") || !strcmp(text, "f32");
+}
+
+static int model_params(tvk_model_params *out, tvk_kv_type kv)
+{
+    tvk_kv_type v = kv;
+    *out = (tvk_model_params){.context = engine_given.context,
+                              .kv = kv,
+                              .exact = engine_given.exact,
+                              .progress = progress_bar()};
+    if (engine_given.kv_k && !kv_type("-ctk", engine_given.kv_k, &out->kv)) return 2;
+    v = out->kv;
+    if (engine_given.kv_v && !kv_type("-ctv", engine_given.kv_v, &v)) return 2;
+    if (engine_given.kv_v && !engine_given.kv_k) out->kv = v;
+    if (v != out->kv) {
+        out_error("-ctv: the type of -ctk expected, '%s' found", engine_given.kv_v);
+        return 2;
+    }
+    if (!engine_given.act || !strcmp(engine_given.act, "auto"))
+        out->act = TVK_ACT_AUTO;
+    else if (!strcmp(engine_given.act, "none"))
+        out->act = TVK_ACT_NONE;
+    else if (!strcmp(engine_given.act, "int8"))
+        out->act = TVK_ACT_INT8;
+    else {
+        out_error("--act: auto, none or int8 expected, '%s' found", engine_given.act);
+        return 2;
+    }
+    return 0;
+}
+
+int engine_open(engine *e, tvk_kv_type kv)
+{
+    double start = out_now_ms();
+    tvk_model_params params;
+    tvk_error err;
+    int failed = model_params(&params, kv);
+    if (!failed) failed = engine_open_file(e);
+    if (!failed) failed = engine_open_device(e);
+    if (failed) return failed;
+    engine_banner(tvk_device_get_info(e->device));
+    if (tvk_model_create(e->device, tvk_file_source(e->file), &params, &e->model, &err) != TVK_OK ||
+        tvk_session_create(e->model, &e->session, &err) != TVK_OK)
+        return out_failed(&err);
+    e->load_ms = out_now_ms() - start;
+    return 0;
+}
+
+void engine_close(engine *e)
+{
+    tvk_session_destroy(&e->session);
+    tvk_model_destroy(&e->model);
+    tvk_device_destroy(&e->device);
+    tvk_tokenizer_destroy(&e->tokenizer);
+    tvk_file_close(&e->file);
+    free(e->clamps);
+    e->clamps = NULL;
+}
+
+void engine_banner(const tvk_device_info *info)
+{
+    const char *dot = info->dot_signed && info->dot_mixed ? "yes"
+                      : info->dot_signed                  ? "signed"
+                      : info->dot_mixed                   ? "mixed"
+                                                          : "no";
+    fprintf(
+        stderr,
+        "%s | %s\numa %s | fp16 %s | int dot %s | matrix cores %s | subgroup %u | shared memory "
+        "%u KiB\n",
+        info->name, info->driver, info->unified_memory ? "yes" : "no", info->fp16 ? "yes" : "no",
+        dot, info->cooperative_matrix ? "yes" : "no", info->subgroup_size,
+        info->max_shared_bytes / 1024);
+}

@@ -1,0 +1,51 @@
+/* Options that several commands share, and what they open: file, tokenizer, device, model, session.
+ */
+#ifndef TVK_CLI_ENGINE_H
+#define TVK_CLI_ENGINE_H
+
+#include "args.h"
+#include "ternvk/device.h"
+#include "ternvk/loader.h"
+#include "ternvk/model.h"
+#include "ternvk/session.h"
+
+typedef struct engine_options {
+    const char *model; /* NULL: the bundled one */
+    const char *device, *clamps;
+    const char *kv_k, *kv_v, *act;
+    uint32_t context;
+    uint32_t verbose;
+    bool exact, list_devices, validate;
+} engine_options;
+
+/* Tables for ARG_INCLUDE: -v and --device ...; -m; what a model on a device can be told. They write
+ * to the one engine_options of the process. */
+extern engine_options engine_given;
+extern const arg_option engine_device_options[], engine_file_options[], engine_model_options[];
+
+typedef struct engine {
+    tvk_file *file;
+    tvk_tokenizer *tokenizer; /* NULL: the file has none */
+    tvk_error tokenizer_error;
+    tvk_device *device;
+    tvk_model *model;
+    tvk_session *session;
+    char *clamps; /* text of --clamps */
+    bool bundled; /* the bundled model, because no other was asked for */
+    double load_ms;
+} engine;
+
+/* Parts of an engine; all of them print what failed and return the exit status, 0 when done.
+ * After a failure too, engine_close frees what is there. */
+int engine_open_file(engine *e);
+int engine_open_device(engine *e);
+/* File, device, model and session; kv: the type when no -ctk is given. */
+int engine_open(engine *e, tvk_kv_type kv);
+void engine_close(engine *e);
+
+/* Parameters of the device as the options say; borrowed from e. Returns an exit status. */
+int engine_device_params(engine *e, tvk_device_params *out);
+/* Says which device runs, on stderr. */
+void engine_banner(const tvk_device_info *info);
+
+#endif
