@@ -7,7 +7,7 @@
  *
  * TERNVK_DEVICE selects a device. Without any the exit status is 77, or 1 when TVK_REQUIRE_DEVICE
  * is set. */
-#define _POSIX_C_SOURCE 200809L /* mkdtemp */
+#define _POSIX_C_SOURCE 200809L /* access */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "support/device.h"
 #include "support/llama2c.h"
 #include "support/npz.h"
 #include "ternvk/device.h"
@@ -44,7 +45,7 @@ static const char story[] =
 
 typedef struct fixture {
     tvk_device *device;
-    char folder[256]; /* for converted models; removed at the end */
+    char path[512]; /* of the model converted last; removed at the end */
 } fixture;
 
 /* A model with one session. */
@@ -119,16 +120,14 @@ static void close_model(opened *m)
     tvk_file_close(&m->file);
 }
 
-/* Converts into the folder of the tests and opens what came of it. type NULL: the default. */
+/* Converts and opens what came of it. type NULL: the default. */
 static opened convert(const fixture *f, const char *in, const char *type, const char *tokenizer)
 {
     tvk_convert_params params = {
         .type = type, .tokenizer = tokenizer, .overwrite = true, .log = warnings};
     tvk_error err = {0};
-    char path[512];
-    snprintf(path, sizeof path, "%s/model.gguf", f->folder);
-    ok(tvk_convert(in, path, &params, &err), &err);
-    return open_model(f->device, path);
+    ok(tvk_convert(in, f->path, &params, &err), &err);
+    return open_model(f->device, f->path);
 }
 
 /* Logits [count, V] of a new sequence; V through *vocab. */
@@ -259,29 +258,32 @@ static const hf_case llama_tiny_case = {.folder = HF "llama-tiny",
                                         .close_rows = UINT32_MAX,
                                         .worst = 1e-4,
                                         .same_best = 1};
-/* With INT8 activations a value that lies on a rounding tie to within f32 rounding gets the other
- * code here and there. One such code moves its row, and through K and V the rows after it, by about
- * 1e-2; several in one row a little more. Until the first of them rows agree as floats do. How long
- * that lasts is a matter of luck, but it is the same on every driver: the bits are
- * (docs/numerics.md). A logit margin below 1e-2 then flips the best token: one row in 40 may. */
+/* With INT8 activations a value that lies on a rounding tie, to within the error of f32, may get
+ * the other code here than in PyTorch; a float64 reading of the folders gets some of them
+ * otherwise, too. One such code moves its row, and through K and V the rows after it, by about
+ * 1e-2: 2.5e-2 holds several of them, and a best token by a lesser margin may change: one row
+ * in 40. Rows before the first tie agree as floats do. Where it comes is the same on every driver,
+ * as the bits are (docs/numerics.md). The ties, found by that float64 reading: */
 #define TERNARY_BOUNDS .worst = 2.5e-2, .same_best = 0.97
+/* Row 14, layer 2, input of gate and up: 1e-7 of a step off the tie. */
 static const hf_case bitnet_packed_case = {.folder = HF "bitnet-tiny-packed",
                                            .expected = HF "bitnet-tiny-expected.npz",
                                            .logits = "packed-offline",
                                            .greedy = "packed-offline-greedy",
-                                           .close_rows = 8,
+                                           .close_rows = 14,
                                            TERNARY_BOUNDS};
+/* Row 4, layer 1, input of down: 9.3e-7 of a step off the tie. */
 static const hf_case bitnet_bf16_case = {.folder = HF "bitnet-tiny-bf16",
                                          .expected = HF "bitnet-tiny-expected.npz",
                                          .logits = "bf16-online",
                                          .greedy = "bf16-online-greedy",
-                                         .close_rows = 8,
+                                         .close_rows = 4,
                                          TERNARY_BOUNDS};
-/* Its scales divide; SiLU, untied head, no sub-norms. */
+/* Its scales divide; SiLU, untied head, no sub-norms. Row 5, layer 0, input of QKV: on the tie. */
 static const hf_case llama_bitlinear_case = {.folder = HF "llama-bitlinear",
                                              .expected = HF "llama-bitlinear-expected.npz",
                                              .logits = "logits",
-                                             .close_rows = 8,
+                                             .close_rows = 5,
                                              TERNARY_BOUNDS};
 
 /* HF generated from the first tokens of `ids`; those after them are greedy. */
@@ -554,65 +556,50 @@ static void arrays(void **state)
 
 /* ---- device and main ----------------------------------------------------------------------- */
 
-static tvk_device_params device_params(void)
-{
-    return (tvk_device_params){
-        .select = getenv("TERNVK_DEVICE"), .log = warnings, .validate = true};
-}
-
 static int set_up(void **state)
 {
-    tvk_device_params params = device_params();
-    tvk_error err = {0};
     fixture *f = calloc(1, sizeof *f);
-    const char *parent = getenv("TMPDIR");
     if (!f) return -1;
     *state = f;
-    snprintf(f->folder, sizeof f->folder, "%s/test_golden.XXXXXX", parent ? parent : "/tmp");
-    if (!mkdtemp(f->folder)) return -1;
-    return tvk_device_create(&params, &f->device, &err) == TVK_OK ? 0 : -1;
+    test_temp_path(f->path, sizeof f->path, "golden.gguf");
+    f->device = test_device_create(NULL);
+    return f->device ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     fixture *f = *state;
-    char path[512];
     if (!f) return -1;
-    uint32_t messages = f->device ? tvk_device_validation_messages(f->device) : 0;
     tvk_device_destroy(&f->device);
-    snprintf(path, sizeof path, "%s/model.gguf", f->folder);
-    remove(path);
-    rmdir(f->folder);
+    remove(f->path);
     free(f);
-    if (messages) fprintf(stderr, "**** FAILED: %u validation messages\n", messages);
-    return messages ? -1 : 0;
+    return 0;
+}
+
+/* The last one: what the validation layer said about those before it. */
+static void validation_is_silent(void **state)
+{
+    const fixture *f = *state;
+    assert_int_equal(test_device_messages(f->device), 0);
 }
 
 /* 0: there is one; else the exit status. */
 static int no_device(void)
 {
-    tvk_device_params params = device_params();
-    tvk_device *d = NULL;
-    tvk_error err = {0};
-    bool required = getenv("TVK_REQUIRE_DEVICE") != NULL;
-    if (tvk_device_create(&params, &d, &err) == TVK_OK) {
-        const tvk_device_info *info = tvk_device_get_info(d);
-        fprintf(stderr, "device: %s (%s)\n", info->name, info->driver);
-        tvk_device_destroy(&d);
-        return 0;
-    }
-    fprintf(stderr, "**** %s: %s\n", required ? "FAILED" : "SKIPPED", err.text);
-    return required ? 1 : 77;
+    tvk_device *d = test_device_create(NULL);
+    if (!d) return test_no_device_code();
+    const tvk_device_info *info = tvk_device_get_info(d);
+    print_message("device: %s (%s)\n", info->name, info->driver);
+    tvk_device_destroy(&d);
+    return 0;
 }
 
 /* state: the command line */
 static void by_hand(void **state)
 {
     char **argv = *state;
-    tvk_device_params params = device_params();
-    tvk_device *device = NULL;
-    tvk_error err = {0};
-    ok(tvk_device_create(&params, &device, &err), &err);
+    tvk_device *device = test_device_create(NULL);
+    assert_non_null(device);
     opened m = open_model(device, argv[1]);
     compare_with(argv[1], &m, argv[2], argv[3] ? argv[3] : "logits");
     close_model(&m);
@@ -630,7 +617,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(llama_tiny),      cmocka_unit_test(llama_tiny_f32),
         cmocka_unit_test(bitnet_packed),   cmocka_unit_test(bitnet_bf16),
         cmocka_unit_test(llama_bitlinear), cmocka_unit_test(lossless_types),
-        cmocka_unit_test(stories260k),
+        cmocka_unit_test(stories260k),     cmocka_unit_test(validation_is_silent),
     };
     if (argc > 2) return cmocka_run_group_tests_name("by hand", hand, NULL, NULL) > 0;
     int failed = cmocka_run_group_tests_name("host", host, NULL, NULL);
