@@ -171,6 +171,11 @@ int cmd_run(int argc, char **argv)
         status = 2;
         goto done;
     }
+    if (count > tvk_model_get_info(e.model)->context) {
+        out_error("the prompt's %u tokens do not fit: the context holds %u positions (-c)", count,
+                  tvk_model_get_info(e.model)->context);
+        goto done;
+    }
     w.tokenizer = e.tokenizer;
     w.at_start = prompt.bytes == 0;
     if (!no_display && prompt.bytes) write_bytes(&w, prompt.data, prompt.bytes, true);

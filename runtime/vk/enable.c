@@ -22,6 +22,8 @@ static void want(const tvk_plan *plan, const tvk_caps *caps, tvk_features *f, tv
     f->coopmat.cooperativeMatrix = (plan->caps & TVK_CAP_COOPMAT) != 0;
     use->cooperative_matrix = f->coopmat.cooperativeMatrix;
     f->memory_model.vulkanMemoryModel = use->cooperative_matrix;
+    /* atomics of GLSL modules have device scope, which the model allows only with this one */
+    f->memory_model.vulkanMemoryModelDeviceScope = use->cooperative_matrix;
     use->memory_model = use->cooperative_matrix;
 #endif
     use->memory_budget = caps->memory_budget;

@@ -141,7 +141,8 @@ static void read_features(const tvk_instance *in, VkPhysicalDevice phys, const t
     out->storage8 = f.storage8.storageBuffer8BitAccess;
     out->int8 = f.float16_int8.shaderInt8;
     out->fp16 = f.float16_int8.shaderFloat16;
-    out->memory_model = f.memory_model.vulkanMemoryModel;
+    out->memory_model =
+        f.memory_model.vulkanMemoryModel && f.memory_model.vulkanMemoryModelDeviceScope;
     out->subgroup_size_control = f.subgroup_size.subgroupSizeControl;
     out->subgroup_full = f.subgroup_size.computeFullSubgroups;
     out->dot = f.dot.shaderIntegerDotProduct;

@@ -29,7 +29,7 @@ tvk_device *test_device_create(const char *clamps)
     tvk_device_params params = {.select = getenv("TERNVK_DEVICE"),
                                 .clamps = clamps ? clamps : text,
                                 .log = {.fn = print_log, .level = TVK_LOG_WARN},
-                                .validate = validate && strcmp(validate, "0") != 0};
+                                .validate = !validate || strcmp(validate, "0") != 0};
     tvk_device *device = NULL;
     tvk_error err = {0};
     if (tvk_device_create(&params, &device, &err) != TVK_OK) {

@@ -1,5 +1,6 @@
 /* The device that device tests run on: TERNVK_DEVICE selects, TERNVK_CLAMPS names a clamp file,
- * TERNVK_VALIDATE=1 turns the validation layer on. */
+ * the validation layer is on where it
+ * is installed, unless TERNVK_VALIDATE=0. */
 #ifndef TVK_TESTS_DEVICE_H
 #define TVK_TESTS_DEVICE_H
 

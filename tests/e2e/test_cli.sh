@@ -1,0 +1,164 @@
+#!/bin/sh
+# The program as a person meets it: what it prints, where, and its exit code.
+#
+#   test_cli.sh TERNVK MODEL ON_DRIVER WORK
+#
+# Every refusal is one line on stderr that begins with "ternvk: ". WORK: an empty folder for files.
+set -u
+ternvk=$1 model=$2 on_driver=$3 work=$4
+rm -rf "$work"
+mkdir -p "$work"
+failed=0 ran=0
+
+note() {
+    failed=$((failed + 1))
+    echo "FAIL: $1"
+    sed 's/^/    /' "$work/err" | head -5
+}
+
+run() {
+    "$on_driver" system "$ternvk" "$@" >"$work/out" 2>"$work/err"
+    code=$?
+    ran=$((ran + 1))
+}
+
+# refuses CODE WORDS ARGS...: the exit code, and WORDS (an extended regular expression) in the one line
+refuses() {
+    want=$1 words=$2
+    shift 2
+    run "$@"
+    [ $code = "$want" ] || note "ternvk $*: exit code $want expected, $code found"
+    [ "$(grep -c '^ternvk: ' "$work/err")" = 1 ] || note "ternvk $*: one line of error expected"
+    grep '^ternvk: ' "$work/err" | grep -Eq "$words" || note "ternvk $*: no '$words' in the error"
+}
+
+accepts() {
+    run "$@"
+    [ $code = 0 ] || note "ternvk $*: exit code 0 expected, $code found"
+}
+
+run devices
+if [ $code != 0 ]; then
+    echo "SKIPPED: the system's CPU driver is not on this machine"
+    exit 77
+fi
+
+# ---- usage: exit 2 ----
+refuses 2 "unknown command 'frobnicate'" frobnicate
+refuses 2 "unknown option '--frobnicate'" run --frobnicate
+refuses 2 "'abc' found" run -m "$model" -n abc hello
+refuses 2 "'-5' found" run -m "$model" -c -5 hello
+refuses 2 "." run -m
+refuses 2 "." run -m "$model" --temp nan hello
+refuses 2 "." inspect
+refuses 2 "." convert only-one-path
+refuses 2 "." logits -m "$model" --tokens 1,x -o "$work/a.npy"
+refuses 2 "." run -m "$model" -ctk f99 hello
+
+# ---- files: exit 1 ----
+refuses 1 "No such file" run -m "$work/nothing.gguf" hello
+: >"$work/empty.gguf"
+refuses 1 "empty" inspect "$work/empty.gguf"
+for bytes in 3 4 23 24 100 5000 100000 1000000 6000000 6692319; do
+    head -c $bytes "$model" >"$work/cut.gguf"
+    refuses 1 "cut.gguf" inspect "$work/cut.gguf"
+done
+refuses 1 "cut.gguf" run -m "$work/cut.gguf" hello
+printf 'GGML%s' "$(head -c 2000 /dev/zero | tr '\0' 'x')" >"$work/magic.gguf"
+refuses 1 "magic|GGUF" inspect "$work/magic.gguf"
+
+# patch FILE OFFSET BYTES(printf)
+patch() {
+    printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+cp "$model" "$work/bad.gguf"
+patch "$work/bad.gguf" 4 '\377\377\377\177' # version
+refuses 1 "version" inspect "$work/bad.gguf"
+cp "$model" "$work/bad.gguf"
+patch "$work/bad.gguf" 8 '\377\377\377\377\377\377\377\177' # tensor count: oversized
+refuses 1 "tensor" inspect "$work/bad.gguf"
+cp "$model" "$work/bad.gguf"
+patch "$work/bad.gguf" 16 '\377\377\377\377\377\377\377\177' # metadata count
+refuses 1 "metadata" inspect "$work/bad.gguf"
+# another architecture: the value of general.architecture is 6 letters, "bitnet"
+at=$(grep -abo bitnet "$model" | head -1 | cut -d: -f1)
+cp "$model" "$work/bad.gguf"
+patch "$work/bad.gguf" "$at" 'kitnet'
+refuses 1 "architecture 'kitnet'" run -m "$work/bad.gguf" hello
+# bits of the header flipped here and there: never a crash (codes above 1 would be signals or usage)
+for at in 0 5 9 17 30 40 60 90 150 300 700 1500 4000 60000 130000; do
+    cp "$model" "$work/bad.gguf"
+    patch "$work/bad.gguf" $at '\277'
+    run inspect "$work/bad.gguf"
+    [ $code -le 1 ] || note "a flipped byte at $at: exit code $code"
+done
+
+# ---- limits: exit 1 ----
+long=$(i=0; while [ $i -lt 600 ]; do printf 'word '; i=$((i + 1)); done)
+refuses 1 "tokens do not fit" run -m "$model" "$long"
+[ ! -s "$work/out" ] || note "a prompt that does not fit is echoed before it is refused"
+refuses 1 "MiB|binds|context" run -m "$model" -c 1000000 hello
+refuses 1 "no-such-device" run -m "$model" --device no-such-device hello
+printf 'max_invocations 64\n' >"$work/poor"
+refuses 1 "invocations" run -m "$model" --clamps "$work/poor" hello
+printf 'max_frogs 64\n' >"$work/poor"
+refuses 1 "max_frogs" run -m "$model" --clamps "$work/poor" hello
+
+# ---- no driver, no loader ----
+VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent "$ternvk" devices >"$work/out" 2>"$work/err"
+code=$?
+[ $code = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] && grep -q "no Vulkan driver" "$work/err" ||
+    note "no driver: exit code 1 and one line expected, $code found"
+mkdir "$work/broken"
+echo "not a library" >"$work/broken/libvulkan.so.1"
+echo "not a library" >"$work/broken/libvulkan.so"
+LD_LIBRARY_PATH="$work/broken" "$ternvk" run -m "$model" hello >"$work/out" 2>"$work/err"
+code=$?
+[ $code = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] && grep -q "no Vulkan loader" "$work/err" ||
+    note "no loader: exit code 1 and one line expected, $code found"
+# what needs no device works without one
+LD_LIBRARY_PATH="$work/broken" "$ternvk" tokenize -m "$model" -p "Once upon" >"$work/out" 2>"$work/err" ||
+    note "tokenize needs no device"
+LD_LIBRARY_PATH="$work/broken" "$ternvk" inspect "$model" >"$work/out" 2>"$work/err" ||
+    note "inspect needs no device"
+grep -q "relu2" "$work/out" || note "inspect names the activation"
+
+# ---- what works ----
+accepts --version
+grep -Eq '^ternvk [0-9]' "$work/out" || note "--version prints the version"
+accepts -h
+accepts run -h
+accepts run -m "$model" -n 8 --temp 0 "Once upon a time"
+grep -q '^Once upon a time' "$work/out" || note "run echoes the prompt"
+cp "$work/out" "$work/greedy"
+accepts run -m "$model" -n 8 --temp 0 -p "Once upon a time"
+cmp -s "$work/out" "$work/greedy" || note "-p and a plain argument mean the same"
+printf 'Once upon a time' >"$work/prompt.txt"
+accepts run -m "$model" -n 8 --temp 0 -f "$work/prompt.txt"
+cmp -s "$work/out" "$work/greedy" || note "-f reads the prompt"
+accepts run -m "$model" -n 8 --temp 0 --no-display-prompt "Once upon a time"
+! grep -q '^Once upon a time' "$work/out" || note "--no-display-prompt hides the prompt"
+accepts run -m "$model" -n 12 -s 7 "Once upon a time"
+cp "$work/out" "$work/seeded"
+accepts run -m "$model" -n 12 -s 7 "Once upon a time"
+cmp -s "$work/out" "$work/seeded" || note "one seed, one text"
+accepts run -m "$model" -n 8 --temp 0 --clamps /dev/null "Once upon a time"
+accepts run -m "$model" -n 8 --temp 0 --validate "Once upon a time"
+cmp -s "$work/out" "$work/greedy" || note "validation changes nothing"
+accepts logits -m "$model" --tokens 1,5,9 -o "$work/a.npy"
+head -c 6 "$work/a.npy" | grep -q NUMPY || note "logits writes NumPy's format"
+[ "$(wc -c <"$work/a.npy")" -gt $((3 * 4096 * 4)) ] || note "logits of three rows of 4096"
+refuses 1 "." logits -m "$model" --tokens 1,4096 -o "$work/b.npy"
+[ ! -e "$work/b.npy" ] || note "a refused call leaves no file"
+accepts devices -o json
+accepts tokenize -m "$model" -p "Once upon a time"
+accepts convert "$model" "$work/copy.gguf"
+refuses 1 "there already" convert "$model" "$work/copy.gguf"
+accepts run -m "$work/copy.gguf" -n 8 --temp 0 "Once upon a time"
+cmp -s "$work/out" "$work/greedy" || note "a converted file writes the same text"
+refuses 1 "." convert "$work/cut.gguf" "$work/never.gguf"
+[ -z "$(ls "$work" | grep never)" ] || note "a failed conversion leaves no file"
+
+rm -rf "$work"
+echo "$ran calls, $failed failures"
+[ $failed = 0 ]
