@@ -215,6 +215,10 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
         if (t % step && t != s->t - 1) continue;
         for (uint32_t h = 0; h < s->heads; h++) want_head(o, &rows[t], t, h);
     }
+    if (op == TVK_OP_attn_merge) {
+        rig->bytes = 4.0 * s->heads * (rig->chunks * (4.0 + s->d) + s->d);
+        return TVK_OK;
+    }
     kv_bytes = 2.0 * s->kv_heads * s->d * (o->f16 ? 2.0 : 4.0);
     for (uint32_t slot = 0; slot < s->slots; slot++) rig->bytes += depths[slot] * kv_bytes;
     rig->bytes += 8.0 * s->t * s->heads * s->d;

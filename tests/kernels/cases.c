@@ -97,12 +97,14 @@ static uint32_t group_count(const tvk_rig *rig, uint8_t kind, uint32_t value)
     }
 }
 
-static tvk_status record(const tvk_rig *rig, tvk_commands *c, tvk_error *err)
+/* only: the dispatches of this op; TVK_OP_COUNT: all. */
+static tvk_status record(const tvk_rig *rig, tvk_op only, tvk_commands *c, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     for (uint32_t i = 0; i < rig->list.count; i++) {
         const tvk_dispatch *d = &rig->list.items[i];
         uint32_t groups[3];
+        if (only != TVK_OP_COUNT && d->op != only) continue;
         for (int axis = 0; axis < 3; axis++)
             groups[axis] = group_count(rig, d->groups.kind[axis], d->groups.value[axis]);
         if (groups[0] && groups[1] && groups[2])
@@ -113,8 +115,8 @@ fail:
     return st;
 }
 
-/* stamps 0: once, without time stamps. */
-static tvk_status submit(const tvk_rig *rig, uint32_t stamps, uint32_t inner, double *ns,
+/* stamps 0: everything once, without time stamps; else what is of the case's op. */
+static tvk_status submit(const tvk_rig *rig, tvk_op op, uint32_t stamps, uint32_t inner, double *ns,
                          tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -125,10 +127,10 @@ static tvk_status submit(const tvk_rig *rig, uint32_t stamps, uint32_t inner, do
     TVK_TRY(tvk_commands_create(rig->device, runs * rig->list.count, runs * bindings, stamps,
                                 "case", &c, err));
     TVK_TRY(tvk_commands_begin(c, err));
-    if (!stamps) TVK_TRY(record(rig, c, err));
+    if (!stamps) TVK_TRY(record(rig, TVK_OP_COUNT, c, err));
     for (uint32_t s = 0; s < stamps; s++) {
         if (s) {
-            for (uint32_t i = 0; i < inner; i++) TVK_TRY(record(rig, c, err));
+            for (uint32_t i = 0; i < inner; i++) TVK_TRY(record(rig, op, c, err));
         }
         tvk_commands_timestamp(c, s);
     }
@@ -206,15 +208,15 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static tvk_status measure(const tvk_rig *rig, const tvk_case_options *options, tvk_case_result *r,
-                          tvk_error *err)
+static tvk_status measure(const tvk_rig *rig, tvk_op op, const tvk_case_options *options,
+                          tvk_case_result *r, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     double ns[MAX_STAMPS];
     uint32_t inner = options->inner ? options->inner : 1;
     uint32_t n = options->repetitions < MAX_STAMPS ? options->repetitions : MAX_STAMPS - 1;
-    TVK_TRY(submit(rig, 2, inner, ns, err)); /* warms clocks and caches */
-    TVK_TRY(submit(rig, n + 1, inner, ns, err));
+    TVK_TRY(submit(rig, op, 2, inner, ns, err)); /* warms clocks and caches */
+    TVK_TRY(submit(rig, op, n + 1, inner, ns, err));
     for (uint32_t i = 0; i < n; i++) ns[i] = (ns[i + 1] - ns[i]) / inner;
     qsort(ns, n, sizeof *ns, by_value);
     r->samples = n;
@@ -245,12 +247,12 @@ tvk_status tvk_case_run(tvk_case_data *d, uint32_t shader_index, uint32_t config
     for (uint32_t i = 0; i < rig->array_count; i++) {
         if (rig->arrays[i].want) TVK_TRY(upload(&rig->arrays[i], rig->device, err));
     }
-    TVK_TRY(submit(rig, 0, 1, NULL, err));
+    TVK_TRY(submit(rig, d->info.op, 0, 1, NULL, err));
     TVK_TRY(check(d, inexact, r, err));
     r->bytes = rig->bytes;
     r->operations = rig->operations;
     if (options && options->repetitions && !r->mismatches && tvk_gpu_plan(rig->device)->timestamps)
-        TVK_TRY(measure(rig, options, r, err));
+        TVK_TRY(measure(rig, d->info.op, options, r, err));
 fail:
     if (st == TVK_OK)
         st = tvk_kernels_force(rig->kernels, d->info.op, UINT32_MAX, 0, err);

@@ -24,7 +24,8 @@ void tvk_case_get(uint32_t index, tvk_case *out);
 
 typedef struct tvk_case_options {
     uint32_t repetitions; /* timed after the check; 0: no timing */
-    uint32_t inner;       /* dispatches between two time stamps; 0: 1 */
+    uint32_t inner;       /* times that the op runs between two time stamps, a barrier after each
+                           * dispatch; 0: 1 */
 } tvk_case_options;
 
 typedef struct tvk_case_result {

@@ -141,9 +141,10 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
     const shape *s = o->shape;
     tvk_matrix *w = &o->w;
     uint32_t row_scales = tvk_layout_row_scales(w->layout, s->k);
-    for (uint32_t p = 0; p < s->pieces; p++) {
+    uint32_t pieces = tvk_rig_pieces(rig, s->pieces, (uint64_t)s->n * w->row_words * 4);
+    for (uint32_t p = 0; p < pieces; p++) {
         tvk_array *words, *scales = NULL;
-        uint32_t first = s->n * p / s->pieces, rows = s->n * (p + 1) / s->pieces - first;
+        uint32_t first = s->n * p / pieces, rows = s->n * (p + 1) / pieces - first;
         TVK_TRY(tvk_rig_array(rig, "weights", (uint64_t)rows * w->row_words, w->row_words, false,
                               &words, err));
         if (row_scales) {

@@ -174,13 +174,15 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
     tvk_status st = TVK_OK;
     const shape *s = o->shape;
     tvk_matrix *w = &o->w;
+    uint32_t pieces;
     w->layout = TVK_LAYOUT_T2;
     w->n = s->n;
     w->k = s->k;
     w->row_words = tvk_layout_row_words(w->layout, s->k);
-    for (uint32_t p = 0; p < s->pieces; p++) {
+    pieces = tvk_rig_pieces(rig, s->pieces, (uint64_t)s->n * w->row_words * 4);
+    for (uint32_t p = 0; p < pieces; p++) {
         tvk_array *codes, *scales;
-        uint32_t first = s->n * p / s->pieces, rows = s->n * (p + 1) / s->pieces - first;
+        uint32_t first = s->n * p / pieces, rows = s->n * (p + 1) / pieces - first;
         TVK_TRY(tvk_rig_array(rig, "codes", (uint64_t)rows * w->row_words, w->row_words, false,
                               &codes, err));
         TVK_TRY(tvk_rig_array(rig, "scales", rows, 0, false, &scales, err));

@@ -6,11 +6,12 @@
 
 typedef enum fill {
     MIXED,
-    ZEROS,    /* under the floor of the absmax */
-    SATURATED /* +-the same magnitude everywhere, codes +-127 */
+    ZEROS,     /* under the floor of the absmax */
+    SATURATED, /* +-the same magnitude everywhere, codes +-127 */
+    TIES       /* plain rows whose codes stand half-way between two integers, if 127/max is exact */
 } fill;
 
-static const char *const fill_names[] = {"", " zeros", " saturated"};
+static const char *const fill_names[] = {"", " zeros", " saturated", " ties"};
 
 typedef struct shape {
     tvk_case_size size;
@@ -24,19 +25,19 @@ typedef struct shape {
 #define REAL TVK_CASE_REAL
 
 static const shape shapes[] = {
-    {TINY, 4, 1, 1, MIXED, false},         {TINY, 8, 3, 3, MIXED, false},
-    {TINY, 124, 1, 1, MIXED, false},       {TINY, 128, 2, 4, MIXED, false},
-    {TINY, 132, 1, 1, MIXED, false},       {TINY, 192, 5, 16, MIXED, true},
-    {TINY, 192, 2, 2, ZEROS, false},       {TINY, 132, 2, 2, SATURATED, false},
-    {SMALL, 508, 1, 1, MIXED, false},      {SMALL, 512, 16, 16, MIXED, false},
-    {SMALL, 516, 1, 1, MIXED, false},      {SMALL, 1028, 7, 16, MIXED, true},
-    {SMALL, 1280, 2, 2, MIXED, false},     {SMALL, 2560, 5, 5, MIXED, false},
-    {SMALL, 3200, 1, 1, MIXED, false},     {SMALL, 5460, 2, 2, MIXED, false},
-    {SMALL, 6912, 37, 37, MIXED, false},   {SMALL, 8640, 1, 1, MIXED, false},
-    {SMALL, 6912, 1, 1, SATURATED, false}, {REAL, 512, 1, 1, MIXED, false},
-    {REAL, 1280, 1, 1, MIXED, false},      {REAL, 2560, 1, 1, MIXED, false},
-    {REAL, 6912, 1, 1, MIXED, false},      {REAL, 2560, 512, 512, MIXED, false},
-    {REAL, 6912, 512, 512, MIXED, false},
+    {TINY, 4, 1, 1, MIXED, false},        {TINY, 8, 3, 3, MIXED, false},
+    {TINY, 124, 1, 1, MIXED, false},      {TINY, 128, 2, 4, MIXED, false},
+    {TINY, 132, 1, 1, MIXED, false},      {TINY, 192, 5, 16, MIXED, true},
+    {TINY, 192, 2, 2, ZEROS, false},      {TINY, 132, 2, 2, SATURATED, false},
+    {TINY, 512, 16, 16, TIES, false},     {SMALL, 508, 1, 1, MIXED, false},
+    {SMALL, 512, 16, 16, MIXED, false},   {SMALL, 516, 1, 1, MIXED, false},
+    {SMALL, 1028, 7, 16, MIXED, true},    {SMALL, 1280, 2, 2, MIXED, false},
+    {SMALL, 2560, 5, 5, MIXED, false},    {SMALL, 3200, 1, 1, MIXED, false},
+    {SMALL, 5460, 2, 2, MIXED, false},    {SMALL, 6912, 37, 37, MIXED, false},
+    {SMALL, 8640, 1, 1, MIXED, false},    {SMALL, 6912, 1, 1, SATURATED, false},
+    {REAL, 512, 1, 1, MIXED, false},      {REAL, 1280, 1, 1, MIXED, false},
+    {REAL, 2560, 1, 1, MIXED, false},     {REAL, 6912, 1, 1, MIXED, false},
+    {REAL, 2560, 512, 512, MIXED, false}, {REAL, 6912, 512, 512, MIXED, false},
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
@@ -69,6 +70,11 @@ static float value(fill f, uint32_t t, uint32_t k)
 {
     if (f == ZEROS) return 0.0f;
     if (f == SATURATED) return tvk_rig_hash(t, k) & 1u ? 3.5f : -3.5f;
+    if (f == TIES) {
+        float top = t == 0 ? 127.0f : 1.5f + tvk_rig_float(60, t);
+        float half = (float)(k % 127) + 0.5f;
+        return (k % 128 == 127 ? top : half * top / 127.0f) * (k & 1u ? 1.0f : -1.0f);
+    }
     /* rows of very different size, and one outlier a row */
     return tvk_rig_float(t, k) *
            (t % 3 == 1   ? 1000.0f

@@ -42,6 +42,15 @@ fail:
     return st;
 }
 
+uint32_t tvk_rig_pieces(const tvk_rig *rig, uint32_t wanted, uint64_t bytes)
+{
+    /* one more than it takes, for pieces that are a row larger than others */
+    uint64_t limit = tvk_gpu_plan(rig->device)->max_storage_bytes;
+    uint64_t needed = bytes > limit ? bytes / limit + 2 : 1;
+    if (needed > TVK_MAX_PIECES) needed = TVK_MAX_PIECES;
+    return needed > wanted ? (uint32_t)needed : wanted;
+}
+
 tvk_status tvk_rig_skip_all(tvk_rig *rig, tvk_array *array, tvk_error *err)
 {
     tvk_status st = TVK_OK;

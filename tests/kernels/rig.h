@@ -67,6 +67,8 @@ extern const tvk_family tvk_family_step_begin, tvk_family_embed, tvk_family_norm
  * row: words a row, 0: all one row. */
 tvk_status tvk_rig_array(tvk_rig *rig, const char *name, uint64_t count, uint32_t row, bool output,
                          tvk_array **out, tvk_error *err);
+/* At least `wanted` pieces, as many as the device's largest binding asks for. */
+uint32_t tvk_rig_pieces(const tvk_rig *rig, uint32_t wanted, uint64_t bytes);
 /* Nothing of the output is compared but the words that tvk_rig_compare_row() names (and guards). */
 tvk_status tvk_rig_skip_all(tvk_rig *rig, tvk_array *array, tvk_error *err);
 void tvk_rig_compare(tvk_array *array, uint64_t first, uint64_t count);

@@ -106,7 +106,7 @@ static void fill_slot(uint32_t *slot, const shape *s, uint32_t row)
     float temperature = s->draw == GREEDY || s->draw == PENALTY ? 0.0f : 0.8f + 0.1f * (float)row;
     float penalty = s->draw == PENALTY ? 1.8f : all ? 1.1f : 1.0f;
     memset(slot, 0, TVK_SLOT_WORDS * sizeof *slot);
-    slot[TVK_SLOT_LEFT] = row % 3 == 1 ? 1 : 50; /* some slots draw their last token */
+    slot[TVK_SLOT_LEFT] = row % 3 == 2 ? 1 : 50; /* some slots draw their last token */
     slot[TVK_SLOT_TEMPERATURE] = tvk_f32_bits(temperature);
     slot[TVK_SLOT_INV_TEMPERATURE] = tvk_f32_bits(temperature > 0.0f ? 1.0f / temperature : 0.0f);
     slot[TVK_SLOT_TOP_K] = s->draw == TOP_K ? 1 + 19 * row : all ? 40 : TVK_CANDIDATES;

@@ -5,7 +5,6 @@
 #include "tests/kernels/rig.h"
 
 #define ENTRIES 3u
-#define SEQ 3u /* tvk_rig_state() starts there: the first entry */
 
 typedef struct shape {
     uint32_t requests, batch, max_outs, slots, context;
@@ -51,7 +50,7 @@ static void describe(uint32_t index, tvk_case *out)
 }
 
 /* Rows of a step name different places of the history: the order of writes to one place is free. */
-static void fill_requests(uint32_t *entry, const shape *s)
+static void fill_requests(uint32_t *entry, const shape *s, uint32_t number)
 {
     entry[0] = s->requests;
     entry[1] = entry[2] = entry[3] = 0;
@@ -59,8 +58,8 @@ static void fill_requests(uint32_t *entry, const shape *s)
         uint32_t *row = entry + TVK_REQUEST_HEADER + r * TVK_REQUEST_ROW;
         uint32_t turn = r / s->slots;
         row[0] = r % s->slots;
-        row[1] = turn * 13; /* several rows of a slot, some beyond the context */
-        row[2] = tvk_rig_hash(3, r);
+        row[1] = turn * 13;               /* several rows of a slot, some beyond the context */
+        row[2] = tvk_rig_hash(number, r); /* tells the ring entries apart */
         row[3] = turn == 0 && r % 3 != 1 ? TVK_REQUEST_FROM_SLOT : 0;
         if (r % 4 != 2) row[3] |= TVK_REQUEST_OUTPUT | (r % 2 ? TVK_REQUEST_SAMPLE : 0);
     }
@@ -112,7 +111,9 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     p->rule_count = index == 0 ? 0 : index == 1 ? 1 : 64 + index;
     TVK_TRY(tvk_rig_array(rig, "requests", (uint64_t)ENTRIES * p->ring_entry_words,
                           p->ring_entry_words, false, &o->requests, err));
-    fill_requests(o->requests->words + SEQ % ENTRIES * p->ring_entry_words, s);
+    /* all of them: a timed case runs again and again, and the ring goes on */
+    for (uint32_t e = 0; e < ENTRIES; e++)
+        fill_requests(o->requests->words + e * p->ring_entry_words, s, e);
     fill_slots(rig, s);
     memcpy(rig->state->want, rig->state->words, (size_t)rig->state->count * 4);
     TVK_TRY(tvk_rig_array(rig, "rules", 8ull * (p->rule_count ? p->rule_count : 1), 4, true,
