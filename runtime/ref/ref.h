@@ -10,18 +10,18 @@
 #include "shaders/include/params.h"
 
 /* ---- bit-defined scalars (ref/math.c; shaders/include/exact.glsl) ---- */
-float tvk_ref_rcp(float x);          /* 1 / x for normal positive x, four Newton steps             */
-float tvk_ref_rsqrt(float x);        /* 1 / sqrt(x), likewise                                      */
-float tvk_ref_div(float a, float b); /* a / b, b > 0: quotient corrected by its exact residual      */
-float tvk_ref_exp(float x);          /* e^x; below -60: 0, above 60: e^60                           */
-float tvk_ref_sum_tree(float *v, uint32_t n); /* n a power of two: v[i] += v[i+n/2], ...           */
-float tvk_ref_dot4(const float *a, const float *b); /* (a0b0 + a1b1) + (a2b2 + a3b3)               */
+float tvk_ref_rcp(float x);   /* 1 / x for normal positive x, four Newton steps             */
+float tvk_ref_rsqrt(float x); /* 1 / sqrt(x), likewise                                      */
+float tvk_ref_div(float a, float b); /* a / b, b > 0: quotient corrected by its exact residual */
+float tvk_ref_exp(float x); /* e^x; below -60: 0, above 60: e^60                           */
+float tvk_ref_sum_tree(float *v, uint32_t n);       /* n a power of two: v[i] += v[i+n/2], ...       */
+float tvk_ref_dot4(const float *a, const float *b); /* (a0b0 + a1b1) + (a2b2 + a3b3) */
 
 /* ---- rows ---- */
 /* r = rsqrt(sumsq(x)/K + eps); y = (x*g)*r */
 void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, float *y);
-/* gamma = max|x|; q = roundEven(x * 127/max(gamma,1e-5)); record: d = max(gamma,1e-5)/127, sum(q), 0, 0,
- * then the codes four a word, zero padded to tvk_act_words */
+/* gamma = max|x|; q = roundEven(x * 127/max(gamma,1e-5)); record: d = max(gamma,1e-5)/127, sum(q),
+ * 0, 0, then the codes four a word, zero padded to tvk_act_words */
 void tvk_ref_act_i8(const float *x, uint32_t k, uint32_t *record);
 uint32_t tvk_ref_act_words(uint32_t k);
 void tvk_ref_glu(const float *gate_up, uint32_t f, bool relu2, float *out);
@@ -34,15 +34,16 @@ void tvk_ref_rope(float *head, const float *cos_sin, uint32_t d, uint32_t rotary
 void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y);
 void tvk_ref_gemv_f32(const float *w, const float *x, uint32_t n, uint32_t k, bool add, float *y);
-void tvk_ref_gemv_f16(const uint32_t *words, const float *x, uint32_t n, uint32_t k, bool add, float *y);
+void tvk_ref_gemv_f16(const uint32_t *words, const float *x, uint32_t n, uint32_t k, bool add,
+                      float *y);
 void tvk_ref_gemv_q8(const uint32_t *words, const float *scales, const float *x, uint32_t n,
                      uint32_t k, bool add, float *y);
 void tvk_ref_embed_f16(const uint32_t *row_words, uint32_t k, float *x);
 void tvk_ref_embed_q8(const uint32_t *row_words, const float *row_scales, uint32_t k, float *x);
 
 /* ---- attention of one head of one row ---- */
-/* kv rows: pointers to K and V of position j, D values each (already widened from f16 if stored so).
- * Chunks of 128 positions: {m, l, o[D]}; then merged in order; out = o / l. */
+/* kv rows: pointers to K and V of position j, D values each (already widened from f16 if stored
+ * so). Chunks of 128 positions: {m, l, o[D]}; then merged in order; out = o / l. */
 void tvk_ref_attention_chunk(const float *q, const float *const *k, const float *const *v,
                              uint32_t count, uint32_t d, float scale, float *m, float *l, float *o);
 void tvk_ref_attention_merge(const float *m, const float *l, const float *o, uint32_t chunks,
@@ -68,9 +69,11 @@ void tvk_ref_sample_rows(const float *logits, uint32_t *state, uint32_t *results
                          const struct tvk_sample_params *p);
 
 /* ---- weights: file blocks -> device packing ---- */
-void tvk_ref_repack_i2s(const uint8_t *blocks, uint32_t skip, uint32_t n, uint32_t k, uint32_t *words);
+void tvk_ref_repack_i2s(const uint8_t *blocks, uint32_t skip, uint32_t n, uint32_t k,
+                        uint32_t *words);
 void tvk_ref_repack_tq1(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words);
 void tvk_ref_repack_tq2(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words);
-void tvk_ref_repack_q8(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words, float *scales);
+void tvk_ref_repack_q8(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words,
+                       float *scales);
 
 #endif
