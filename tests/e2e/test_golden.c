@@ -5,8 +5,8 @@
  *   test_golden                                  the tests
  *   test_golden MODEL.gguf EXPECTED.npz [LOGITS]  figures only: members "ids" and LOGITS ("logits")
  *
- * TERNVK_DEVICE selects a device. Without any the exit status is 77, or 1 when TVK_REQUIRE_DEVICE
- * is set. */
+ * support/device.h says what the environment chooses. Without a device the exit status is 77, or 1
+ * when TVK_REQUIRE_DEVICE is set. */
 #define _POSIX_C_SOURCE 200809L /* access */
 #include <math.h>
 #include <setjmp.h>
