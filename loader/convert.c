@@ -142,14 +142,6 @@ static void put_file_type(tvk_conversion *c)
             tvk_gguf_put_u32(c->writer, "general.file_type", file_types[i].number);
 }
 
-/* Whether the values of the output can differ from the source's. */
-static bool lossy(const tvk_job *job)
-{
-    if (job->out == job->type || job->out == TVK_F32) return false;
-    if (job->ternary) return job->out == TVK_F16;
-    return true;
-}
-
 static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -167,8 +159,7 @@ static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)
             TVK_TRY(tvk_gguf_add_tensor(c->writer, name, TVK_F32, 1, &one, tvk_job_write_scale, job,
                                         err));
         }
-        rounded += lossy(job) && !(job->type == TVK_BF16 && job->out == TVK_F16 &&
-                                   !c->params.type && !c->params.embedding_type);
+        rounded += tvk_job_rounds(job);
         dense += job->ternary && !tvk_dtype_get(job->out)->ternary;
     }
     if (rounded)

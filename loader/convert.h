@@ -61,6 +61,8 @@ tvk_status tvk_convert_add(tvk_conversion *c, const char *name, tvk_role role, t
 tvk_status tvk_job_decide(const tvk_conversion *c, tvk_job *job, tvk_error *err);
 /* tvk_gguf_source functions; user is a tvk_job. */
 tvk_status tvk_job_write(void *user, tvk_gguf_sink *sink, tvk_error *err);
+/* Whether values of the output can differ from the source's. */
+bool tvk_job_rounds(const tvk_job *job);
 tvk_status tvk_job_write_scale(void *user, tvk_gguf_sink *sink, tvk_error *err);
 
 /* Front ends: open the input, write the metadata, add the jobs. */

@@ -170,6 +170,13 @@ static bool fits_f16(const tvk_job *job)
     return true;
 }
 
+bool tvk_job_rounds(const tvk_job *job)
+{
+    if (job->out == job->type || job->out == TVK_F32) return false;
+    if (job->ternary) return job->out == TVK_F16;
+    return !(job->type == TVK_BF16 && job->out == TVK_F16 && fits_f16(job));
+}
+
 static tvk_dtype natural_float(const tvk_conversion *c, const tvk_job *job)
 {
     if (c->keep_types || job->type != TVK_BF16) return job->type;
