@@ -143,8 +143,10 @@ cp "$work/out" "$work/seeded"
 accepts run -m "$model" -n 12 -s 7 "Once upon a time"
 cmp -s "$work/out" "$work/seeded" || note "one seed, one text"
 accepts run -m "$model" -n 8 --temp 0 --clamps /dev/null "Once upon a time"
-accepts run -m "$model" -n 8 --temp 0 --validate "Once upon a time"
-cmp -s "$work/out" "$work/greedy" || note "validation changes nothing"
+if [ "${TERNVK_VALIDATE:-1}" != 0 ]; then
+    accepts run -m "$model" -n 8 --temp 0 --validate "Once upon a time"
+    cmp -s "$work/out" "$work/greedy" || note "validation changes nothing"
+fi
 accepts logits -m "$model" --tokens 1,5,9 -o "$work/a.npy"
 head -c 6 "$work/a.npy" | grep -q NUMPY || note "logits writes NumPy's format"
 [ "$(wc -c <"$work/a.npy")" -gt $((3 * 4096 * 4)) ] || note "logits of three rows of 4096"
