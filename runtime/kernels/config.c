@@ -12,25 +12,28 @@ static const tvk_config plain[] = {{CPU, 32, {0}}, {GPU, 128, {0}}, {GPU, 64, {0
 static const tvk_config norm[] = {{CPU, 8, {0}}, {CPU, 16, {0}}, {GPU, 128, {0}}, {GPU, 64, {0}}};
 /* LANES, ROWS */
 static const tvk_config gemv_t2[] = {
-    {CPU, 8, {1, 4}},    {CPU, 16, {1, 2}},   {CPU, 8, {1, 2}},   {CPU, 8, {1, 8}},
-    {GPU, 128, {16, 4}}, {GPU, 128, {32, 4}}, {GPU, 64, {16, 2}}, {GPU, 128, {8, 1}},
+    {CPU, 8, {1, 8}},    {CPU, 8, {1, 4}},   {CPU, 16, {1, 8}},  {GPU, 128, {16, 4}},
+    {GPU, 128, {32, 4}}, {GPU, 64, {16, 2}}, {GPU, 128, {8, 1}},
 };
 /* TM, TILE, ROWS */
 static const tvk_config gemm_t2[] = {
-    {CPU, 32, {8, 256, 1}},  {CPU, 16, {8, 256, 2}},  {CPU, 64, {4, 512, 1}},
+    {CPU, 32, {4, 512, 4}},  {CPU, 16, {4, 512, 8}},  {CPU, 16, {8, 256, 2}},
     {GPU, 128, {8, 256, 1}}, {GPU, 64, {16, 256, 1}}, {GPU, 128, {4, 128, 2}},
 };
-/* LANES */
+/* LANES, ROWS */
 static const tvk_config gemv_f[] = {
-    {CPU, 8, {1}}, {CPU, 16, {1}}, {GPU, 128, {16}}, {GPU, 64, {16}}};
-/* LANES, TM */
+    {CPU, 8, {1, 4}}, {CPU, 8, {1, 2}}, {CPU, 16, {1, 1}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 2}},
+};
+/* LANES, ROWS, TM */
 static const tvk_config gemm_f[] = {
-    {CPU, 8, {1, 4}}, {CPU, 16, {1, 2}}, {GPU, 128, {16, 4}}, {GPU, 64, {16, 8}}};
+    {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},
+    {GPU, 128, {16, 1, 4}}, {GPU, 64, {16, 2, 8}},
+};
 /* SPLIT */
 static const tvk_config attention[] = {
     {CPU, 8, {1}}, {CPU, 16, {4}}, {GPU, 128, {4}}, {GPU, 64, {1}}};
 static const tvk_config sample[] = {
-    {CPU, 8, {0}}, {CPU, 32, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
+    {CPU, 32, {0}}, {CPU, 16, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
 
 #define TABLE(t)                                                                                   \
     *count = (uint32_t)(sizeof t / sizeof t[0]);                                                   \

@@ -8,7 +8,7 @@ static const tvk_op mat_ops[] = {TVK_OP_gemm_t2_i8, TVK_OP_gemm_f32, TVK_OP_gemm
                                  TVK_OP_gemm_q8};
 
 typedef struct cut {
-    uint32_t constants[6], count;
+    uint32_t constants[7], count;
     uint32_t rows; /* weight rows a workgroup */
     uint32_t tm;   /* activation rows a workgroup */
 } cut;
@@ -24,12 +24,13 @@ static cut make_cut(const tvk_kernels *k, tvk_op op, const tvk_matrix *w, bool o
         r.count = 6;
         r.tm = c->tile[0];
         r.rows = c->group * c->tile[2];
-    } else { /* LANES, WIDE, TM */
+    } else { /* LANES, ROWS, TM -> LANES, WIDE, ROWS, TM */
         r.constants[4] = w->layout != TVK_LAYOUT_F16 || w->k % 8 == 0;
         r.constants[5] = c->tile[1];
-        r.count = one ? 5 : 6;
-        r.tm = one ? 1 : c->tile[1];
-        r.rows = c->group / c->tile[0];
+        r.constants[6] = c->tile[2];
+        r.count = one ? 6 : 7;
+        r.tm = one ? 1 : c->tile[2];
+        r.rows = c->group / c->tile[0] * c->tile[1];
     }
     return r;
 }

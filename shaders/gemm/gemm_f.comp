@@ -1,9 +1,10 @@
 // Float mat-mat: y[t,n] (+)= sum_k w[n,k] x[t,k], 16 strided partial sums (docs/numerics.md)
 // bindings: 0 weights F32 [N, K], F16 two a word, or Q8 codes four a word | 1 Q8: scales [N, K/32]
 //           2 x [T, K] f32 | 3 y [T, y_stride] f32
-// workgroup (x, y): GROUP / LANES weight rows times TM rows of x; a weight is widened once for TM
+// workgroup (x, y): GROUP / LANES * ROWS weight rows times TM rows of x; a weight is widened once
+//   for TM rows, a value of x is loaded once for ROWS rows
 // constants: 0-2 workgroup size, 3 LANES invocations a row: 16 or 1,
-//            4 WIDE: F16 rows start at multiples of 16 bytes (K % 8 = 0), 5 TM
+//            4 WIDE: F16 rows start at multiples of 16 bytes (K % 8 = 0), 5 ROWS, 6 TM
 // needs: nothing
 #version 450
 #include "prelude.glsl"
@@ -11,7 +12,8 @@
 
 layout(constant_id = 3) const uint LANES = 16u;
 layout(constant_id = 4) const uint WIDE = 0u;
-layout(constant_id = 5) const uint TM = 4u;
+layout(constant_id = 5) const uint ROWS = 1u;
+layout(constant_id = 6) const uint TM = 4u;
 #include "matmul_f.glsl"
 
 void main()

@@ -55,33 +55,36 @@ void main()
         }
         barrier();
         for (uint u = 0u; u < live; ++u) {
-            [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-                uvec4 unit = codes[base[r] + u0 + u];
+            uvec4 unit[ROWS];
+            [[unroll]] for (uint r = 0u; r < ROWS; ++r) unit[r] = codes[base[r] + u0 + u];
 #if PER_WORD == 2
-                uint part[TM];
-                [[unroll]] for (uint t = 0u; t < TM; ++t) part[t] = 0u;
+            uint part[TM * ROWS];
+            [[unroll]] for (uint i = 0u; i < TM * ROWS; ++i) part[i] = 0u;
 #endif
-                [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-                    uint at = (u * 16u + j * 4u) * uint(PER_WORD) * TM;
-                    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                uint at = (u * 16u + j * 4u) * uint(PER_WORD) * TM;
+                [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+                    // a value of shared memory serves ROWS rows, a code TM
+                    [[unroll]] for (uint t = 0u; t < TM; ++t) {
 #if PER_WORD == 1
-                        uint c = (unit[j] >> (2u * i)) & 0x03030303u;
-                        [[unroll]] for (uint t = 0u; t < TM; ++t)
-                            sum[r * TM + t] += tvk_t2_dot(c, tile[at + i * TM + t]);
+                        uint a = tile[at + i * TM + t];
+                        [[unroll]] for (uint r = 0u; r < ROWS; ++r)
+                            sum[r * TM + t] +=
+                                tvk_t2_dot((unit[r][j] >> (2u * i)) & 0x03030303u, a);
 #else
-                        uint even = (unit[j] >> (2u * i)) & 0x00030003u;
-                        uint odd = (unit[j] >> (2u * i + 8u)) & 0x00030003u;
-                        [[unroll]] for (uint t = 0u; t < TM; ++t)
-                            part[t] += even * tile[at + i * 2u * TM + t] +
-                                       odd * tile[at + i * 2u * TM + TM + t];
+                        uint a02 = tile[at + i * 2u * TM + t];
+                        uint a13 = tile[at + i * 2u * TM + TM + t];
+                        [[unroll]] for (uint r = 0u; r < ROWS; ++r)
+                            part[r * TM + t] +=
+                                ((unit[r][j] >> (2u * i)) & 0x00030003u) * a02 +
+                                ((unit[r][j] >> (2u * i + 8u)) & 0x00030003u) * a13;
 #endif
                     }
                 }
-#if PER_WORD == 2
-                [[unroll]] for (uint t = 0u; t < TM; ++t)
-                    sum[r * TM + t] += tvk_t2_high(part[t]);
-#endif
             }
+#if PER_WORD == 2
+            [[unroll]] for (uint i = 0u; i < TM * ROWS; ++i) sum[i] += tvk_t2_high(part[i]);
+#endif
         }
     }
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) {

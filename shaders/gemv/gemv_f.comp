@@ -1,9 +1,10 @@
 // Float mat-vec: y[t,n] (+)= sum_k w[n,k] x[t,k], 16 strided partial sums (docs/numerics.md)
 // bindings: 0 weights F32 [N, K], F16 two a word, or Q8 codes four a word | 1 Q8: scales [N, K/32]
 //           2 x [T, K] f32 | 3 y [T, y_stride] f32
-// workgroup (x, t): GROUP / LANES weight rows of row t
+// workgroup (x, t): GROUP / LANES * ROWS weight rows of row t
 // constants: 0-2 workgroup size, 3 LANES invocations a row: 16 or 1,
-//            4 WIDE: F16 rows start at multiples of 16 bytes (K % 8 = 0)
+//            4 WIDE: F16 rows start at multiples of 16 bytes (K % 8 = 0),
+//            5 ROWS weight rows an invocation
 // needs: nothing
 #version 450
 #include "prelude.glsl"
@@ -11,6 +12,7 @@
 
 layout(constant_id = 3) const uint LANES = 16u;
 layout(constant_id = 4) const uint WIDE = 0u;
+layout(constant_id = 5) const uint ROWS = 1u;
 #define TM 1u
 #include "matmul_f.glsl"
 

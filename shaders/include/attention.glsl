@@ -18,6 +18,7 @@ vec4 load_kv(uint quad) { return vec4(unpackHalf2x16(pool[quad].x), unpackHalf2x
 #define QUADS_A_WORD 2u
 #endif
 
+const uint BLOCK = PARTS < 4u ? PARTS : 4u; // positions an invocation scores at once
 #define MAX_QUADS 64u // D <= 256
 shared float weights[TVK_CHUNK];
 shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
@@ -32,17 +33,25 @@ void attention_chunk(uint q_quad, uint page, uint g, uint valid, out float m, ou
     uint keys = page + g * TVK_CHUNK * quads;
     uint values = page + (p.kv_heads + g) * TVK_CHUNK * quads;
 
+    // a load of the query serves BLOCK positions; those past `valid` exist in the page, their scores
+    // are thrown away
     float score[MAX_PARTS];
     float top = uintBitsToFloat(0xff800000u);
-    [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
-        uint j = lid + GROUP * i;
-        score[i] = 0.0;
-        if (j < valid) {
-            precise vec4 a = vec4(0.0);
-            for (uint c = 0u; c < quads; ++c) a = a + qkv[q_quad + c] * load_kv(keys + j * quads + c);
-            precise float s = ((a.x + a.y) + (a.z + a.w)) * p.scale;
-            score[i] = s;
-            top = max(top, s);
+    [[unroll]] for (uint i = 0u; i < MAX_PARTS; ++i) score[i] = 0.0;
+    [[unroll]] for (uint first = 0u; first < PARTS; first += BLOCK) {
+        if (first * GROUP >= valid) break;
+        precise vec4 a[BLOCK];
+        [[unroll]] for (uint n = 0u; n < BLOCK; ++n) a[n] = vec4(0.0);
+        uint at = keys + (lid + GROUP * first) * quads;
+        for (uint c = 0u; c < quads; ++c) {
+            vec4 q = qkv[q_quad + c];
+            [[unroll]] for (uint n = 0u; n < BLOCK; ++n)
+                a[n] = a[n] + q * load_kv(at + n * GROUP * quads + c);
+        }
+        [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
+            precise float s = ((a[n].x + a[n].y) + (a[n].z + a[n].w)) * p.scale;
+            score[first + n] = s;
+            if (lid + GROUP * (first + n) < valid) top = max(top, s);
         }
     }
     m = tvk_reduce_max(top);

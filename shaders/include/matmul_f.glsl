@@ -1,9 +1,11 @@
 // Body of the float mat-vec and mat-mat: y[t,n] (+)= sum_tree of 16 partial sums over 16-byte units.
-// The includer defines TM (activation rows a workgroup, an invocation's accumulators), LANES and
-// WIDE. LANES = 16: invocation p of a row holds partial sum p. LANES = 1: an invocation walks the
+// The includer defines LANES, WIDE, TM (rows of x) and ROWS (weight rows): an invocation holds
+// TM * ROWS sums. LANES = 16: invocation p of a row holds partial sum p. LANES = 1: an invocation walks the
 // partial sums of its row in bit-reversed order, which lets the tree be added as they come.
 #ifndef TVK_MATMUL_F_GLSL
 #define TVK_MATMUL_F_GLSL
+
+const uint SUMS = TM * ROWS;
 
 layout(push_constant) uniform Push { tvk_matmul_params p; };
 #if defined(W_F32)
@@ -31,49 +33,54 @@ vec4 widen(uint w)
 vec4 widen(uvec2 w) { return vec4(unpackHalf2x16(w.x), unpackHalf2x16(w.y)); }
 #endif
 
-// partial sum `part` of a weight row for each of TM activation rows
-void partial(uint row, uint part, uint t0, out float acc[TM])
+// partial sum `part` of ROWS weight rows for each of TM rows of x
+void partial(uint row[ROWS], uint part, uint t0, out float acc[SUMS])
 {
-    [[unroll]] for (uint t = 0u; t < TM; ++t) acc[t] = 0.0;
+    [[unroll]] for (uint i = 0u; i < SUMS; ++i) acc[i] = 0.0;
     uint quads = p.k / 4u;
     uint units = (quads + UNIT_QUADS - 1u) / UNIT_QUADS;
     for (uint u = part; u < units; u += TVK_DOT_PARTIALS) {
-        vec4 w[UNIT_QUADS];
-        float scale = 1.0;
+        vec4 w[UNIT_QUADS * ROWS];
+        float scale[ROWS];
+        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
 #if defined(W_F32)
-        w[0] = weights[row * quads + u];
+            w[r] = weights[row[r] * quads + u];
 #elif defined(W_F16)
-        bool second = 2u * u + 1u < quads;
-        if (WIDE != 0u) {
-            uvec4 unit = weights[row * units + u];
-            w[0] = widen(unit.xy);
-            w[1] = widen(unit.zw);
-        } else {
-            // rows start at multiples of 8 bytes only, and the last unit may be half
-            w[0] = widen(weight_halves[row * quads + 2u * u]);
-            w[1] = widen(weight_halves[row * quads + 2u * u + (second ? 1u : 0u)]);
-        }
+            if (WIDE != 0u) {
+                uvec4 unit = weights[row[r] * units + u];
+                w[2u * r] = widen(unit.xy);
+                w[2u * r + 1u] = widen(unit.zw);
+            } else {
+                // rows start at multiples of 8 bytes only, and the last unit may be half
+                uint at = row[r] * quads + 2u * u;
+                w[2u * r] = widen(weight_halves[at]);
+                w[2u * r + 1u] = widen(weight_halves[at + (2u * u + 1u < quads ? 1u : 0u)]);
+            }
 #else
-        uvec4 unit = weights[row * units + u];
-        w[0] = widen(unit.x);
-        w[1] = widen(unit.y);
-        w[2] = widen(unit.z);
-        w[3] = widen(unit.w);
-        scale = scales[row * (p.k / 32u) + u / 2u];
+            uvec4 unit = weights[row[r] * units + u];
+            w[4u * r] = widen(unit.x);
+            w[4u * r + 1u] = widen(unit.y);
+            w[4u * r + 2u] = widen(unit.z);
+            w[4u * r + 3u] = widen(unit.w);
+            scale[r] = scales[row[r] * (p.k / 32u) + u / 2u];
 #endif
+        }
         [[unroll]] for (uint t = 0u; t < TM; ++t) {
             // rows past the capacity read the last row that exists and are not written
             uint at = min(t0 + t, p.rows - 1u) * (p.act_stride / 4u) + u * UNIT_QUADS;
-            precise float a = acc[t];
-#if defined(W_F32)
-            a = a + tvk_dot4(w[0], x[at]);
-#elif defined(W_F16)
-            a = a + tvk_dot4(w[0], x[at]);
-            if (WIDE != 0u || second) a = a + tvk_dot4(w[1], x[at + 1u]);
+            [[unroll]] for (uint g = 0u; g < UNIT_QUADS; ++g) {
+                if (g > 0u && UNIT_QUADS == 2u && WIDE == 0u && 2u * u + 1u >= quads) break;
+                vec4 v = x[at + g];
+                [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
+                    precise float a = acc[r * TM + t];
+#if defined(W_Q8)
+                    a = a + scale[r] * tvk_dot4(w[r * UNIT_QUADS + g], v);
 #else
-            [[unroll]] for (uint g = 0u; g < 4u; ++g) a = a + scale * tvk_dot4(w[g], x[at + g]);
+                    a = a + tvk_dot4(w[r * UNIT_QUADS + g], v);
 #endif
-            acc[t] = a;
+                    acc[r * TM + t] = a;
+                }
+            }
         }
     }
 }
@@ -86,20 +93,22 @@ void finish(uint t, uint row, float v)
     y[at] = r;
 }
 
-shared float sums[LANES > 1u ? TM * GROUP : 1u];
+shared float sums[LANES > 1u ? SUMS * GROUP : 1u];
 
 void matmul(uint t0, uint group)
 {
+    const uint SETS = GROUP / LANES; // rows side by side
     uint lid = gl_LocalInvocationIndex;
     uint lane = lid % LANES;
-    uint row = group * (GROUP / LANES) + lid / LANES;
-    uint live = min(row, p.n - 1u);
-    float acc[TM];
+    uint first = group * (SETS * ROWS) + lid / LANES;
+    uint row[ROWS];
+    [[unroll]] for (uint r = 0u; r < ROWS; ++r) row[r] = min(first + SETS * r, p.n - 1u);
+    float acc[SUMS];
     if (LANES == 1u) {
-        float half0[TM], half1[TM], half2[TM], half3[TM];
+        float half0[SUMS], half1[SUMS], half2[SUMS], half3[SUMS];
         for (uint i = 0u; i < TVK_DOT_PARTIALS; ++i) {
-            partial(live, bitfieldReverse(i) >> 28, t0, acc);
-            [[unroll]] for (uint t = 0u; t < TM; ++t) {
+            partial(row, bitfieldReverse(i) >> 28, t0, acc);
+            [[unroll]] for (uint t = 0u; t < SUMS; ++t) {
                 precise float v = acc[t];
                 if ((i & 1u) == 0u) {
                     half0[t] = v;
@@ -124,23 +133,24 @@ void matmul(uint t0, uint group)
                 }
             }
         }
-        if (row >= p.n) return;
-        [[unroll]] for (uint t = 0u; t < TM; ++t)
-            if (t0 + t < p.rows) finish(t0 + t, row, acc[t]);
+        [[unroll]] for (uint r = 0u; r < ROWS; ++r)
+            [[unroll]] for (uint t = 0u; t < TM; ++t)
+                if (t0 + t < p.rows && first + SETS * r < p.n)
+                    finish(t0 + t, first + SETS * r, acc[r * TM + t]);
         return;
     }
-    partial(live, lane, t0, acc);
-    [[unroll]] for (uint t = 0u; t < TM; ++t) sums[t * GROUP + lid] = acc[t];
+    partial(row, lane, t0, acc);
+    [[unroll]] for (uint i = 0u; i < SUMS; ++i) sums[i * GROUP + lid] = acc[i];
     barrier();
-    const uint SETS = GROUP / LANES;
-    for (uint o = lid; o < TM * SETS; o += GROUP) {
-        uint r = group * SETS + o % SETS, t = t0 + o / SETS;
+    for (uint o = lid; o < SUMS * SETS; o += GROUP) {
+        uint i = o / SETS; // r * TM + t
+        uint r = group * (SETS * ROWS) + o % SETS + SETS * (i / TM), t = t0 + i % TM;
         float v[TVK_DOT_PARTIALS];
-        [[unroll]] for (uint i = 0u; i < TVK_DOT_PARTIALS; ++i) v[i] = sums[o * LANES + i];
+        [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) v[k] = sums[o * LANES + k];
         [[unroll]] for (uint s = TVK_DOT_PARTIALS / 2u; s > 0u; s /= 2u) {
-            [[unroll]] for (uint i = 0u; i < s; ++i) {
-                precise float sum = v[i] + v[i + s];
-                v[i] = sum;
+            [[unroll]] for (uint k = 0u; k < s; ++k) {
+                precise float sum = v[k] + v[k + s];
+                v[k] = sum;
             }
         }
         if (r < p.n && t < p.rows) finish(t, r, v[0]);

@@ -5,6 +5,9 @@
 #define TVK_SELECT_GLSL
 
 const uint SLOTS = GROUP > TVK_CANDIDATES ? GROUP : TVK_CANDIDATES;
+// logits an invocation looks at in one turn of a loop: old llvmpipe (Mesa 22.3) ends the loops of an
+// invocation after 65535 turns altogether
+const uint TURN = 4u;
 shared uint found_key[SLOTS];
 shared uint found_id[SLOTS];
 shared uint bins[256];
@@ -41,10 +44,13 @@ uint tvk_select(uint base, uint vocab)
         uint word = pass / 4u, shift = 24u - 8u * (pass % 4u);
         for (uint b = lid; b < 256u; b += GROUP) bins[b] = 0u;
         barrier();
-        for (uint i = lid; i < vocab; i += GROUP) {
-            uint key = tvk_order(logits[base + i]);
-            if ((key & mask.x) == prefix.x && (~i & mask.y) == prefix.y)
-                atomicAdd(bins[((word == 0u ? key : ~i) >> shift) & 255u], 1u);
+        for (uint turn = lid; turn < vocab; turn += TURN * GROUP) {
+            [[unroll]] for (uint n = 0u; n < TURN; ++n) {
+                uint i = turn + n * GROUP;
+                uint key = tvk_order(logits[base + min(i, vocab - 1u)]);
+                if (i < vocab && (key & mask.x) == prefix.x && (~i & mask.y) == prefix.y)
+                    atomicAdd(bins[((word == 0u ? key : ~i) >> shift) & 255u], 1u);
+            }
         }
         barrier();
         for (uint b = lid; b < 16u; b += GROUP) {
@@ -75,14 +81,17 @@ uint tvk_select(uint base, uint vocab)
     }
     if (lid == 0u) found_count = 0u;
     barrier();
-    for (uint i = lid; i < vocab; i += GROUP) {
-        uint key = tvk_order(logits[base + i]);
-        uint high = key & mask.x;
-        if (high > prefix.x || (high == prefix.x && (~i & mask.y) >= prefix.y)) {
-            uint at = atomicAdd(found_count, 1u);
-            if (at < TVK_CANDIDATES) {
-                found_key[at] = key;
-                found_id[at] = i;
+    for (uint turn = lid; turn < vocab; turn += TURN * GROUP) {
+        [[unroll]] for (uint n = 0u; n < TURN; ++n) {
+            uint i = turn + n * GROUP;
+            uint key = tvk_order(logits[base + min(i, vocab - 1u)]);
+            uint high = key & mask.x;
+            if (i < vocab && (high > prefix.x || (high == prefix.x && (~i & mask.y) >= prefix.y))) {
+                uint at = atomicAdd(found_count, 1u);
+                if (at < TVK_CANDIDATES) {
+                    found_key[at] = key;
+                    found_id[at] = i;
+                }
             }
         }
     }
@@ -94,11 +103,14 @@ uint tvk_argmax(uint base, uint vocab)
 {
     uint lid = gl_LocalInvocationIndex;
     uint best = 0u, best_id = 0xffffffffu;
-    for (uint i = lid; i < vocab; i += GROUP) {
-        uint key = tvk_order(logits[base + i]);
-        if (key > best) {
-            best = key;
-            best_id = i;
+    for (uint turn = lid; turn < vocab; turn += TURN * GROUP) {
+        [[unroll]] for (uint n = 0u; n < TURN; ++n) {
+            uint i = turn + n * GROUP;
+            uint key = tvk_order(logits[base + min(i, vocab - 1u)]);
+            if (i < vocab && key > best) {
+                best = key;
+                best_id = i;
+            }
         }
     }
     found_key[lid] = best;
