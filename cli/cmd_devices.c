@@ -60,11 +60,10 @@ static void print_device(const tvk_device_info *d)
     printf("   subgroup %u (%u to %u, kernels rely on %u), %u invocations, %u KiB shared\n",
            d->subgroup_size, d->subgroup_min, d->subgroup_max, d->subgroup_fixed,
            d->max_invocations, d->max_shared_bytes / 1024);
-    printf("   fp16 %s, int8 %s, 8-bit storage %s, 16-bit storage %s, int dot %s%s%s, matrix cores "
+    printf("   fp16 %s, int8 %s, 8-bit storage %s, 16-bit storage %s, int dot %s, matrix cores "
            "%s\n",
            d->fp16 ? "yes" : "no", d->int8 ? "yes" : "no", d->storage8 ? "yes" : "no",
-           d->storage16 ? "yes" : "no", d->dot_signed ? "signed" : "", d->dot_mixed ? " mixed" : "",
-           d->dot_signed || d->dot_mixed ? "" : "no", d->cooperative_matrix ? "yes" : "no");
+           d->storage16 ? "yes" : "no", engine_dot_text(d), d->cooperative_matrix ? "yes" : "no");
     if (d->quirks[0]) printf("   quirks: %s\n", d->quirks);
 }
 

@@ -160,17 +160,19 @@ void engine_close(engine *e)
     e->clamps = NULL;
 }
 
+const char *engine_dot_text(const tvk_device_info *info)
+{
+    if (info->dot_signed) return info->dot_mixed ? "yes" : "signed";
+    return info->dot_mixed ? "mixed" : "no";
+}
+
 void engine_banner(const tvk_device_info *info)
 {
-    const char *dot = info->dot_signed && info->dot_mixed ? "yes"
-                      : info->dot_signed                  ? "signed"
-                      : info->dot_mixed                   ? "mixed"
-                                                          : "no";
     fprintf(
         stderr,
         "%s | %s\numa %s | fp16 %s | int dot %s | matrix cores %s | subgroup %u | shared memory "
         "%u KiB\n",
         info->name, info->driver, info->unified_memory ? "yes" : "no", info->fp16 ? "yes" : "no",
-        dot, info->cooperative_matrix ? "yes" : "no", info->subgroup_size,
+        engine_dot_text(info), info->cooperative_matrix ? "yes" : "no", info->subgroup_size,
         info->max_shared_bytes / 1024);
 }

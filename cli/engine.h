@@ -45,6 +45,9 @@ void engine_close(engine *e);
 
 /* Parameters of the device as the options say; borrowed from e. Returns an exit status. */
 int engine_device_params(engine *e, tvk_device_params *out);
+/* Forms of the packed integer dot product that the device accelerates: "yes" (both), "signed",
+ * "mixed", "no". */
+const char *engine_dot_text(const tvk_device_info *info);
 /* Says which device runs, on stderr. */
 void engine_banner(const tvk_device_info *info);
 
