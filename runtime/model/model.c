@@ -39,6 +39,14 @@ fail:
     return st;
 }
 
+/* Upper bound of the transients and logits of the largest step. */
+static uint64_t scratch_bound(const tvk_config *c, const tvk_model_params *p)
+{
+    uint64_t width = (uint64_t)c->hidden * 2 + 3 * (uint64_t)c->ffn +
+                     ((uint64_t)c->heads * 2 + c->kv_heads * 2) * c->head_size;
+    return p->batch * width * 4 + (uint64_t)p->max_outputs * c->vocab * 4;
+}
+
 static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_weights_plan *plan,
                       tvk_model_info *info)
 {
@@ -67,6 +75,7 @@ static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_
     info->norm_eps = c->norm_eps;
     info->parameters = plan->parameters;
     info->weight_bytes = plan->device_bytes;
+    info->scratch_bytes = scratch_bound(c, p);
     info->kv_bytes_per_position =
         (uint64_t)c->layers * tvk_kv_page_words(p->kv, c->kv_heads, c->head_size) * 4 / TVK_CHUNK;
 }
@@ -89,24 +98,21 @@ fail:
     return st;
 }
 
-/* Said before anything is loaded. The scratch of the largest step is bounded from above. */
+/* Said before anything is loaded. */
 static tvk_status check_memory(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_config *c = &m->config;
-    uint64_t pages = (uint64_t)m->params.sessions * m->layout.max_pages;
-    uint64_t kv = pages * TVK_CHUNK * m->info.kv_bytes_per_position, available = 0;
-    uint64_t width = (uint64_t)c->hidden * 2 + 3 * (uint64_t)c->ffn +
-                     (uint64_t)(c->heads * 2 + c->kv_heads * 2) * c->head_size;
-    uint64_t rest = m->params.batch * width * 4 + (uint64_t)m->params.max_outputs * c->vocab * 4;
-    uint64_t need = m->info.weight_bytes + kv + rest;
+    uint64_t pages = (uint64_t)m->params.sessions * m->layout.max_pages, available = 0;
+    uint64_t kv = pages * TVK_CHUNK * m->info.kv_bytes_per_position;
+    uint64_t need = m->info.weight_bytes + kv + m->info.scratch_bytes;
     if (!tvk_gpu_fits(m->device, need, &available)) {
         TVK_FAIL(TVK_ERR_DEVICE_MEMORY,
                  "%llu MiB needed (weights %llu, KV cache of %u positions %llu, scratch %llu), "
                  "%llu MiB available on the device",
                  (unsigned long long)(need >> 20), (unsigned long long)(m->info.weight_bytes >> 20),
                  m->params.context * m->params.sessions, (unsigned long long)(kv >> 20),
-                 (unsigned long long)(rest >> 20), (unsigned long long)(available >> 20));
+                 (unsigned long long)(m->info.scratch_bytes >> 20),
+                 (unsigned long long)(available >> 20));
     }
 fail:
     return st;

@@ -144,7 +144,7 @@ tvk_status tvk_steps_create(tvk_model *m, tvk_error *err)
     }
     TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, scratch, "scratch",
                               &m->scratch, err));
-    m->info.scratch_bytes = scratch;
+    m->info.scratch_bytes = scratch + tvk_buffer_bytes(m->logits);
     if (m->params.fresh_scratch) {
         TVK_TRY(fill(m, m->scratch, 0xffffffffu, err));
         for (uint32_t l = 0; l < m->kv.layer_count; l++) {

@@ -301,10 +301,9 @@ static void long_words(void **state)
     static const char *const names[] = {"testdata/ggml-vocab-gpt-2.gguf",
                                         "testdata/ggml-vocab-llama-spm.gguf"};
     static const char fill[] = {'a', ' ', '\n', '\x80'};
-    size_t n = 1 << 20;
-    char *text = malloc(n);
+    static char text[1 << 20]; /* a skipped test frees nothing */
+    const size_t n = sizeof text;
     (void)state;
-    assert_non_null(text);
     for (size_t k = 0; k < 2; k++) {
         tvk_tokenizer *t = open_tokenizer(shared(names[k]));
         for (size_t f = 0; f < sizeof fill; f++) {
@@ -319,7 +318,6 @@ static void long_words(void **state)
         }
         tvk_tokenizer_destroy(&t);
     }
-    free(text);
 }
 
 static void utf8_stream(void **state)

@@ -77,7 +77,8 @@ typedef struct tvk_model_info {
     uint64_t parameters;
     uint64_t weight_bytes;      /* on the device, packed */
     uint64_t kv_bytes_per_position;
-    uint64_t scratch_bytes;     /* of the largest step */
+    uint64_t scratch_bytes;     /* transients and logits of the largest step; before the model is made: an
+                                 * upper bound */
     char odd[512];              /* anything unusual, "; " between remarks; "" if nothing */
 } tvk_model_info;
 
