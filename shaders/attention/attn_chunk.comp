@@ -3,7 +3,8 @@
 // bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages K [G,128,D], V [G,128,D]
 //           3 partials [T, H, max_chunks, 4 + D] {m, l, 0, 0, o}
 // workgroup (chunk, head, row)
-// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT
+// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT invocations that
+//            share four dimensions of the output: 1 or 4, 4 STEP: divides D / 4
 // needs: nothing
 #version 450
 #include "prelude.glsl"

@@ -4,6 +4,7 @@
 #define TVK_ATTENTION_GLSL
 
 layout(constant_id = 3) const uint SPLIT = 4u; // invocations that share four dimensions: 4 or 1
+layout(constant_id = 4) const uint STEP = 1u; // groups of four dimensions a turn, divides D / 4
 
 layout(push_constant) uniform Push { tvk_attention_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
@@ -43,10 +44,12 @@ void attention_chunk(uint q_quad, uint page, uint g, uint valid, out float m, ou
         precise vec4 a[BLOCK];
         [[unroll]] for (uint n = 0u; n < BLOCK; ++n) a[n] = vec4(0.0);
         uint at = keys + (lid + GROUP * first) * quads;
-        for (uint c = 0u; c < quads; ++c) {
-            vec4 q = qkv[q_quad + c];
-            [[unroll]] for (uint n = 0u; n < BLOCK; ++n)
-                a[n] = a[n] + q * load_kv(at + n * GROUP * quads + c);
+        for (uint c = 0u; c < quads; c += STEP) {
+            [[unroll]] for (uint s = 0u; s < STEP; ++s) {
+                vec4 q = qkv[q_quad + c + s];
+                [[unroll]] for (uint n = 0u; n < BLOCK; ++n)
+                    a[n] = a[n] + q * load_kv(at + n * GROUP * quads + c + s);
+            }
         }
         [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
             precise float s = ((a[n].x + a[n].y) + (a[n].z + a[n].w)) * p.scale;
@@ -69,6 +72,15 @@ void attention_chunk(uint q_quad, uint page, uint g, uint valid, out float m, ou
         if (SPLIT == 1u) {
             precise vec4 a0 = vec4(0.0), a1 = vec4(0.0), a2 = vec4(0.0), a3 = vec4(0.0);
             uint j = 0u;
+            for (; j + 15u < valid; j += 16u) {
+                [[unroll]] for (uint n = 0u; n < 16u; n += 4u) {
+                    uint at = values + (j + n) * quads + i;
+                    a0 = a0 + weights[j + n] * load_kv(at);
+                    a1 = a1 + weights[j + n + 1u] * load_kv(at + quads);
+                    a2 = a2 + weights[j + n + 2u] * load_kv(at + 2u * quads);
+                    a3 = a3 + weights[j + n + 3u] * load_kv(at + 3u * quads);
+                }
+            }
             for (; j + 3u < valid; j += 4u) {
                 uint at = values + j * quads + i;
                 a0 = a0 + weights[j] * load_kv(at);

@@ -41,14 +41,29 @@ void penalize(uint count, uint slot, uint recent, uint window)
     }
 }
 
-// every candidate goes to the place that the number of better ones gives
+// Every candidate goes to the place that the number of better ones gives. The list is padded to
+// whole turns of the loop with candidates that no one counts.
+const uint SORT_TURN = 8u;
+
+void pad_found(uint count)
+{
+    uint i = count + gl_LocalInvocationIndex;
+    uint end = (count + SORT_TURN - 1u) / SORT_TURN * SORT_TURN;
+    for (; i < end; i += GROUP) {
+        found_key[i] = 0u;
+        found_id[i] = 0xffffffffu;
+    }
+}
+
 void sort_found(uint count)
 {
     for (uint c = gl_LocalInvocationIndex; c < count; c += GROUP) {
         uint key = found_key[c], id = found_id[c], rank = 0u;
-        for (uint j = 0u; j < count; ++j) {
-            uint other = found_key[j];
-            rank += other > key || (other == key && found_id[j] < id) ? 1u : 0u;
+        for (uint first = 0u; first < count; first += SORT_TURN) {
+            [[unroll]] for (uint n = 0u; n < SORT_TURN; ++n) {
+                uint other = found_key[first + n];
+                rank += uint(other > key) + (uint(other == key) & uint(found_id[first + n] < id));
+            }
         }
         sorted[rank] = tvk_unorder(key);
         sorted_id[rank] = id;
@@ -97,6 +112,7 @@ uint sample_row(uint base, uint slot, uint history, uint position)
         return tvk_argmax(base, p.vocab);
 
     uint count = tvk_select(base, p.vocab);
+    pad_found(count);
     barrier();
     uint window = min(state[slot + TVK_SLOT_LAST_N], position);
     penalize(count, slot, history + position - window, window);
