@@ -12,8 +12,8 @@ const char *tvk_version(void)
 const char *tvk_status_name(tvk_status status)
 {
     static const char *const names[] = {
-        "ok",          "bad argument",  "out of host memory", "out of device memory",
-        "i/o error",   "broken file",   "unsupported",        "no device",
+        "ok",          "bad argument",   "out of host memory", "out of device memory",
+        "i/o error",   "broken file",    "unsupported",        "no device",
         "device lost", "internal error", "cancelled",
     };
     size_t i = (size_t)status;

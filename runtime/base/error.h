@@ -1,5 +1,6 @@
 /* Errors inside the library: a function has one `fail:` label and these macros jump to it.
- *   tvk_status f(..., tvk_error *err) { tvk_status st = TVK_OK; TVK_TRY(g(err)); ... fail: ... return st; }
+ *   tvk_status f(..., tvk_error *err)
+ *   { tvk_status st = TVK_OK; TVK_TRY(g(err)); ... fail: ... return st; }
  * `st` and `err` are the names that the macros use. */
 #ifndef TVK_BASE_ERROR_H
 #define TVK_BASE_ERROR_H

@@ -22,7 +22,7 @@ typedef struct tvk_shader_info {
     const char *name;    /* "gemv_t2_i8_dp4" */
     const char *variant; /* "base", "dp4" */
     tvk_op op;
-    uint32_t caps;       /* TVK_CAP_* needed */
+    uint32_t caps; /* TVK_CAP_* needed */
     const uint32_t *spirv;
     const size_t *spirv_bytes; /* *spirv_bytes == 0: this build's compiler could not make it */
 } tvk_shader_info;

@@ -9,7 +9,7 @@
 /* ---- device matrices (docs/formats.md, "device packing") ---- */
 
 typedef enum tvk_layout {
-    TVK_LAYOUT_T2 = 0,  /* 16 codes w+1 a word; scales f32 [N] */
+    TVK_LAYOUT_T2 = 0, /* 16 codes w+1 a word; scales f32 [N] */
     TVK_LAYOUT_F32 = 1,
     TVK_LAYOUT_F16 = 2, /* 2 values a word */
     TVK_LAYOUT_Q8 = 3   /* 4 codes a word; scales f32 [N, K/32] */
@@ -57,7 +57,8 @@ tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, 
 tvk_status tvk_op_act_i8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
                          tvk_span gain, tvk_span act, uint32_t width, float eps, uint32_t rows,
                          tvk_error *err);
-/* y [rows, N] (+)= act W^T. T2 takes act records, the others f32 rows. outs: rows are output rows. */
+/* y [rows, N] (+)= act W^T. T2 takes act records, the others f32 rows.
+ * outs: the rows are output rows. */
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
                          tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err);
 /* Turns the first `heads` heads of each row of qkv. table: [context][rotary/2] {cos, sin}. */

@@ -14,7 +14,7 @@ float tvk_ref_rcp(float x);   /* 1 / x for normal positive x, four Newton steps 
 float tvk_ref_rsqrt(float x); /* 1 / sqrt(x), likewise                                      */
 float tvk_ref_div(float a, float b); /* a / b, b > 0: quotient corrected by its exact residual */
 float tvk_ref_exp(float x); /* e^x; below -60: 0, above 60: e^60                           */
-float tvk_ref_sum_tree(float *v, uint32_t n);       /* n a power of two: v[i] += v[i+n/2], ...       */
+float tvk_ref_sum_tree(float *v, uint32_t n); /* n a power of two: v[i] += v[i+n/2], ...       */
 float tvk_ref_dot4(const float *a, const float *b); /* (a0b0 + a1b1) + (a2b2 + a3b3) */
 
 /* ---- rows ---- */

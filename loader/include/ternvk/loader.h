@@ -57,8 +57,8 @@ TVK_API tvk_status tvk_tokenize(const tvk_tokenizer *t, const char *text, size_t
 TVK_API void tvk_token_bytes(const tvk_tokenizer *t, int32_t id, bool first, bool special,
                              const char **bytes, size_t *count);
 
-/* Passes text on in whole UTF-8 characters: keeps an unfinished one back until it is whole. Zeroed =
- * empty. Since: 0.1 */
+/* Passes text on in whole UTF-8 characters: keeps an unfinished one back until it is whole.
+ * Zeroed: empty. Since: 0.1 */
 typedef struct tvk_utf8_stream {
     unsigned char held[4];
     uint32_t held_count;

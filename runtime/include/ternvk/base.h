@@ -1,8 +1,8 @@
 /* ternvk: status values, errors, logging, element types. Included by every other header.
  *
  * Library rules that hold everywhere:
- *  - a fallible function returns tvk_status, sets its out-parameter to NULL first and fills it last,
- *    and writes the reason into *err when err is not NULL;
+ *  - a fallible function returns tvk_status, sets its out-parameter to NULL first, fills it
+ *    last, and writes the reason into *err when err is not NULL;
  *  - the library never prints, never exits and never reads the environment;
  *  - a handle is used by one thread at a time unless its comment says otherwise; different handles
  *    of different devices are independent. */

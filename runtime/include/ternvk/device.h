@@ -20,22 +20,22 @@ typedef enum tvk_device_type {
 typedef struct tvk_device_info {
     uint32_t index; /* as --device takes it; order of enumeration */
     char name[256];
-    char driver[256]; /* driver name and its version text */
+    char driver[256];     /* driver name and its version text */
     uint32_t api_version; /* VK_MAKE_API_VERSION encoding */
     uint32_t vendor_id, device_id;
     tvk_device_type type;
     uint8_t driver_uuid[16];
-    bool usable;       /* false: `why` says what is missing */
+    bool usable; /* false: `why` says what is missing */
     char why[256];
-    bool unified_memory; /* device memory is host memory: no staging */
-    uint64_t device_bytes;    /* size of the device-local heap */
-    uint64_t available_bytes; /* budget minus use where the driver tells, else the heap */
+    bool unified_memory;        /* device memory is host memory: no staging */
+    uint64_t device_bytes;      /* size of the device-local heap */
+    uint64_t available_bytes;   /* budget minus use where the driver tells, else the heap */
     uint64_t max_storage_bytes; /* largest range one kernel binding may have */
     uint32_t subgroup_size, subgroup_min, subgroup_max;
     uint32_t subgroup_fixed; /* size that kernels may rely on; 0: none */
     uint32_t max_invocations, max_shared_bytes;
     bool fp16, int8, storage8, storage16;
-    bool dot_signed, dot_mixed; /* 4x8 packed integer dot product, accelerated by the device's own word */
+    bool dot_signed, dot_mixed; /* 4x8 packed dot product, fast by the device's own word */
     bool cooperative_matrix;
     double timestamp_period_ns; /* 0: no timestamps */
     char quirks[256];           /* what the quirk table changed, and why; "" mostly */
@@ -43,8 +43,9 @@ typedef struct tvk_device_info {
 
 /* All zero: the best device, nothing clamped, no log. */
 typedef struct tvk_device_params {
-    const char *select;      /* device number, or a part of its name (any case); NULL: the best one:
-                              * discrete, then integrated, then virtual, other, CPU; borrowed for the call */
+    const char *select;      /* device number, or a part of its name (any case); NULL: the best
+                              * one: discrete, integrated, virtual, other, CPU; borrowed for the
+                              * call */
     const char *clamps;      /* text that lowers limits and hides features (docs/formats.md,
                               * "clamp file"); NULL: none; borrowed for the call */
     const char *clamps_name; /* name for messages about it; NULL: "clamps" */

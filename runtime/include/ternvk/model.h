@@ -1,4 +1,4 @@
-/* ternvk: a model on a device. Weights come from a weight source (the loader makes one of a file). */
+/* ternvk: a model on a device. Weights come from a weight source; the loader makes one of a file. */
 #ifndef TERNVK_MODEL_H
 #define TERNVK_MODEL_H
 
@@ -48,11 +48,11 @@ typedef enum tvk_act {
 
 /* All zero: defaults. */
 typedef struct tvk_model_params {
-    uint32_t context;    /* positions a session can hold; 0: the model's own, at most 4096 */
-    uint32_t sessions;   /* sessions that can be open at once; 0: 1 */
-    uint32_t batch;      /* rows of the largest step; 0: 256 */
-    uint32_t max_outputs; /* rows of one step that can give logits; 0: 16 (fewer if the vocabulary is
-                           * so large that they would not fit one binding) */
+    uint32_t context;     /* positions a session can hold; 0: the model's own, at most 4096 */
+    uint32_t sessions;    /* sessions that can be open at once; 0: 1 */
+    uint32_t batch;       /* rows of the largest step; 0: 256 */
+    uint32_t max_outputs; /* rows of one step that can give logits; 0: 16 (fewer if the vocabulary
+                           * is so large that they would not fit one binding) */
     tvk_kv_type kv;
     tvk_act act;
     bool exact;            /* only kernel rows whose bits are the same on every driver */
@@ -65,21 +65,21 @@ typedef struct tvk_model_params {
 typedef struct tvk_model_info {
     char architecture[64]; /* general.architecture */
     char name[128];
-    char graph[64];        /* "b1.58", "llama" */
-    char activation[16];   /* "relu2" or "silu" */
+    char graph[64];      /* "b1.58", "llama" */
+    char activation[16]; /* "relu2" or "silu" */
     char activation_why[160];
-    char act_quant[16];    /* "int8", "none": what will run */
+    char act_quant[16];      /* "int8", "none": what will run */
     char act_quant_file[16]; /* what the file asks for ("a4.8"); "" when it says nothing */
     bool sub_norms, tied_head;
     bool rope_interleaved; /* false: half-split pairs */
     uint32_t layers, hidden, ffn, heads, kv_heads, head_size, vocab, context;
     float rope_theta, norm_eps;
     uint64_t parameters;
-    uint64_t weight_bytes;      /* on the device, packed */
+    uint64_t weight_bytes; /* on the device, packed */
     uint64_t kv_bytes_per_position;
-    uint64_t scratch_bytes;     /* transients and logits of the largest step; before the model is made: an
-                                 * upper bound */
-    char odd[512];              /* anything unusual, "; " between remarks; "" if nothing */
+    uint64_t scratch_bytes; /* transients and logits of the largest step; before the model is made:
+                             * an upper bound */
+    char odd[512];          /* anything unusual, "; " between remarks; "" if nothing */
 } tvk_model_info;
 
 /* Thread safety: with its device, one thread at a time. */

@@ -17,12 +17,12 @@ extern "C" {
  * penalty, top-k, top-p, min-p, temperature, draw. Equal to the full vocabulary whenever top_k
  * <= 256 - last_n; a larger top_k is served by the host sampler over all logits. */
 typedef struct tvk_sampler_params {
-    float temperature; /* <= 0: the best token */
-    uint32_t top_k;    /* 0: off (then the whole vocabulary takes part and the host samples) */
-    float top_p;       /* <= 0 or >= 1: off */
-    float min_p;       /* <= 0: off */
+    float temperature;    /* <= 0: the best token */
+    uint32_t top_k;       /* 0: off (then the whole vocabulary takes part and the host samples) */
+    float top_p;          /* <= 0 or >= 1: off */
+    float min_p;          /* <= 0: off */
     float repeat_penalty; /* 0 or 1: off */
-    uint32_t last_n;   /* tokens the penalty looks back; 0: 64; at most 64 */
+    uint32_t last_n;      /* tokens the penalty looks back; 0: 64; at most 64 */
     uint64_t seed;
     uint32_t stop_count; /* tokens after which generation stops (they are reported) */
     int32_t stops[TVK_SAMPLER_MAX_STOPS];
@@ -67,15 +67,15 @@ TVK_API tvk_status tvk_decode(tvk_model *model, tvk_session *const *sessions, ui
 
 /* Why generation ended. */
 typedef enum tvk_stop_reason {
-    TVK_STOP_COUNT = 0,   /* max_tokens reached */
-    TVK_STOP_TOKEN = 1,   /* one of sampler.stops */
+    TVK_STOP_COUNT = 0,    /* max_tokens reached */
+    TVK_STOP_TOKEN = 1,    /* one of sampler.stops */
     TVK_STOP_CALLBACK = 2, /* the callback returned false */
-    TVK_STOP_CONTEXT = 3  /* the context is full */
+    TVK_STOP_CONTEXT = 3   /* the context is full */
 } tvk_stop_reason;
 
-/* Generates up to max_tokens tokens, several submissions ahead of the host where the device samples.
- * fn is called for each token in order; returning false stops, and the session is rolled back to
- * the tokens that were reported. Since: 0.1 */
+/* Generates up to max_tokens tokens, several submissions ahead of the host where the device
+ * samples. fn is called for each token in order; returning false stops, and the session is rolled
+ * back to the tokens that were reported. Since: 0.1 */
 TVK_API tvk_status tvk_session_generate(tvk_session *session, uint32_t max_tokens,
                                         bool (*fn)(void *user, int32_t token), void *user,
                                         tvk_stop_reason *reason, tvk_error *err);
