@@ -487,7 +487,8 @@ static void memory_is_counted(void **state)
     assert_int_equal(use.blocks, before.blocks);
     /* More than there is: refused with the numbers, and nothing is left behind. */
     assert_false(tvk_gpu_fits(d, UINT64_MAX, &left));
-    assert_true(tvk_gpu_fits(d, left / 2, NULL) && left > 0); /* the budget moves with the machine */
+    assert_true(tvk_gpu_fits(d, left / 2, NULL) &&
+                left > 0); /* the budget moves with the machine */
     assert_int_equal(tvk_buffer_create(d, TVK_PURPOSE_WEIGHTS, TVK_MEMORY_DEVICE, UINT64_C(1) << 50,
                                        "huge", &big, &err),
                      TVK_ERR_DEVICE_MEMORY);

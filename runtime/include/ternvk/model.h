@@ -1,4 +1,4 @@
-/* ternvk: a model on a device. Weights come from a weight source; the loader makes one of a file. */
+/* ternvk: a model on a device. Its weights come from a weight source: the loader makes one. */
 #ifndef TERNVK_MODEL_H
 #define TERNVK_MODEL_H
 
