@@ -100,7 +100,7 @@ struct tvk_norm_params {
 struct tvk_matmul_params {
     TVK_U32 n, k;        /* rows of this piece, inputs */
     TVK_U32 row_words;   /* words from weight row to weight row */
-    TVK_U32 first_row;   /* of the piece in the whole matrix: index into y (and scales) */
+    TVK_U32 first_row;   /* of the piece in the whole matrix: offset in y; scales start at the piece */
     TVK_U32 act_stride;  /* words (act record) or floats from activation row to row */
     TVK_U32 y_stride;    /* floats from row to row of y */
     TVK_U32 add;         /* 1: y += result (residual) */
