@@ -1,0 +1,215 @@
+/* What goes wrong while a model is made and used: each driver call failing in turn, loading
+ * cancelled, command buffers cut at layer boundaries. Nothing leaks, and the device stays usable.
+ */
+#include "support/device.h"
+#include "support/tiny_model.h"
+
+#include "model/model.h"
+#include "ternvk/loader.h"
+#include "ternvk/session.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TOKENS 6
+
+static tvk_device *device;
+static tvk_file *file;
+
+static const tiny_spec spec = {"faults", "bitnet", 3,       128,  128,  2,    1,     64, 64,
+                               256,      TVK_I2_S, TVK_F16, true, true, true, false, 9};
+
+static void require_ok(tvk_status st, const tvk_error *err)
+{
+    if (st != TVK_OK) fail_msg("%s (%s:%d)", err->text, err->file, err->line);
+}
+
+static bool collect(void *user, int32_t token)
+{
+    int32_t **next = user;
+    *(*next)++ = token;
+    return true;
+}
+
+/* Makes a model, feeds a prompt, generates. */
+static tvk_status scenario(const tvk_model_params *params, int32_t *tokens, tvk_error *err)
+{
+    static const int32_t prompt[] = {1, 5, 9, 60};
+    tvk_model *model = NULL;
+    tvk_session *session = NULL;
+    int32_t *next = tokens;
+    tvk_status st = tvk_model_create(device, tvk_file_source(file), params, &model, err);
+    if (st == TVK_OK) st = tvk_session_create(model, &session, err);
+    if (st == TVK_OK) {
+        const tvk_batch_item item = {session, prompt, 4, NULL};
+        st = tvk_eval(model, &item, 1, err);
+    }
+    if (st == TVK_OK) st = tvk_session_generate(session, TOKENS, collect, &next, NULL, err);
+    tvk_session_destroy(&session);
+    tvk_model_destroy(&model);
+    return st;
+}
+
+static uint64_t held(void)
+{
+    tvk_memory_use use;
+    tvk_error err = {0};
+    uint64_t sum = 0;
+    /* what was destroyed while the device used it is released when it is done */
+    require_ok(tvk_gpu_wait_idle(device, &err), &err);
+    tvk_device_memory(device, &use);
+    for (int p = 0; p < TVK_PURPOSE_STAGING; p++) sum += use.by_purpose[p];
+    return sum;
+}
+
+static void every_driver_call_fails(void **state)
+{
+    const tvk_model_params params = {.context = 64, .batch = 8, .exact = true};
+    int32_t expected[TOKENS], found[TOKENS];
+    tvk_error err = {0};
+    uint32_t failures = 0, fine = 0;
+    (void)state;
+    require_ok(scenario(&params, expected, &err), &err);
+    /* The first calls one by one, then every 7th; a failure that the library gets around (a smaller
+     * block of memory) must not change the tokens. Over when nothing has failed for long. */
+    for (uint32_t n = 1; fine < 20; n += n < 60 ? 1 : 7) {
+        tvk_status st;
+        memset(&err, 0, sizeof err);
+        memset(found, 0, sizeof found);
+        tvk_gpu_fail_at(device, n, n % 2 ? TVK_ERR_DEVICE_MEMORY : TVK_ERR_HOST_MEMORY);
+        st = scenario(&params, found, &err);
+        tvk_gpu_fail_at(device, 0, TVK_OK);
+        if (st == TVK_OK) {
+            assert_memory_equal(expected, found, sizeof found);
+            fine++;
+        } else {
+            assert_true(err.text[0] != 0);
+            failures++;
+            fine = 0;
+        }
+        assert_int_equal(held(), 0);
+    }
+    fprintf(stderr, "  %u failures met\n", failures);
+    assert_true(failures > 60);
+    require_ok(scenario(&params, found, &err), &err);
+    assert_memory_equal(expected, found, sizeof found);
+}
+
+static bool stop_loading(void *user, const char *what, uint64_t done, uint64_t total)
+{
+    uint64_t *limit = user;
+    (void)what;
+    assert_true(done <= total);
+    return done < *limit;
+}
+
+static void loading_can_be_cancelled(void **state)
+{
+    int32_t tokens[TOKENS];
+    tvk_error err = {0};
+    (void)state;
+    for (uint64_t limit = 0; limit < 60000; limit += 7000) {
+        const tvk_model_params params = {.context = 64, .progress = {stop_loading, &limit}};
+        assert_int_equal(scenario(&params, tokens, &err), TVK_ERR_CANCELLED);
+        assert_int_equal(held(), 0);
+    }
+}
+
+/* Integrated devices get several command buffers a step: the same tokens. */
+static void steps_can_be_cut(void **state)
+{
+    const tvk_model_params params = {.context = 64, .batch = 8, .exact = true};
+    static const int32_t prompt[] = {1, 5, 9, 60};
+    int32_t expected[TOKENS], found[TOKENS], *next = found;
+    tvk_error err = {0};
+    tvk_model *m = NULL;
+    tvk_session *session = NULL;
+    tvk_batch_item item = {NULL, prompt, 4, NULL};
+    (void)state;
+    require_ok(scenario(&params, expected, &err), &err);
+    require_ok(tvk_model_create(device, tvk_file_source(file), &params, &m, &err), &err);
+    for (int i = 0; i < TVK_STEP_COUNT; i++) {
+        tvk_step *step = &m->steps[i];
+        const tvk_record_params record = {.name = "cut",
+                                          .before = &step->begin,
+                                          .rules = &step->rules,
+                                          .rules_span = tvk_buffer_span(step->rules_buffer),
+                                          .scratch = tvk_buffer_span(m->scratch),
+                                          .rows = step->rows,
+                                          .cut_every = 1};
+        tvk_commands_list_destroy(&step->commands, &step->command_count);
+        require_ok(tvk_graph_record(&step->graph, device, &record, &step->commands,
+                                    &step->command_count, &err),
+                   &err);
+        assert_int_equal(step->command_count, spec.layers + 1); /* the head is a part of its own */
+    }
+    require_ok(tvk_session_create(m, &session, &err), &err);
+    item.session = session;
+    require_ok(tvk_eval(m, &item, 1, &err), &err);
+    require_ok(tvk_session_generate(session, TOKENS, collect, &next, NULL, &err), &err);
+    assert_memory_equal(expected, found, sizeof found);
+    tvk_session_destroy(&session);
+    tvk_model_destroy(&m);
+}
+
+static void profile_names_every_kernel(void *user, const char *name, const char *program, double ns)
+{
+    uint32_t *count = user;
+    assert_non_null(name);
+    assert_non_null(program);
+    assert_true(ns >= 0);
+    (*count)++;
+}
+
+static void profile(void **state)
+{
+    const tvk_model_params params = {.context = 64, .batch = 8};
+    tvk_error err = {0};
+    tvk_model *m = NULL;
+    uint32_t one = 0, many = 0;
+    (void)state;
+    require_ok(tvk_model_create(device, tvk_file_source(file), &params, &m, &err), &err);
+    require_ok(tvk_model_profile(m, 1, 20, profile_names_every_kernel, &one, &err), &err);
+    require_ok(tvk_model_profile(m, 8, 0, profile_names_every_kernel, &many, &err), &err);
+    /* begin, embed, 3 layers of 13 (12 in a batch: no merge), norm, head, sample */
+    assert_int_equal(one, 2 + 3 * 13 + 3);
+    assert_int_equal(many, 2 + 3 * 12 + 3);
+    assert_int_equal(tvk_model_profile(m, 9, 0, profile_names_every_kernel, &many, &err),
+                     TVK_ERR_ARG);
+    tvk_model_destroy(&m);
+}
+
+static void validation_is_silent(void **state)
+{
+    (void)state;
+    assert_int_equal(test_device_messages(device), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_driver_call_fails), cmocka_unit_test(loading_can_be_cancelled),
+        cmocka_unit_test(steps_can_be_cut),        cmocka_unit_test(profile),
+        cmocka_unit_test(validation_is_silent),
+    };
+    char path[256];
+    tvk_error err = {0};
+    int failed;
+    device = test_device_create(NULL);
+    if (!device) return test_no_device_code();
+    test_temp_path(path, sizeof path, "faults.gguf");
+    if (!tiny_model_write(&spec, path) || tvk_file_open(path, &file, &err) != TVK_OK) {
+        fprintf(stderr, "%s: %s\n", path, err.text);
+        return 1;
+    }
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tvk_file_close(&file);
+    remove(path);
+    tvk_device_destroy(&device);
+    return failed != 0;
+}
