@@ -104,7 +104,7 @@ static bool kv_type(const char *option, const char *text, tvk_kv_type *out)
     return !strcmp(text, "f16") || !strcmp(text, "f32");
 }
 
-static int model_params(tvk_model_params *out, tvk_kv_type kv)
+int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
 {
     tvk_kv_type v = kv;
     *out = (tvk_model_params){.context = engine_given.context,
@@ -132,19 +132,29 @@ static int model_params(tvk_model_params *out, tvk_kv_type kv)
     return 0;
 }
 
+int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params)
+{
+    double start = out_now_ms();
+    tvk_error err;
+    if (tvk_model_create(e->device, source, params, &e->model, &err) != TVK_OK)
+        return out_failed(&err);
+    e->load_ms = out_now_ms() - start;
+    return 0;
+}
+
 int engine_open(engine *e, tvk_kv_type kv)
 {
     double start = out_now_ms();
     tvk_model_params params;
     tvk_error err;
-    int failed = model_params(&params, kv);
+    int failed = engine_model_params(&params, kv);
     if (!failed) failed = engine_open_file(e);
     if (!failed) failed = engine_open_device(e);
     if (failed) return failed;
     engine_banner(tvk_device_get_info(e->device));
-    if (tvk_model_create(e->device, tvk_file_source(e->file), &params, &e->model, &err) != TVK_OK ||
-        tvk_session_create(e->model, &e->session, &err) != TVK_OK)
-        return out_failed(&err);
+    failed = engine_open_model(e, tvk_file_source(e->file), &params);
+    if (failed) return failed;
+    if (tvk_session_create(e->model, &e->session, &err) != TVK_OK) return out_failed(&err);
     e->load_ms = out_now_ms() - start;
     return 0;
 }

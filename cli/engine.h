@@ -39,6 +39,10 @@ typedef struct engine {
  * After a failure too, engine_close frees what is there. */
 int engine_open_file(engine *e);
 int engine_open_device(engine *e);
+/* What the options say about the model; kv: the type when no -ctk is given. */
+int engine_model_params(tvk_model_params *out, tvk_kv_type kv);
+/* A model on the opened device; no session. */
+int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params);
 /* File, device, model and session; kv: the type when no -ctk is given. */
 int engine_open(engine *e, tvk_kv_type kv);
 void engine_close(engine *e);

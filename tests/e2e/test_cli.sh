@@ -54,6 +54,8 @@ refuses 2 "." inspect
 refuses 2 "." convert only-one-path
 refuses 2 "." logits -m "$model" --tokens 1,x -o "$work/a.npy"
 refuses 2 "." run -m "$model" -ctk f99 hello
+refuses 2 "usage: ternvk perplexity" perplexity -m "$model"
+refuses 2 "not empty" perplexity -m "$model" -f /dev/null --split ""
 
 # ---- files: exit 1 ----
 refuses 1 "No such file" run -m "$work/nothing.gguf" hello
@@ -103,6 +105,13 @@ printf 'max_invocations 64\n' >"$work/poor"
 refuses 1 "invocations" run -m "$model" --clamps "$work/poor" hello
 printf 'max_frogs 64\n' >"$work/poor"
 refuses 1 "max_frogs" run -m "$model" --clamps "$work/poor" hello
+printf 'A cat sat.\n' >"$work/short.txt"
+refuses 1 "nothing.txt cannot be read" perplexity -m "$model" -f "$work/nothing.txt"
+refuses 1 "empty.gguf is empty" perplexity -m "$model" -f "$work/empty.gguf"
+refuses 1 "chunk of 512 tokens is needed, the text has [0-9]+ " perplexity -m "$model" -f "$work/short.txt"
+refuses 2 "at least 4 tokens" perplexity -m "$model" -f "$work/short.txt" -c 3
+printf ' |  |\n' >"$work/blank.txt"
+refuses 1 "no document" perplexity -m "$model" -f "$work/blank.txt" --split '|'
 
 # ---- no driver, no loader ----
 VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent "$ternvk" devices >"$work/out" 2>"$work/err"
@@ -152,6 +161,11 @@ head -c 6 "$work/a.npy" | grep -q NUMPY || note "logits writes NumPy's format"
 [ "$(wc -c <"$work/a.npy")" -gt $((3 * 4096 * 4)) ] || note "logits of three rows of 4096"
 refuses 1 "." logits -m "$model" --tokens 1,4096 -o "$work/b.npy"
 [ ! -e "$work/b.npy" ] || note "a refused call leaves no file"
+printf '\377\376 a cat \200 sat on\0the mat' >"$work/bytes.txt"
+accepts perplexity -m "$model" -f "$work/bytes.txt" -c 4
+grep -Eq '^PPL = [0-9.]+ \+/- [0-9.]+$' "$work/out" || note "perplexity of any bytes is a number"
+accepts perplexity -m "$model" -f "$work/short.txt" --split '|' -ctk f32 -c 6
+grep -Eq '^bits per byte = [0-9.]+$' "$work/out" || note "perplexity --split prints bits per byte"
 accepts devices -o json
 accepts tokenize -m "$model" -p "Once upon a time"
 accepts convert "$model" "$work/copy.gguf"
