@@ -11,6 +11,7 @@ int cmd_tokenize(int argc, char **argv);
 int cmd_logits(int argc, char **argv);
 int cmd_perplexity(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 int cmd_kernels(int argc, char **argv);
 
 #endif

@@ -14,6 +14,7 @@ static const struct {
     {"convert", "make a GGUF file of a model in another form", cmd_convert},
     {"tokenize", "token ids of a text", cmd_tokenize},
     {"logits", "logits of given tokens as a NumPy file", cmd_logits},
+    {"bench", "tokens a second of a model on a device", cmd_bench},
     {"perplexity", "how well a model predicts a text", cmd_perplexity},
     {"selftest", "check every kernel variant of a device against the CPU reference", cmd_selftest},
     {"kernels", "check and time the kernels of a device", cmd_kernels},

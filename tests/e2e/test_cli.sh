@@ -29,7 +29,7 @@ refuses() {
     run "$@"
     [ $code = "$want" ] || note "ternvk $*: exit code $want expected, $code found"
     [ "$(grep -c '^ternvk: ' "$work/err")" = 1 ] || note "ternvk $*: one line of error expected"
-    grep '^ternvk: ' "$work/err" | grep -Eq "$words" || note "ternvk $*: no '$words' in the error"
+    grep '^ternvk: ' "$work/err" | grep -Eq -e "$words" || note "ternvk $*: no '$words' in the error"
 }
 
 accepts() {
@@ -54,6 +54,15 @@ refuses 2 "." inspect
 refuses 2 "." convert only-one-path
 refuses 2 "." logits -m "$model" --tokens 1,x -o "$work/a.npy"
 refuses 2 "." run -m "$model" -ctk f99 hello
+refuses 2 "'1,x' found" bench -m "$model" -p 1,x
+refuses 2 "'yaml' found" bench -m "$model" -o yaml
+refuses 2 "'0' found" bench -m "$model" -r 0
+refuses 2 "both 0" bench -m "$model" -p 0 -n 0
+refuses 2 "tg128 @ d64 takes 193 positions, -c gives 100" bench -m "$model" -p 8 -d 64 -c 100
+refuses 2 "not both" bench -m "$model" --shape 25m
+refuses 2 "--shape NAME expected" bench -m "$model" --layers 2
+refuses 2 "2b4t, 700m.*'bitnet-9b' found" bench --shape bitnet-9b
+refuses 2 "25m has 6, 7 found" bench --shape 25m --layers 7
 refuses 2 "usage: ternvk perplexity" perplexity -m "$model"
 refuses 2 "not empty" perplexity -m "$model" -f /dev/null --split ""
 
@@ -106,6 +115,8 @@ refuses 1 "invocations" run -m "$model" --clamps "$work/poor" hello
 printf 'max_frogs 64\n' >"$work/poor"
 refuses 1 "max_frogs" run -m "$model" --clamps "$work/poor" hello
 printf 'A cat sat.\n' >"$work/short.txt"
+refuses 1 "No such file" bench -m "$work/nothing.gguf"
+refuses 1 "MiB|binds|context" bench -m "$model" -p 1000000 -n 0
 refuses 1 "nothing.txt cannot be read" perplexity -m "$model" -f "$work/nothing.txt"
 refuses 1 "empty.gguf is empty" perplexity -m "$model" -f "$work/empty.gguf"
 refuses 1 "chunk of 512 tokens is needed, the text has [0-9]+ " perplexity -m "$model" -f "$work/short.txt"
@@ -166,6 +177,20 @@ accepts perplexity -m "$model" -f "$work/bytes.txt" -c 4
 grep -Eq '^PPL = [0-9.]+ \+/- [0-9.]+$' "$work/out" || note "perplexity of any bytes is a number"
 accepts perplexity -m "$model" -f "$work/short.txt" --split '|' -ctk f32 -c 6
 grep -Eq '^bits per byte = [0-9.]+$' "$work/out" || note "perplexity --split prints bits per byte"
+accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -r 2
+[ "$(grep -Ec '\| (pp20|pp8|tg4)( @ d30)? \|.* [0-9.]+ ± [0-9.]+ \| [0-9.]+ \|$' "$work/out")" = 6 ] ||
+    note "bench prints a row for each test"
+accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk f32
+for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_depth":0' '"type_k":"f32"' \
+    '"build_commit":' '"driver":"' '"samples_ns":\[[0-9]*,[0-9]*,[0-9]*\]' '"avg_ts":[0-9.e]*,"stddev_ts"'; do
+    grep -q "$field" "$work/out" || note "bench -o json has $field"
+done
+[ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
+accepts bench --shape 25m --layers 1 -p 8 -n 0 -r 1 -o csv
+[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 31 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
+    note "bench -o csv is a head and a row"
+accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl
+grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
 accepts devices -o json
 accepts tokenize -m "$model" -p "Once upon a time"
 accepts convert "$model" "$work/copy.gguf"

@@ -1,0 +1,183 @@
+#include "bench_report.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "out.h"
+
+#ifndef TVK_BUILD_COMMIT
+#define TVK_BUILD_COMMIT "unknown"
+#endif
+
+typedef struct spread {
+    double mean, deviation, median;
+} spread;
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts the values. deviation: of a sample (n - 1), 0 for one value, as llama-bench has it. */
+static spread spread_of(double *v, uint32_t n)
+{
+    spread s = {0};
+    for (uint32_t i = 0; i < n; i++) s.mean += v[i] / n;
+    for (uint32_t i = 0; i < n; i++) s.deviation += (v[i] - s.mean) * (v[i] - s.mean);
+    s.deviation = n > 1 ? sqrt(s.deviation / (n - 1)) : 0;
+    qsort(v, n, sizeof *v, ascending);
+    s.median = (v[(n - 1) / 2] + v[n / 2]) / 2;
+    return s;
+}
+
+bool bench_form_parse(const char *text, bench_form *out)
+{
+    static const char *const names[] = {"md", "csv", "json", "jsonl"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        *out = (bench_form)i;
+        return true;
+    }
+    out_error("-o: md, csv, json or jsonl expected, '%s' found", text);
+    return false;
+}
+
+const char *bench_test_name(const bench_row *row, char *text, size_t bytes)
+{
+    char depth[24] = "";
+    if (row->n_depth) snprintf(depth, sizeof depth, " @ d%u", row->n_depth);
+    snprintf(text, bytes, "%s%u%s", row->n_prompt ? "pp" : "tg",
+             row->n_prompt ? row->n_prompt : row->n_gen, depth);
+    return text;
+}
+
+static json_t *numbers(const double *v, uint32_t n, bool whole)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < n; i++)
+        json_array_append_new(list,
+                              whole ? json_integer((json_int_t)llround(v[i])) : json_real(v[i]));
+    return list;
+}
+
+/* llama-bench's fields first, then ours; in this order they are the columns of the CSV form. */
+static json_t *row_object(const bench_setup *s, const bench_row *r, const double *ts, spread ns,
+                          spread rate)
+{
+    char now[32] = "", type[96], test[64];
+    time_t t = time(NULL);
+    const struct tm *utc = gmtime(&t);
+    if (utc) strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", utc);
+    snprintf(type, sizeof type, "%s %s", s->model->architecture, s->type);
+    return json_pack(
+        "{ss ss* ss ss* ss sI sI si si ss ss si si si ss sI sI sf sf so so"
+        " ss ss ss* ss ss* ss sb ss sf sf}",
+        "build_commit", TVK_BUILD_COMMIT, "gpu_info", s->device->name, "backends", "Vulkan",
+        "model_filename", s->file, "model_type", type, "model_size", (json_int_t)s->bytes,
+        "model_n_params", (json_int_t)s->model->parameters, "n_batch", (int)s->batch, "n_ubatch",
+        (int)s->batch, "type_k", s->kv, "type_v", s->kv, "n_prompt", (int)r->n_prompt, "n_gen",
+        (int)r->n_gen, "n_depth", (int)r->n_depth, "test_time", now, "avg_ns",
+        (json_int_t)llround(ns.mean), "stddev_ns", (json_int_t)llround(ns.deviation), "avg_ts",
+        rate.mean, "stddev_ts", rate.deviation, "samples_ns", numbers(r->ns, r->count, true),
+        "samples_ts", numbers(ts, r->count, false), "test", bench_test_name(r, test, sizeof test),
+        "version", tvk_version(), "driver", s->device->driver, "engine", "ternvk", "model_name",
+        s->model->name, "act", s->model->act_quant, "exact", s->exact, "rows", r->programs,
+        "median_ns", ns.median, "median_ts", rate.median);
+}
+
+static void print_csv(json_t *o, bool head)
+{
+    const char *key, *comma = "";
+    json_t *value;
+    if (head) {
+        json_object_foreach(o, key, value)
+        {
+            printf("%s%s", comma, key);
+            comma = ",";
+        }
+        putchar('\n');
+        comma = "";
+    }
+    json_object_foreach(o, key, value)
+    {
+        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        printf("%s\"", comma);
+        for (const char *c = text ? text : json_string_value(value); c && *c; c++) {
+            if (*c == '"') putchar('"');
+            putchar(*c);
+        }
+        putchar('"');
+        free(text);
+        comma = ",";
+    }
+    putchar('\n');
+}
+
+static void print_md(const bench_setup *s, const bench_row *r, spread rate)
+{
+    char test[64], size[32];
+    const tvk_model_info *m = s->model;
+    printf("| %s %s | %s | %.2f M | %s | %s | %s | %s | %s | %s (%s) | %.2f ± %.2f | %.2f |\n",
+           m->name, s->type, out_bytes(s->bytes, size, sizeof size), (double)m->parameters / 1e6,
+           s->device->name, s->device->driver, m->act_quant, s->kv,
+           bench_test_name(r, test, sizeof test), tvk_version(), TVK_BUILD_COMMIT, rate.mean,
+           rate.deviation, rate.median);
+}
+
+void bench_report_begin(bench_form form)
+{
+    if (form == BENCH_JSON) puts("[");
+    if (form == BENCH_MD)
+        puts(
+            "| model | size | params | device | driver | act | kv | test | build | t/s | median |\n"
+            "|---|--:|--:|---|---|---|---|--:|---|--:|--:|");
+    fflush(stdout);
+}
+
+bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row *row,
+                      uint32_t index)
+{
+    uint32_t n = row->count;
+    double tokens = row->n_prompt + row->n_gen;
+    double *v = calloc((size_t)3 * n, sizeof *v), *ts = v + n, *sorted = v + 2 * n;
+    json_t *o = NULL;
+    char *line = NULL;
+    spread ns, rate;
+    bool ok;
+    if (!v) {
+        out_error("bench: no memory for %u samples", n);
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) sorted[i] = ts[i] = tokens / (row->ns[i] * 1e-9);
+    memcpy(v, row->ns, n * sizeof *v);
+    ns = spread_of(v, n);
+    rate = spread_of(sorted, n);
+    ok = isfinite(ns.mean) && isfinite(rate.mean) && isfinite(rate.deviation) && ns.mean > 0;
+    if (!ok) out_error("bench: a run took no time that the clock can see: larger -p or -n");
+    if (ok && form == BENCH_MD) print_md(setup, row, rate);
+    if (ok && form != BENCH_MD) {
+        o = row_object(setup, row, ts, ns, rate);
+        line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+        ok = line != NULL;
+        if (!ok) out_error("bench: the row cannot be written as JSON");
+    }
+    if (ok && form == BENCH_CSV) print_csv(o, index == 0);
+    if (ok && form == BENCH_JSON) printf("%s%s", index ? ",\n" : "", line);
+    if (ok && form == BENCH_JSONL) puts(line);
+    fflush(stdout);
+    free(line);
+    json_decref(o);
+    free(v);
+    return ok;
+}
+
+void bench_report_end(bench_form form, uint32_t rows)
+{
+    if (form == BENCH_JSON) puts(rows ? "\n]" : "]");
+}

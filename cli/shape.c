@@ -1,0 +1,332 @@
+#include "shape.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "out.h"
+
+#define KEY_COUNT 10
+#define MAX_BLOBS 16
+#define TENSORS_A_LAYER 11
+
+typedef struct size_row {
+    const char *name;
+    uint32_t layers, hidden, ffn, heads, kv_heads, vocab, context;
+    double theta;
+    bool relu2;
+} size_row;
+
+/* 2b4t: arXiv 2504.12285; 700m to 7b: the b1.58 paper's, arXiv 2402.17764, and its FAQ; 13b and
+ * 70b: LLaMA's. Every head is tied to the embedding. */
+static const size_row sizes[] = {
+    {"2b4t", 30, 2560, 6912, 20, 5, 128256, 4096, 500000, true},
+    {"700m", 24, 1536, 4096, 24, 24, 32000, 2048, 10000, false},
+    {"1.3b", 24, 2048, 5460, 32, 32, 32000, 2048, 10000, false},
+    {"3b", 26, 3200, 8640, 32, 32, 32000, 2048, 10000, false},
+    {"7b", 32, 4096, 11008, 32, 32, 32000, 2048, 10000, false},
+    {"13b", 40, 5120, 13824, 40, 40, 32000, 2048, 10000, false},
+    {"70b", 80, 8192, 28672, 64, 8, 32000, 2048, 10000, false},
+    {"25m", 6, 512, 1536, 8, 8, 12288, 2048, 10000, true},
+};
+#define SIZE_COUNT (sizeof sizes / sizeof *sizes)
+
+typedef struct key {
+    char name[64];
+    uint64_t value;
+} key;
+
+typedef struct blob {
+    tvk_dtype type;
+    uint64_t bytes;
+    void *data;
+} blob;
+
+struct shape {
+    char name[32], arch[16], activation_key[40];
+    size_row size;
+    bool ternary;
+    key keys[KEY_COUNT];
+    uint32_t key_count;
+    tvk_tensor *tensors;
+    char (*names)[64];
+    uint32_t tensor_count;
+    blob blobs[MAX_BLOBS];
+    uint32_t blob_count;
+    uint64_t random;
+    tvk_weight_source source;
+};
+
+static uint64_t next_random(shape *s)
+{
+    s->random ^= s->random << 13; /* xorshift64 */
+    s->random ^= s->random >> 7;
+    s->random ^= s->random << 17;
+    return s->random;
+}
+
+/* Ternary codes 0, 1, 2, four a byte, in equal parts (3 does not occur in valid files). */
+static void fill_ternary(shape *s, uint8_t *out, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        uint32_t r = (uint32_t)(next_random(s) >> 33) % 81;
+        out[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 << 6);
+    }
+}
+
+/* Half floats of either sign between 1/128 and 1/32: no zero, no infinity. */
+static void fill_halves(shape *s, uint8_t *out, size_t bytes)
+{
+    for (size_t i = 0; i + 1 < bytes; i += 2) {
+        uint32_t r = (uint32_t)(next_random(s) >> 40);
+        uint16_t half = (uint16_t)((r & 0x83FF) | (8 + (r >> 16) % 2) << 10);
+        memcpy(out + i, &half, 2);
+    }
+}
+
+/* The bytes of a tensor of `elems` values with K = `inputs`; NULL when there is no memory. */
+static void *random_bytes(shape *s, tvk_dtype type, uint64_t elems, uint32_t inputs,
+                          uint64_t *bytes)
+{
+    /* A pattern of odd length is repeated: new random bytes for gigabytes would take longer than
+     * what is measured. */
+    const size_t pattern = 4 * 1048576 + 2 * 509;
+    const float scale = 1.5f / sqrtf((float)inputs);
+    uint64_t filled = type == TVK_I2_S ? elems / 4 : elems * (type == TVK_F16 ? 2 : 4);
+    size_t fresh = filled < pattern ? (size_t)filled : pattern;
+    blob *b = s->blobs;
+    *bytes = type == TVK_I2_S ? filled + 32 : filled;
+    for (; b < s->blobs + s->blob_count; b++) {
+        if (b->type == type && b->bytes == *bytes) return b->data;
+    }
+    if (s->blob_count == MAX_BLOBS || *bytes > SIZE_MAX) return NULL;
+    *b = (blob){type, *bytes, malloc((size_t)*bytes)};
+    if (!b->data) return NULL;
+    s->blob_count++;
+    if (type == TVK_F32) { /* gains */
+        for (uint64_t i = 0; i < elems; i++) ((float *)b->data)[i] = 1;
+        return b->data;
+    }
+    if (type == TVK_F16)
+        fill_halves(s, b->data, fresh);
+    else
+        fill_ternary(s, b->data, fresh);
+    for (uint64_t at = fresh; at < filled; at += fresh) {
+        size_t n = filled - at < fresh ? (size_t)(filled - at) : fresh;
+        memcpy((uint8_t *)b->data + at, b->data, n);
+    }
+    if (type == TVK_I2_S) {
+        memset((uint8_t *)b->data + filled, 0, 32);
+        memcpy((uint8_t *)b->data + filled, &scale, sizeof scale);
+    }
+    return b->data;
+}
+
+/* rows 0: a vector. */
+static bool add(shape *s, const char *name, tvk_dtype type, uint32_t rows, uint32_t cols)
+{
+    tvk_tensor *t = &s->tensors[s->tensor_count];
+    char *copy = s->names[s->tensor_count++];
+    snprintf(copy, sizeof *s->names, "%s", name);
+    *t = (tvk_tensor){.name = copy, .type = type, .dim_count = rows ? 2 : 1, .dims = {cols, rows}};
+    if (!rows) t->dims[1] = 1;
+    t->data = random_bytes(s, type, (uint64_t)cols * t->dims[1], cols, &t->bytes);
+    return t->data != NULL;
+}
+
+static bool add_layer(shape *s, uint32_t layer)
+{
+    const size_row *z = &s->size;
+    const uint32_t kv = z->hidden / z->heads * z->kv_heads;
+    const struct {
+        const char *name;
+        uint32_t rows, cols; /* rows 0: gains */
+    } parts[TENSORS_A_LAYER] = {
+        {"attn_norm", 0, z->hidden},
+        {"attn_q", z->hidden, z->hidden},
+        {"attn_k", kv, z->hidden},
+        {"attn_v", kv, z->hidden},
+        {"attn_output", z->hidden, z->hidden},
+        {"ffn_norm", 0, z->hidden},
+        {"ffn_gate", z->ffn, z->hidden},
+        {"ffn_up", z->ffn, z->hidden},
+        {"ffn_down", z->hidden, z->ffn},
+        {"attn_sub_norm", 0, z->hidden},
+        {"ffn_sub_norm", 0, z->ffn},
+    };
+    for (uint32_t i = 0; i < (s->ternary ? TENSORS_A_LAYER : TENSORS_A_LAYER - 2); i++) {
+        char name[64];
+        tvk_dtype type = parts[i].rows == 0 ? TVK_F32 : s->ternary ? TVK_I2_S : TVK_F16;
+        snprintf(name, sizeof name, "blk.%u.%s.weight", layer, parts[i].name);
+        if (!add(s, name, type, parts[i].rows, parts[i].cols)) return false;
+    }
+    return true;
+}
+
+static void set_key(shape *s, const char *suffix, uint64_t value)
+{
+    key *k = &s->keys[s->key_count++];
+    snprintf(k->name, sizeof k->name, "%s.%s", s->arch, suffix);
+    k->value = value;
+}
+
+static bool build(shape *s)
+{
+    const size_row *z = &s->size;
+    size_t count = (size_t)z->layers * TENSORS_A_LAYER + 2;
+    s->tensors = calloc(count, sizeof *s->tensors);
+    s->names = calloc(count, sizeof *s->names);
+    if (!s->tensors || !s->names) return false;
+    set_key(s, "block_count", z->layers);
+    set_key(s, "embedding_length", z->hidden);
+    set_key(s, "feed_forward_length", z->ffn);
+    set_key(s, "attention.head_count", z->heads);
+    set_key(s, "attention.head_count_kv", z->kv_heads);
+    set_key(s, "context_length", z->context);
+    for (uint32_t l = 0; l < z->layers; l++)
+        if (!add_layer(s, l)) return false;
+    return add(s, "output_norm.weight", TVK_F32, 0, z->hidden) &&
+           add(s, "token_embd.weight", TVK_F16, z->vocab, z->hidden);
+}
+
+/* ---- weight source ---- */
+
+static const tvk_tensor *get_tensor(void *user, const char *name)
+{
+    const shape *s = user;
+    for (uint32_t i = 0; i < s->tensor_count; i++)
+        if (!strcmp(s->tensors[i].name, name)) return &s->tensors[i];
+    return NULL;
+}
+
+static uint32_t get_tensor_count(void *user)
+{
+    return ((const shape *)user)->tensor_count;
+}
+
+static const tvk_tensor *get_tensor_at(void *user, uint32_t index)
+{
+    return &((const shape *)user)->tensors[index];
+}
+
+static bool get_u64(void *user, const char *name, uint64_t *out, tvk_error *err)
+{
+    const shape *s = user;
+    (void)err;
+    for (uint32_t i = 0; i < s->key_count; i++) {
+        if (strcmp(s->keys[i].name, name) != 0) continue;
+        *out = s->keys[i].value;
+        return true;
+    }
+    return false;
+}
+
+static bool get_f64(void *user, const char *name, double *out, tvk_error *err)
+{
+    const shape *s = user;
+    const char *suffix = strstr(name, ".rope.freq_base");
+    (void)err;
+    if (suffix && !suffix[strlen(".rope.freq_base")]) {
+        *out = s->size.theta;
+        return true;
+    }
+    return false;
+}
+
+static bool get_bool(void *user, const char *name, bool *out, tvk_error *err)
+{
+    (void)user;
+    (void)name;
+    (void)out;
+    (void)err;
+    return false;
+}
+
+static bool get_str(void *user, const char *name, const char **out, tvk_error *err)
+{
+    const shape *s = user;
+    (void)err;
+    if (!strcmp(name, "general.architecture"))
+        *out = s->arch;
+    else if (!strcmp(name, "general.name"))
+        *out = s->name;
+    else if (!strcmp(name, s->activation_key))
+        *out = s->ternary && s->size.relu2 ? "relu2" : "silu";
+    else
+        return false;
+    return true;
+}
+
+static uint64_t get_array_count(void *user, const char *name)
+{
+    (void)user;
+    (void)name;
+    return 0;
+}
+
+const char *shape_sizes(char *text, size_t bytes)
+{
+    size_t at = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < SIZE_COUNT && at < bytes; i++)
+        at += (size_t)snprintf(text + at, bytes - at, "%s%s", i ? ", " : "", sizes[i].name);
+    return text;
+}
+
+shape *shape_open(const char *name, uint32_t layers, int *status)
+{
+    char text[128];
+    const bool llama = !strncmp(name, "llama-", 6), bitnet = !strncmp(name, "bitnet-", 7);
+    const char *size = name + (llama ? 6 : bitnet ? 7 : 0);
+    const size_row *row = NULL;
+    shape *s;
+    *status = 2;
+    for (size_t i = 0; i < SIZE_COUNT; i++)
+        if (!strcmp(size, sizes[i].name)) row = &sizes[i];
+    if (!row || (!llama && !bitnet && strcmp(size, "25m") != 0)) {
+        out_error("--shape: bitnet-SIZE or llama-SIZE expected, SIZE one of %s; '%s' found",
+                  shape_sizes(text, sizeof text), name);
+        return NULL;
+    }
+    if (layers > row->layers) {
+        out_error("--layers: %s has %u, %u found", name, row->layers, layers);
+        return NULL;
+    }
+    *status = 1;
+    s = calloc(1, sizeof *s);
+    if (s) {
+        s->size = *row;
+        if (layers) s->size.layers = layers;
+        s->ternary = !llama;
+        s->random = 88172645463325252u;
+        snprintf(s->name, sizeof s->name, "%s%s", llama || bitnet ? "" : "bitnet-", name);
+        snprintf(s->arch, sizeof s->arch, "%s", llama ? "llama" : "bitnet");
+        snprintf(s->activation_key, sizeof s->activation_key, "%s.hidden_activation", s->arch);
+        s->source =
+            (tvk_weight_source){s,       s->name, get_tensor, get_tensor_count, get_tensor_at,
+                                get_u64, get_f64, get_bool,   get_str,          get_array_count};
+    }
+    if (!s || !build(s)) {
+        out_error("--shape %s: no memory for its tensors", name);
+        shape_close(&s);
+        return NULL;
+    }
+    *status = 0;
+    return s;
+}
+
+void shape_close(shape **s)
+{
+    if (!*s) return;
+    for (uint32_t i = 0; i < (*s)->blob_count; i++) free((*s)->blobs[i].data);
+    free((*s)->tensors);
+    free((*s)->names);
+    free(*s);
+    *s = NULL;
+}
+
+const tvk_weight_source *shape_source(const shape *s)
+{
+    return &s->source;
+}

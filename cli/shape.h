@@ -1,0 +1,21 @@
+/* Models of published shapes with random weights, so that speed can be measured without a file. */
+#ifndef TVK_CLI_SHAPE_H
+#define TVK_CLI_SHAPE_H
+
+#include "ternvk/model.h"
+
+typedef struct shape shape;
+
+/* NAME: bitnet-SIZE or its FP16 twin llama-SIZE, SIZE one of shape_sizes(); "25m" alone means
+ * bitnet-25m. layers: 0, or how many to cut it to. NULL after a line that says what is wrong;
+ * *status: 2 when the name is not known, else 1. */
+shape *shape_open(const char *name, uint32_t layers, int *status);
+void shape_close(shape **s);
+
+/* Lives as long as the shape. Tensors of one size share their bytes. */
+const tvk_weight_source *shape_source(const shape *s);
+
+/* "2b4t, 700m, ..." */
+const char *shape_sizes(char *text, size_t bytes);
+
+#endif
