@@ -47,6 +47,12 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     case TVK_OP_rmsnorm_f32:
     case TVK_OP_rmsnorm_i8:
     case TVK_OP_quant_i8:
+    case TVK_OP_rmsnorm_topk:
+    case TVK_OP_quant_topk:
+    case TVK_OP_rmsnorm_i4:
+    case TVK_OP_quant_i4:
+    case TVK_OP_rmsnorm_fp4:
+    case TVK_OP_quant_fp4:
         TABLE(norm);
     case TVK_OP_gemv_t2_i8:
         TABLE(gemv_t2);

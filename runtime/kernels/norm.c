@@ -1,9 +1,9 @@
-/* RMSNorm to f32 rows, and INT8 activation records with or without the norm. */
+/* RMSNorm to f32 rows, and activation records with or without the norm. */
 #include "kernels/internal.h"
 
 static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
-                              const tvk_span bindings[4], const struct tvk_norm_params *p,
-                              uint32_t rows, tvk_error *err)
+                              const tvk_span bindings[4], bool gain,
+                              const struct tvk_norm_params *p, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const uint32_t constants[] = {tvk_kernels_active(k, op)->group, 1, 1};
@@ -14,8 +14,7 @@ static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
     TVK_TRY(tvk_check_span(k, op, "state", bindings[0],
                            4ull * (TVK_STATE_ROWS + (uint64_t)TVK_ROW_WORDS * rows), err));
     TVK_TRY(tvk_check_span(k, op, "x", bindings[1], 4ull * rows * p->x_stride, err));
-    if (op != TVK_OP_quant_i8)
-        TVK_TRY(tvk_check_span(k, op, "gain", bindings[2], 4ull * p->k, err));
+    if (gain) TVK_TRY(tvk_check_span(k, op, "gain", bindings[2], 4ull * p->k, err));
     TVK_TRY(tvk_check_span(k, op, "y", bindings[3], 4ull * rows * p->y_stride, err));
     TVK_TRY(tvk_kernels_append(k, l, op, constants, 3, bindings, p, &groups, err));
 fail:
@@ -34,12 +33,20 @@ tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, 
                                       .eps = eps,
                                       .gather = outs,
                                       .outs_word = outs_word};
-    return append_norm(k, l, TVK_OP_rmsnorm_f32, bindings, &p, rows, err);
+    return append_norm(k, l, TVK_OP_rmsnorm_f32, bindings, true, &p, rows, err);
 }
 
-tvk_status tvk_op_act_i8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
-                         tvk_span gain, tvk_span act, uint32_t width, float eps, uint32_t rows,
-                         tvk_error *err)
+/* {of plain rows, after the norm} */
+static const tvk_op act_ops[][2] = {
+    [TVK_FORMAT_I8] = {TVK_OP_quant_i8, TVK_OP_rmsnorm_i8},
+    [TVK_FORMAT_TOPK] = {TVK_OP_quant_topk, TVK_OP_rmsnorm_topk},
+    [TVK_FORMAT_I4] = {TVK_OP_quant_i4, TVK_OP_rmsnorm_i4},
+    [TVK_FORMAT_FP4] = {TVK_OP_quant_fp4, TVK_OP_rmsnorm_fp4},
+};
+
+tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, tvk_span state,
+                      tvk_span x, tvk_span gain, tvk_span act, uint32_t width, float eps,
+                      uint32_t rows, tvk_error *err)
 {
     const bool norm = gain.buffer || gain.tensor;
     const tvk_span bindings[] = {state, x, norm ? gain : x, act};
@@ -48,5 +55,5 @@ tvk_status tvk_op_act_i8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, t
                                       .y_stride = tvk_act_words(width),
                                       .inv_k = 1.0f / (float)width,
                                       .eps = eps};
-    return append_norm(k, l, norm ? TVK_OP_rmsnorm_i8 : TVK_OP_quant_i8, bindings, &p, rows, err);
+    return append_norm(k, l, act_ops[format][norm], bindings, norm, &p, rows, err);
 }

@@ -34,7 +34,15 @@ typedef struct tvk_matrix {
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k);
 /* Scale floats a row takes. */
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k);
-/* Words an INT8 activation record of K values takes: header, codes, padding to T2 rows. */
+/* How a row is quantised (docs/numerics.md). All formats give records of the same layout. */
+typedef enum tvk_format {
+    TVK_FORMAT_I8 = 0,   /* INT8 absmax */
+    TVK_FORMAT_TOPK = 1, /* the larger half of the row, the rest zero; then INT8 absmax */
+    TVK_FORMAT_I4 = 2,   /* INT4 absmean */
+    TVK_FORMAT_FP4 = 3   /* E2M1 of the largest magnitude; the codes are doubled: integers */
+} tvk_format;
+
+/* Words an activation record of K values takes: header, codes, padding to T2 rows. */
 uint32_t tvk_act_words(uint32_t k);
 
 /* ---- step control ---- */
@@ -54,9 +62,9 @@ tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, 
                           tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
                           bool outs, uint32_t outs_word, tvk_error *err);
 /* act records of RMSNorm(x), or of x itself when gain.buffer is NULL */
-tvk_status tvk_op_act_i8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
-                         tvk_span gain, tvk_span act, uint32_t width, float eps, uint32_t rows,
-                         tvk_error *err);
+tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, tvk_span state,
+                      tvk_span x, tvk_span gain, tvk_span act, uint32_t width, float eps,
+                      uint32_t rows, tvk_error *err);
 /* y [rows, N] (+)= act W^T. T2 takes act records, the others f32 rows.
  * outs: the rows are output rows. */
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,

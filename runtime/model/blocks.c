@@ -20,8 +20,8 @@ static tvk_status linear_input(tvk_block_context *c, tvk_span x, tvk_span gain, 
     if (c->config->act_int8) {
         TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(width) * 4, out, err,
                                  "l%u.%s", layer, name));
-        TVK_TRY(tvk_op_act_i8(c->kernels, &c->graph->list, c->state, x, gain, *out, width, eps,
-                              c->rows, err));
+        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, TVK_FORMAT_I8, c->state, x, gain, *out,
+                           width, eps, c->rows, err));
     } else if (gain.buffer) {
         TVK_TRY(floats(c, c->rows, width, name, layer, out, err));
         TVK_TRY(tvk_op_rmsnorm(c->kernels, &c->graph->list, c->state, x, gain, *out, width, eps,

@@ -1,5 +1,9 @@
-/* INT8 absmax codes of a row and its record; BitNet b1.58, arXiv 2402.17764:
- * q = clamp(round(x * 127 / max|x|), -128, 127) */
+/* Codes of a row and its record. BitNet b1.58, arXiv 2402.17764:
+ *   INT8 absmax   q = clamp(round(x * 127 / max|x|), -128, 127)
+ * BitNet a4.8, arXiv 2411.04965:
+ *   Top-K         the half of the row with the largest |x|, then INT8 absmax of the row
+ *   INT4 absmean  q = clamp(round(x * sqrt(7) / mean|x|), -8, 7)
+ *   FP4 E2M1      the nearest of max|x| / 6 * {0, 0.5, 1, 1.5, 2, 3, 4, 6}; codes are twice that */
 #include "ref/ref.h"
 
 #include <math.h>
@@ -12,24 +16,113 @@ uint32_t tvk_ref_act_words(uint32_t k)
     return TVK_ACT_HEADER_WORDS + padded / 4;
 }
 
+static float magnitude(float x)
+{
+    return x < 0.0f ? -x : x;
+}
+
+/* The largest magnitude, at least 1e-5. */
+static float absmax(const float *x, uint32_t k)
+{
+    float m = 1e-5f;
+    for (uint32_t i = 0; i < k; i++)
+        if (magnitude(x[i]) > m) m = magnitude(x[i]);
+    return m;
+}
+
+static int32_t round_to(float v, float low, float high)
+{
+    v = rintf(v);
+    return (int32_t)(v < low ? low : v > high ? high : v);
+}
+
+static void begin(uint32_t *record, uint32_t k, float d)
+{
+    for (uint32_t w = 0; w < tvk_ref_act_words(k); w++) record[w] = 0;
+    record[0] = tvk_f32_bits(d);
+}
+
+static void put(uint32_t *record, uint32_t i, int32_t q)
+{
+    record[1] += (uint32_t)q;
+    record[TVK_ACT_HEADER_WORDS + i / 4] |= ((uint32_t)q & 255u) << 8 * (i % 4);
+}
+
 void tvk_ref_act_i8(const float *x, uint32_t k, uint32_t *record)
 {
-    uint32_t *codes = record + TVK_ACT_HEADER_WORDS;
-    float gamma = 0.0f, m, s;
-    int32_t sum = 0;
+    float m = absmax(x, k), s = tvk_ref_div(127.0f, m);
+    begin(record, k, m * 0.007874016f);
+    for (uint32_t i = 0; i < k; i++) put(record, i, round_to(x[i] * s, -128.0f, 127.0f));
+}
+
+/* Bits of |x|: as unsigned numbers in the order of the magnitudes. */
+static uint32_t key(float x)
+{
+    return tvk_f32_bits(x) & 0x7fffffffu;
+}
+
+/* How many keys of the row are at least `least`. */
+static uint32_t count_from(const float *x, uint32_t k, uint32_t least)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < k; i++) count += key(x[i]) >= least;
+    return count;
+}
+
+void tvk_ref_act_topk(const float *x, uint32_t k, uint32_t *record)
+{
+    float m = absmax(x, k), s = tvk_ref_div(127.0f, m);
+    uint32_t keep = (k + 1) / 2, border = 0, equal;
+    /* the largest key that `keep` values reach, from its upper bit down */
+    for (uint32_t bit = 1u << 30; bit; bit >>= 1)
+        if (count_from(x, k, border | bit) >= keep) border |= bit;
+    equal = keep - count_from(x, k, border + 1);
+    begin(record, k, m * 0.007874016f);
     for (uint32_t i = 0; i < k; i++) {
-        float a = x[i] < 0.0f ? -x[i] : x[i];
-        if (a > gamma) gamma = a;
+        bool kept = key(x[i]) > border;
+        if (key(x[i]) == border && equal > 0) {
+            kept = true;
+            equal--;
+        }
+        if (kept) put(record, i, round_to(x[i] * s, -128.0f, 127.0f));
     }
-    m = gamma > 1e-5f ? gamma : 1e-5f;
-    s = tvk_ref_div(127.0f, m);
-    for (uint32_t w = 0; w < tvk_ref_act_words(k); w++) record[w] = 0;
+}
+
+void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, uint32_t *record)
+{
+    float partial[TVK_NORM_PARTIALS];
+    float r = gain ? tvk_ref_rms(x, eps, k) : 1.0f;
+    float inv_k = 1.0f / (float)k; /* the host's part of the contract */
+    float beta, m, s;
+    for (uint32_t p = 0; p < TVK_NORM_PARTIALS; p++) {
+        float acc = 0.0f;
+        for (uint32_t c = p; c < k / 4; c += TVK_NORM_PARTIALS) {
+            float a[4];
+            for (uint32_t j = 0; j < 4; j++)
+                a[j] = magnitude(gain ? x[4 * c + j] * gain[4 * c + j] : x[4 * c + j]);
+            acc = acc + ((a[0] + a[1]) + (a[2] + a[3]));
+        }
+        partial[p] = acc;
+    }
+    beta = (tvk_ref_sum_tree(partial, TVK_NORM_PARTIALS) * r) * inv_k;
+    m = beta > 1e-5f ? beta : 1e-5f;
+    s = tvk_ref_div(2.6457513f, m);
+    begin(record, k, m * 0.37796447f);
     for (uint32_t i = 0; i < k; i++) {
-        float v = rintf(x[i] * s);
-        int32_t q = (int32_t)(v < -128.0f ? -128.0f : v > 127.0f ? 127.0f : v);
-        sum += q;
-        codes[i / 4] |= ((uint32_t)q & 255u) << 8 * (i % 4);
+        float y = gain ? (x[i] * gain[i]) * r : x[i];
+        put(record, i, round_to(y * s, -8.0f, 7.0f));
     }
-    record[0] = tvk_f32_bits(m * 0.007874016f);
-    record[1] = (uint32_t)sum;
+}
+
+void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record)
+{
+    float m = absmax(x, k), s = tvk_ref_div(12.0f, m);
+    begin(record, k, m * 0.083333336f);
+    for (uint32_t i = 0; i < k; i++) {
+        float v = x[i] * s, a = magnitude(v) < 12.0f ? magnitude(v) : 12.0f;
+        int32_t q = a < 4.0f   ? (int32_t)rintf(a)
+                    : a < 8.0f ? 2 * (int32_t)rintf(0.5f * a)
+                               : 4 * (int32_t)rintf(0.25f * a);
+        put(record, i, v < 0.0f ? -q : q);
+    }
 }

@@ -1,11 +1,11 @@
 /* y[k] = (x[k] * g[k]) / sqrt(sum x^2 / K + eps) */
 #include "ref/ref.h"
 
-void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, float *y)
+float tvk_ref_rms(const float *x, float eps, uint32_t k)
 {
     float partial[TVK_NORM_PARTIALS];
     float inv_k = 1.0f / (float)k; /* the host's part of the contract */
-    float ss, r;
+    float ss;
     for (uint32_t p = 0; p < TVK_NORM_PARTIALS; p++) {
         float acc = 0.0f;
         for (uint32_t c = p; c < k / 4; c += TVK_NORM_PARTIALS)
@@ -13,6 +13,11 @@ void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, f
         partial[p] = acc;
     }
     ss = tvk_ref_sum_tree(partial, TVK_NORM_PARTIALS);
-    r = tvk_ref_rsqrt(ss * inv_k + eps);
+    return tvk_ref_rsqrt(ss * inv_k + eps);
+}
+
+void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, float *y)
+{
+    float r = tvk_ref_rms(x, eps, k);
     for (uint32_t i = 0; i < k; i++) y[i] = (x[i] * gain[i]) * r;
 }

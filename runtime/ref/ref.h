@@ -20,9 +20,19 @@ float tvk_ref_dot4(const float *a, const float *b); /* (a0b0 + a1b1) + (a2b2 + a
 /* ---- rows ---- */
 /* r = rsqrt(sumsq(x)/K + eps); y = (x*g)*r */
 void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, float *y);
+/* the r of the norm */
+float tvk_ref_rms(const float *x, float eps, uint32_t k);
 /* gamma = max|x|; q = roundEven(x * 127/max(gamma,1e-5)); record: d = max(gamma,1e-5)/127, sum(q),
  * 0, 0, then the codes four a word, zero padded to tvk_act_words */
 void tvk_ref_act_i8(const float *x, uint32_t k, uint32_t *record);
+/* the same with q = 0 but for the ceil(K/2) largest |x|, the lower index first among equal ones */
+void tvk_ref_act_topk(const float *x, uint32_t k, uint32_t *record);
+/* u = x*g (gain NULL: x), y = u*r (gain NULL: x); m = max(mean|u|*r, 1e-5);
+ * q = roundEven(y * sqrt(7)/m) in -8 .. 7, d = m/sqrt(7) */
+void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, uint32_t *record);
+/* m = max(max|x|, 1e-5); q = the nearest of 0 1 2 3 4 6 8 12 to |x| * 12/m with x's sign: FP4 E2M1
+ * doubled; d = m/12 */
+void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record);
 uint32_t tvk_ref_act_words(uint32_t k);
 void tvk_ref_glu(const float *gate_up, uint32_t f, bool relu2, float *out);
 /* table [positions][rotary/2] {cos, sin} */

@@ -51,6 +51,29 @@ void tvk_reduce_sum_max(float v[MAX_PARTS], float m, out float sum, out float to
               max(max(tvk_scratch_b[4], tvk_scratch_b[5]), max(tvk_scratch_b[6], tvk_scratch_b[7])));
 }
 
+// two sums side by side; all invocations get both
+void tvk_reduce_sums(float v[MAX_PARTS], float w[MAX_PARTS], out float a, out float b)
+{
+    uint lid = gl_LocalInvocationIndex;
+    barrier();
+    tvk_scratch_a[lid] = tvk_tree_parts(v);
+    tvk_scratch_b[lid] = tvk_tree_parts(w);
+    barrier();
+    [[unroll]] for (uint s = GROUP / 2u; s >= 8u; s /= 2u) {
+        if (lid < s) {
+            precise float t = tvk_scratch_a[lid] + tvk_scratch_a[lid + s];
+            tvk_scratch_a[lid] = t;
+            precise float u = tvk_scratch_b[lid] + tvk_scratch_b[lid + s];
+            tvk_scratch_b[lid] = u;
+        }
+        barrier();
+    }
+    a = tvk_tree8(tvk_scratch_a[0], tvk_scratch_a[1], tvk_scratch_a[2], tvk_scratch_a[3],
+                  tvk_scratch_a[4], tvk_scratch_a[5], tvk_scratch_a[6], tvk_scratch_a[7]);
+    b = tvk_tree8(tvk_scratch_b[0], tvk_scratch_b[1], tvk_scratch_b[2], tvk_scratch_b[3],
+                  tvk_scratch_b[4], tvk_scratch_b[5], tvk_scratch_b[6], tvk_scratch_b[7]);
+}
+
 // maximum of one value an invocation; all invocations get it
 float tvk_reduce_max(float m)
 {

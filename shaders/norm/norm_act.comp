@@ -1,6 +1,9 @@
-// RMSNorm, INT8 absmax quantisation of a row, or both (docs/numerics.md).
-//   r = rsqrt(sum(x^2) / K + eps), y = (x g) r          NORM
-//   s = 127 / max(max|y|, 1e-5), q = roundEven(y s)     QUANT_I8 (y = x without NORM)
+// RMSNorm, quantisation of a row, or both (docs/numerics.md).
+//   r = rsqrt(sum(x^2) / K + eps), y = (x g) r                     NORM (y = x without)
+//   s = 127 / max(max|y|, 1e-5), q = roundEven(y s)                QUANT_I8
+//   the same, and q = 0 but for the K / 2 largest |y|              QUANT_I8, TOPK
+//   s = sqrt(7) / max(mean|y|, 1e-5), q = roundEven(y s), -8 .. 7  QUANT_I4
+//   s = 12 / max(max|y|, 1e-5), q = nearest of +-{0 1 2 3 4 6 8 12} QUANT_FP4: E2M1 codes doubled
 // bindings: 0 state | 1 x [T, K] f32 | 2 gain [K] (unused without NORM)
 //           3 y [T, K] f32, or records {bits(d), sum q, 0, 0, codes four a word}
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
@@ -11,17 +14,23 @@
 #include "exact.glsl"
 #include "reduce.glsl"
 
+#if defined(QUANT_I8) || defined(QUANT_I4) || defined(QUANT_FP4)
+#define QUANT
+#endif
+
 layout(push_constant) uniform Push { tvk_norm_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { vec4 x[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Gain { vec4 gain[]; };
-#ifdef QUANT_I8
+#ifdef QUANT
 layout(set = 0, binding = 3, std430) writeonly buffer Y { uint y[]; };
 #else
 layout(set = 0, binding = 3, std430) writeonly buffer Y { vec4 y[]; };
 #endif
 
-vec4 scaled(uint base, uint c)
+uint base; // first group of four of this row
+
+vec4 scaled(uint c)
 {
 #ifdef NORM
     precise vec4 v = x[base + c] * gain[c];
@@ -31,6 +40,46 @@ vec4 scaled(uint base, uint c)
 #endif
 }
 
+vec4 normed(uint c, float r)
+{
+#ifdef NORM
+    precise vec4 v = scaled(c) * r;
+    return v;
+#else
+    return x[base + c];
+#endif
+}
+
+#ifdef TOPK
+uvec4 tvk_row_bits(uint c, float r)
+{
+    return floatBitsToUint(normed(c, r));
+}
+#include "topk.glsl"
+#endif
+
+#ifdef QUANT
+#if defined(QUANT_I4)
+const float LOW = -8.0, HIGH = 7.0;
+#elif defined(QUANT_I8)
+const float LOW = -128.0, HIGH = 127.0;
+#endif
+ivec4 codes_of(vec4 v)
+{
+#ifdef QUANT_FP4
+    // steps of 1 below 4, 2 below 8, 4 to 12
+    precise vec4 a = min(abs(v), vec4(12.0));
+    precise vec4 inv = mix(mix(vec4(0.25), vec4(0.5), lessThan(a, vec4(8.0))), vec4(1.0),
+                           lessThan(a, vec4(4.0)));
+    ivec4 n = ivec4(roundEven(a * inv));
+    ivec4 q = mix(mix(4 * n, 2 * n, lessThan(a, vec4(8.0))), n, lessThan(a, vec4(4.0)));
+    return mix(q, -q, lessThan(v, vec4(0.0)));
+#else
+    return ivec4(clamp(roundEven(v), vec4(LOW), vec4(HIGH)));
+#endif
+}
+#endif
+
 void main()
 {
     uint lid = gl_LocalInvocationIndex;
@@ -38,51 +87,86 @@ void main()
     uint count = p.gather != 0u ? state[TVK_STATE_OUTS] : state[TVK_STATE_COUNT];
     if (t >= count) return;
     uint source = p.gather != 0u ? state[p.outs_word + TVK_OUT_WORDS * t] : t;
-    uint base = source * (p.x_stride / 4u);
+    base = source * (p.x_stride / 4u);
     uint quads = p.k / 4u;
 
     float part[MAX_PARTS];
+#ifdef QUANT_I4
+    float sizes[MAX_PARTS];
+#endif
     precise float top = 0.0;
     [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
         precise float acc = 0.0;
+        precise float size = 0.0;
         for (uint c = lid + GROUP * i; c < quads; c += TVK_NORM_PARTIALS) {
 #ifdef NORM
             vec4 v = x[base + c];
             acc = acc + tvk_dot4(v, v);
 #endif
-#ifdef QUANT_I8
-            vec4 a = abs(scaled(base, c));
+#if defined(QUANT_I4)
+            precise vec4 a = abs(scaled(c));
+            size = size + ((a.x + a.y) + (a.z + a.w));
+#elif defined(QUANT)
+            vec4 a = abs(scaled(c));
             top = max(top, max(max(a.x, a.y), max(a.z, a.w)));
 #endif
         }
         part[i] = acc;
+#ifdef QUANT_I4
+        sizes[i] = size;
+#endif
     }
     precise float r = 1.0;
-#ifdef NORM
+#if defined(NORM) || defined(QUANT_I4)
     float sum;
+#ifdef QUANT_I4
+    float size;
+    tvk_reduce_sums(part, sizes, sum, size);
+#else
     tvk_reduce_sum_max(part, top, sum, top);
-    precise float mean = sum * p.inv_k + p.eps;
-    r = tvk_rsqrt(mean);
+#endif
 #else
     top = tvk_reduce_max(top);
 #endif
+#ifdef NORM
+    precise float mean = sum * p.inv_k + p.eps;
+    r = tvk_rsqrt(mean);
+#endif
 
-#ifdef QUANT_I8
+#ifdef QUANT
+#ifdef QUANT_I4
+    precise float gamma = (size * r) * p.inv_k;
+#else
     // rounding is monotone: max|x g| r is exactly max|(x g) r|
     precise float gamma = top * r;
+#endif
     precise float m = max(gamma, 1e-5);
+#if defined(QUANT_I4)
+    precise float s = tvk_div(2.6457513, m);
+    precise float d = m * 0.37796447;
+#elif defined(QUANT_FP4)
+    precise float s = tvk_div(12.0, m);
+    precise float d = m * 0.083333336;
+#else
     precise float s = tvk_div(127.0, m);
+    precise float d = m * 0.007874016;
+#endif
+#ifdef TOPK
+    tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r);
+#endif
     uint out_base = t * p.y_stride;
     int total = 0;
     for (uint c = lid; c < p.y_stride - TVK_ACT_HEADER_WORDS; c += GROUP) {
         uint word = 0u;
         if (c < quads) {
-            precise vec4 v = scaled(base, c);
-#ifdef NORM
-            v = v * r;
-#endif
+            precise vec4 v = normed(c, r);
             precise vec4 scaled_v = v * s;
-            ivec4 q = ivec4(clamp(roundEven(scaled_v), vec4(-128.0), vec4(127.0)));
+            ivec4 q = codes_of(scaled_v);
+#ifdef TOPK
+            uvec4 bits = floatBitsToUint(v);
+            [[unroll]] for (uint j = 0u; j < 4u; ++j)
+                q[j] = tvk_topk_kept(border, bits[j], 4u * c + j) ? q[j] : 0;
+#endif
             total += (q.x + q.y) + (q.z + q.w);
             word = (uint(q.x) & 0xffu) | ((uint(q.y) & 0xffu) << 8) | ((uint(q.z) & 0xffu) << 16) |
                    (uint(q.w) << 24);
@@ -91,7 +175,6 @@ void main()
     }
     total = tvk_reduce_int(total);
     if (lid == 0u) {
-        precise float d = m * 0.007874016;
         y[out_base] = floatBitsToUint(d);
         y[out_base + 1u] = uint(total);
         y[out_base + 2u] = 0u;
@@ -99,7 +182,7 @@ void main()
     }
 #else
     for (uint c = lid; c < quads; c += GROUP) {
-        precise vec4 v = scaled(base, c) * r;
+        precise vec4 v = normed(c, r);
         y[t * (p.y_stride / 4u) + c] = v;
     }
 #endif

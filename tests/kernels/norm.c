@@ -1,4 +1,4 @@
-/* RMSNorm to f32, RMSNorm to INT8 records, INT8 records of plain rows. */
+/* RMSNorm to f32, and activation records of every format, of plain rows and after the norm. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,10 +8,11 @@ typedef enum fill {
     MIXED,
     ZEROS,     /* under the floor of the absmax */
     SATURATED, /* +-the same magnitude everywhere, codes +-127 */
-    TIES       /* plain rows whose codes stand half-way between two integers, if 127/max is exact */
+    TIES,      /* plain rows whose codes stand half-way between two integers, if 127/max is exact */
+    STEPS      /* few magnitudes: those of the border of the larger half lie on both sides of it */
 } fill;
 
-static const char *const fill_names[] = {"", " zeros", " saturated", " ties"};
+static const char *const fill_names[] = {"", " zeros", " saturated", " ties", " steps"};
 
 typedef struct shape {
     tvk_case_size size;
@@ -35,30 +36,45 @@ static const shape shapes[] = {
     {SMALL, 2560, 5, 5, MIXED, false},    {SMALL, 3200, 1, 1, MIXED, false},
     {SMALL, 5460, 2, 2, MIXED, false},    {SMALL, 6912, 37, 37, MIXED, false},
     {SMALL, 8640, 1, 1, MIXED, false},    {SMALL, 6912, 1, 1, SATURATED, false},
+    {TINY, 64, 3, 4, STEPS, false},       {TINY, 1028, 3, 3, STEPS, false},
+    {SMALL, 6912, 5, 8, STEPS, false},    {SMALL, 32768, 2, 2, MIXED, false},
+    {SMALL, 32768, 2, 2, STEPS, false},   {SMALL, 32768, 1, 1, ZEROS, false},
     {REAL, 512, 1, 1, MIXED, false},      {REAL, 1280, 1, 1, MIXED, false},
     {REAL, 2560, 1, 1, MIXED, false},     {REAL, 6912, 1, 1, MIXED, false},
     {REAL, 2560, 512, 512, MIXED, false}, {REAL, 6912, 512, 512, MIXED, false},
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
-static const tvk_op ops[] = {TVK_OP_rmsnorm_f32, TVK_OP_rmsnorm_i8, TVK_OP_quant_i8};
+static const struct {
+    tvk_op op;
+    bool norm;
+    tvk_format format; /* of rmsnorm_f32: none */
+} ops[] = {
+    {TVK_OP_rmsnorm_f32, true, TVK_FORMAT_I8},   {TVK_OP_rmsnorm_i8, true, TVK_FORMAT_I8},
+    {TVK_OP_quant_i8, false, TVK_FORMAT_I8},     {TVK_OP_rmsnorm_topk, true, TVK_FORMAT_TOPK},
+    {TVK_OP_quant_topk, false, TVK_FORMAT_TOPK}, {TVK_OP_rmsnorm_i4, true, TVK_FORMAT_I4},
+    {TVK_OP_quant_i4, false, TVK_FORMAT_I4},     {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4},
+    {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4}};
+#define OPS ((uint32_t)(sizeof ops / sizeof *ops))
 static const float eps = 1e-5f;
 
 typedef struct own {
     const shape *shape;
     tvk_op op;
+    tvk_format format;
+    bool norm;
     tvk_array *x, *gain, *y;
 } own;
 
 static uint32_t count(void)
 {
-    return SHAPES * 3;
+    return SHAPES * OPS;
 }
 
 static void describe(uint32_t index, tvk_case *out)
 {
     const shape *s = &shapes[index % SHAPES];
-    out->op = ops[index / SHAPES];
+    out->op = ops[index / SHAPES].op;
     out->size = s->size;
     out->shape[1] = s->k;
     out->shape[2] = s->t;
@@ -75,6 +91,7 @@ static float value(fill f, uint32_t t, uint32_t k)
         float half = (float)(k % 127) + 0.5f;
         return (k % 128 == 127 ? top : half * top / 127.0f) * (k & 1u ? 1.0f : -1.0f);
     }
+    if (f == STEPS) return (float)(tvk_rig_hash(t, k) % 5u) * (k & 1u ? 0.75f : -0.75f);
     /* rows of very different size, and one outlier a row */
     return tvk_rig_float(t, k) *
            (t % 3 == 1   ? 1000.0f
@@ -87,14 +104,22 @@ static void want_row(const own *o, const float *x, uint32_t y_row, uint32_t stri
 {
     uint32_t *y = o->y->want + (uint64_t)y_row * stride;
     const float *source = x;
-    if (o->op != TVK_OP_quant_i8) {
-        tvk_ref_rmsnorm(x, tvk_rig_floats(o->gain->words), eps, o->shape->k, normed);
+    const float *gain = o->norm ? tvk_rig_floats(o->gain->words) : NULL;
+    uint32_t k = o->shape->k;
+    if (gain) {
+        tvk_ref_rmsnorm(x, gain, eps, k, normed);
         source = normed;
     }
     if (o->op == TVK_OP_rmsnorm_f32)
-        memcpy(y, normed, o->shape->k * sizeof *normed);
+        memcpy(y, normed, k * sizeof *normed);
+    else if (o->format == TVK_FORMAT_I8)
+        tvk_ref_act_i8(source, k, y);
+    else if (o->format == TVK_FORMAT_TOPK)
+        tvk_ref_act_topk(source, k, y);
+    else if (o->format == TVK_FORMAT_I4)
+        tvk_ref_act_i4(x, gain, eps, k, y);
     else
-        tvk_ref_act_i8(source, o->shape->k, y);
+        tvk_ref_act_fp4(source, k, y);
 }
 
 static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
@@ -109,7 +134,9 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     bool outs;
     TVK_TRY_ALLOC(o && normed ? o : NULL);
     o->shape = s;
-    o->op = ops[index / SHAPES];
+    o->op = ops[index / SHAPES].op;
+    o->format = ops[index / SHAPES].format;
+    o->norm = ops[index / SHAPES].norm;
     rig->own = o;
     outs = s->outs && o->op == TVK_OP_rmsnorm_f32;
     stride = o->op == TVK_OP_rmsnorm_f32 ? s->k : tvk_act_words(s->k);
@@ -129,7 +156,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
         else if (t % 2)
             want_row(o, tvk_rig_floats(x), t / 2, stride, normed);
     }
-    rig->bytes = 4.0 * s->t * (s->k + stride) + (o->op == TVK_OP_quant_i8 ? 0.0 : 4.0 * s->k);
+    rig->bytes = 4.0 * s->t * (s->k + stride) + (o->norm ? 4.0 * s->k : 0.0);
 fail:
     return st;
 }
@@ -143,9 +170,8 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
         return tvk_op_rmsnorm(rig->kernels, &rig->list, rig->state->span, o->x->span, o->gain->span,
                               o->y->span, s->k, eps, s->capacity, s->outs, rig->layout.outs_word,
                               err);
-    return tvk_op_act_i8(rig->kernels, &rig->list, rig->state->span, o->x->span,
-                         o->op == TVK_OP_quant_i8 ? none : o->gain->span, o->y->span, s->k, eps,
-                         s->capacity, err);
+    return tvk_op_act(rig->kernels, &rig->list, o->format, rig->state->span, o->x->span,
+                      o->norm ? o->gain->span : none, o->y->span, s->k, eps, s->capacity, err);
 }
 
 const tvk_family tvk_family_norm = {count, describe, setup, append};

@@ -189,6 +189,147 @@ static void test_act_i8(void **state)
     for (uint32_t i = 1; i < 68; i++) assert_int_equal(wide[i], 0);
 }
 
+static void codes_equal(const uint32_t *record, const int *want, uint32_t count)
+{
+    int sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(code(record, i), want[i]);
+        sum += want[i];
+    }
+    for (uint32_t i = count; i < 128; i++) assert_int_equal(code(record, i), 0);
+    assert_int_equal((int32_t)record[1], sum);
+    assert_int_equal(record[2] | record[3], 0);
+}
+
+static void test_act_topk(void **state)
+{
+    static const float row[8] = {0.1f, -0.2f, 0.35f, -0.5f, 0.7f, 1.0f, -1.4f, 3.0f};
+    static const int want[8] = {0, 0, 0, 0, 30, 42, -59, 127};
+    /* all equal, and equal ones on both sides of the border: the lower indices stay */
+    static const float flat[8] = {1, -1, 1, 1, -1, 1, 1, 1};
+    static const int want_flat[8] = {127, -127, 127, 127, 0, 0, 0, 0};
+    static const float steps[8] = {2, 0, -1, 1, 1, 1, 2, 1};
+    static const int want_steps[8] = {127, 0, -64, 64, 0, 0, 127, 0}; /* 63.5 is a tie */
+    static const float none[8] = {0};
+    static const int want_none[8] = {0};
+    uint32_t record[36];
+    (void)state;
+    memset(record, 0xee, sizeof record);
+    tvk_ref_act_topk(row, 8, record);
+    codes_equal(record, want, 8);
+    assert_near(tvk_f32_from_bits(record[0]), 3.0 / 127.0, 2 * U * 3.0 / 127.0);
+    tvk_ref_act_topk(flat, 8, record);
+    codes_equal(record, want_flat, 8);
+    tvk_ref_act_topk(steps, 8, record);
+    codes_equal(record, want_steps, 8);
+    tvk_ref_act_topk(none, 8, record);
+    codes_equal(record, want_none, 8);
+}
+
+static void test_act_i4(void **state)
+{
+    /* beta = 7.25 / 8 = 0.90625; 3.0 would be 8.76 */
+    static const float row[8] = {0.1f, -0.2f, 0.35f, -0.5f, 0.7f, 1.0f, -1.4f, 3.0f};
+    static const int want[8] = {0, -1, 1, -1, 2, 3, -4, 7};
+    /* beta = 1: -4 would be -10.6 */
+    static const float low[8] = {-4, 1, 1, 1, 1, 0, 0, 0};
+    static const int want_low[8] = {-8, 3, 3, 3, 3, 0, 0, 0};
+    static const float none[8] = {0};
+    static const int want_none[8] = {0};
+    uint32_t record[36];
+    (void)state;
+    memset(record, 0xee, sizeof record);
+    tvk_ref_act_i4(row, NULL, 0, 8, record);
+    codes_equal(record, want, 8);
+    assert_near(tvk_f32_from_bits(record[0]), 0.3425303, 1e-7);
+    tvk_ref_act_i4(low, NULL, 0, 8, record);
+    codes_equal(record, want_low, 8);
+    tvk_ref_act_i4(none, NULL, 0, 8, record); /* the floor of 1e-5 */
+    codes_equal(record, want_none, 8);
+    assert_near(tvk_f32_from_bits(record[0]), 1e-5 / sqrt(7.0), 3 * U * 1e-5);
+}
+
+static void test_act_fp4(void **state)
+{
+    /* the grid, and its ties: 0.25, 0.75 .. 5 lie half-way, the even code stays */
+    static const float grid[8] = {0, -0.5f, 1, -1.5f, 2, -3, 4, -6};
+    static const int want_grid[8] = {0, -1, 2, -3, 4, -6, 8, -12};
+    static const float ties[8] = {6, -6, 0.25f, 0.75f, -1.25f, 1.75f, 2.5f, -5};
+    static const int want_ties[8] = {12, -12, 0, 2, -2, 4, 4, -8};
+    static const float row[8] = {6, 3.5f, 3.49f, -0.26f, 5.01f, 2.51f, 0.5f, -4};
+    static const int want[8] = {12, 8, 6, -1, 12, 6, 1, -8};
+    static const float none[8] = {0};
+    static const int want_none[8] = {0};
+    uint32_t record[36];
+    (void)state;
+    memset(record, 0xee, sizeof record);
+    tvk_ref_act_fp4(grid, 8, record);
+    codes_equal(record, want_grid, 8);
+    assert_near(tvk_f32_from_bits(record[0]), 0.5, 2 * U);
+    tvk_ref_act_fp4(ties, 8, record);
+    codes_equal(record, want_ties, 8);
+    tvk_ref_act_fp4(row, 8, record);
+    codes_equal(record, want, 8);
+    tvk_ref_act_fp4(none, 8, record);
+    codes_equal(record, want_none, 8);
+}
+
+/* Against double: codes to within the rounding, the step, the share of INT4 zeros and clips that a
+ * normal distribution has (12.06 % and 1.70 %). */
+static void test_act_a48_double(void **state)
+{
+    static const int grid[8] = {0, 1, 2, 3, 4, 6, 8, 12};
+    static float x[2560], gain[2560], y[2560];
+    static uint32_t i4[4 + 640], topk[4 + 640], i8[4 + 640], fp4[4 + 640];
+    double zeros = 0, clipped = 0;
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        float size = rnd_positive(-12, 12);
+        double beta = 0, gamma = 0, squares = 0, kept_least = INFINITY, gone_most = 0;
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < 2560; i++) {
+            double v = 0;
+            for (int n = 0; n < 12; n++) v += (double)rnd(); /* variance 12 / 3 */
+            x[i] = (float)(v / 2) * size;
+            gain[i] = 1.0f;
+            squares += (double)x[i] * (double)x[i];
+        }
+        tvk_ref_rmsnorm(x, gain, 1e-30f, 2560, y);
+        for (uint32_t i = 0; i < 2560; i++) {
+            beta += fabs((double)x[i]) / sqrt(squares / 2560) / 2560;
+            gamma = fmax(gamma, fabs((double)y[i]));
+        }
+        tvk_ref_act_i4(x, gain, 1e-30f, 2560, i4);
+        tvk_ref_act_topk(y, 2560, topk);
+        tvk_ref_act_i8(y, 2560, i8);
+        tvk_ref_act_fp4(y, 2560, fp4);
+        assert_near(tvk_f32_from_bits(i4[0]), beta / sqrt(7.0), 100 * U * beta);
+        assert_int_equal(topk[0], i8[0]);
+        for (uint32_t i = 0; i < 2560; i++) {
+            double v = (double)y[i] * sqrt(7.0) / beta, f = fabs((double)y[i]) * 12 / gamma;
+            double nearest = INFINITY;
+            int q = code(i4, i), e = code(fp4, i);
+            assert_near(q, fmax(-8, fmin(7, v)), 0.5 + 1e-4);
+            zeros += q == 0;
+            clipped += v < -8.5 || v > 7.5;
+            for (int g = 0; g < 8; g++) nearest = fmin(nearest, fabs(f - grid[g]));
+            assert_near(abs(e), f, nearest + 1e-4);
+            assert_true(e == 0 || (e < 0) == (y[i] < 0));
+            if (code(topk, i) == code(i8, i) && code(i8, i) != 0) {
+                kept++;
+                kept_least = fmin(kept_least, fabs((double)y[i]));
+            } else if (code(i8, i) != 0) {
+                assert_int_equal(code(topk, i), 0);
+                gone_most = fmax(gone_most, fabs((double)y[i]));
+            }
+        }
+        assert_int_equal(kept, 1280);
+        assert_true(kept_least >= gone_most);
+    }
+    assert_near(zeros / 40 / 2560, 0.1206, 0.005);
+    assert_near(clipped / 40 / 2560, 0.0170, 0.003);
+}
+
 static void test_act_i8_double(void **state)
 {
     static float x[2560];
@@ -450,6 +591,10 @@ int main(void)
         cmocka_unit_test(test_rmsnorm_hand),
         cmocka_unit_test(test_rmsnorm_double),
         cmocka_unit_test(test_act_i8),
+        cmocka_unit_test(test_act_topk),
+        cmocka_unit_test(test_act_i4),
+        cmocka_unit_test(test_act_fp4),
+        cmocka_unit_test(test_act_a48_double),
         cmocka_unit_test(test_act_i8_double),
         cmocka_unit_test(test_glu),
         cmocka_unit_test(test_rope),
