@@ -35,7 +35,7 @@ const arg_option engine_model_options[] = {
     {ARG_TEXT, "-ctv, --cache-type-v", "TYPE", &engine_given.kv_v, "the same type as -ctk", 0, 0,
      NULL},
     {ARG_TEXT, "--act", "TYPE", &engine_given.act,
-     "activations of ternary matrices: auto, none or int8", 0, 0, NULL},
+     "activations of ternary matrices: auto, none, int8, a4.8, a4.8-fp4", 0, 0, NULL},
     {ARG_FLAG, "--exact", NULL, &engine_given.exact,
      "only kernels whose bits are the same on every driver", 0, 0, NULL},
     {ARG_FLAG, "--list-devices", NULL, &engine_given.list_devices, "list the devices and stop", 0,
@@ -125,8 +125,13 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
         out->act = TVK_ACT_NONE;
     else if (!strcmp(engine_given.act, "int8"))
         out->act = TVK_ACT_INT8;
+    else if (!strcmp(engine_given.act, "a4.8"))
+        out->act = TVK_ACT_A48;
+    else if (!strcmp(engine_given.act, "a4.8-fp4"))
+        out->act = TVK_ACT_A48_FP4;
     else {
-        out_error("--act: auto, none or int8 expected, '%s' found", engine_given.act);
+        out_error("--act: auto, none, int8, a4.8 or a4.8-fp4 expected, '%s' found",
+                  engine_given.act);
         return 2;
     }
     return 0;
@@ -155,6 +160,8 @@ int engine_open(engine *e, tvk_kv_type kv)
     failed = engine_open_model(e, tvk_file_source(e->file), &params);
     if (failed) return failed;
     if (tvk_session_create(e->model, &e->session, &err) != TVK_OK) return out_failed(&err);
+    fprintf(stderr, "%s | activations %s\n", tvk_model_get_info(e->model)->name,
+            tvk_model_get_info(e->model)->act_quant);
     e->load_ms = out_now_ms() - start;
     return 0;
 }

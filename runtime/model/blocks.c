@@ -11,17 +11,27 @@ static tvk_status floats(tvk_block_context *c, uint32_t rows, uint32_t width, co
     return tvk_graph_tensor(c->graph, (uint64_t)rows * width * 4, out, err, "l%u.%s", layer, name);
 }
 
-/* What a linear reads: INT8 records, or floats. gain.buffer NULL: no norm before it. */
-static tvk_status linear_input(tvk_block_context *c, tvk_span x, tvk_span gain, uint32_t width,
-                               const char *name, uint32_t layer, tvk_span *out, tvk_error *err)
+typedef enum linear { QKV, O, GATE_UP, DOWN } linear;
+
+/* Formats of the inputs, a row each activation scheme. BitNet a4.8, arXiv 2411.04965, figure 2. */
+static const tvk_format formats[][4] = {
+    [TVK_ACT_INT8] = {TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8},
+    [TVK_ACT_A48] = {TVK_FORMAT_I4, TVK_FORMAT_TOPK, TVK_FORMAT_I4, TVK_FORMAT_I8},
+    [TVK_ACT_A48_FP4] = {TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_I8},
+};
+
+/* What a linear reads: records of codes, or floats. gain.buffer NULL: no norm before it. */
+static tvk_status linear_input(tvk_block_context *c, linear which, tvk_span x, tvk_span gain,
+                               uint32_t width, const char *name, uint32_t layer, tvk_span *out,
+                               tvk_error *err)
 {
     tvk_status st = TVK_OK;
     float eps = c->config->norm_eps;
-    if (c->config->act_int8) {
+    if (c->config->act != TVK_ACT_NONE) {
         TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(width) * 4, out, err,
                                  "l%u.%s", layer, name));
-        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, TVK_FORMAT_I8, c->state, x, gain, *out,
-                           width, eps, c->rows, err));
+        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, formats[c->config->act][which], c->state, x,
+                           gain, *out, width, eps, c->rows, err));
     } else if (gain.buffer) {
         TVK_TRY(floats(c, c->rows, width, name, layer, out, err));
         TVK_TRY(tvk_op_rmsnorm(c->kernels, &c->graph->list, c->state, x, gain, *out, width, eps,
@@ -89,7 +99,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
                                               .scale = (float)(1.0 / sqrt((double)m->head_size)),
                                               .max_chunks = c->layout->max_pages};
     list->label = tvk_graph_text(c->graph, "l%u.attn", layer);
-    TVK_TRY(linear_input(c, c->x, w->attn_norm, m->hidden, "qkv_in", layer, &in, err));
+    TVK_TRY(linear_input(c, QKV, c->x, w->attn_norm, m->hidden, "qkv_in", layer, &in, err));
     TVK_TRY(floats(c, c->rows, stride, "qkv", layer, &qkv, err));
     TVK_TRY(tvk_op_matmul(c->kernels, list, &w->qkv, in, qkv, c->rows, false, false, err));
     TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
@@ -102,7 +112,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     }
     TVK_TRY(tvk_op_attention(c->kernels, list, c->state, qkv, pool, partials, out, &attn, f16,
                              c->rows, err));
-    TVK_TRY(linear_input(c, out, w->attn_sub_norm, q, "o_in", layer, &out_in, err));
+    TVK_TRY(linear_input(c, O, out, w->attn_sub_norm, q, "o_in", layer, &out_in, err));
     TVK_TRY(tvk_op_matmul(c->kernels, list, &w->o, out_in, c->x, c->rows, true, false, err));
     TVK_TRY(keep_residual(c, "attn_res", layer, err));
 fail:
@@ -117,13 +127,13 @@ static tvk_status ffn(tvk_block_context *c, uint32_t layer, tvk_error *err)
     tvk_dispatch_list *list = &c->graph->list;
     tvk_span in, gate_up, f, down_in;
     list->label = tvk_graph_text(c->graph, "l%u.ffn", layer);
-    TVK_TRY(linear_input(c, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
+    TVK_TRY(linear_input(c, GATE_UP, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
     TVK_TRY(floats(c, c->rows, 2 * m->ffn, "gate_up", layer, &gate_up, err));
     TVK_TRY(tvk_op_matmul(c->kernels, list, &w->gate_up, in, gate_up, c->rows, false, false, err));
     TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, &f, err));
     TVK_TRY(
         tvk_op_glu(c->kernels, list, gate_up, f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows, err));
-    TVK_TRY(linear_input(c, f, w->ffn_sub_norm, m->ffn, "down_in", layer, &down_in, err));
+    TVK_TRY(linear_input(c, DOWN, f, w->ffn_sub_norm, m->ffn, "down_in", layer, &down_in, err));
     TVK_TRY(tvk_op_matmul(c->kernels, list, &w->down, down_in, c->x, c->rows, true, false, err));
     TVK_TRY(keep_residual(c, "out", layer, err));
     TVK_TRY(tvk_graph_cut(c->graph, err));

@@ -244,42 +244,50 @@ fail:
     return st;
 }
 
+static const char *const act_names[] = {[TVK_ACT_AUTO] = "auto",
+                                        [TVK_ACT_NONE] = "none",
+                                        [TVK_ACT_INT8] = "int8",
+                                        [TVK_ACT_A48] = "a4.8",
+                                        [TVK_ACT_A48_FP4] = "a4.8-fp4"};
+
+const char *tvk_act_name(tvk_act act)
+{
+    return act_names[act];
+}
+
+/* Of the schemes that a file can ask for. */
+static bool find_act(const char *name, tvk_act *out)
+{
+    for (int i = TVK_ACT_NONE; i <= TVK_ACT_A48_FP4; i++) {
+        if (strcmp(name, act_names[i])) continue;
+        *out = (tvk_act)i;
+        return true;
+    }
+    return false;
+}
+
 static tvk_status read_quantisation(reader *r, tvk_act act, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_config *c = r->config;
     const char *quant;
+    tvk_act asked;
     const tvk_tensor *q = r->source->tensor(r->source->user, "blk.0.attn_q.weight");
     bool ternary, bitnet = strcmp(c->arch->graph, "b1.58") == 0;
     if (!q) TVK_FAIL(TVK_ERR_FORMAT, "%s: tensor blk.0.attn_q.weight is missing", r->source->name);
     ternary = tvk_dtype_get(q->type)->ternary;
+    asked = ternary || bitnet ? TVK_ACT_INT8 : TVK_ACT_NONE;
     TVK_TRY(maybe_str(r, "activation_quant", &quant, err));
     if (quant) {
-        static const char *const known[] = {"int8", "a4.8", "a4.8-fp4", "none"};
-        bool ok = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++) ok |= !strcmp(quant, known[i]);
-        if (!ok) {
+        if (!find_act(quant, &asked)) {
             TVK_FAIL(TVK_ERR_UNSUPPORTED,
                      "%s: %s.activation_quant '%s'; known are int8, a4.8, a4.8-fp4, none",
                      r->source->name, c->arch->id, quant);
         }
         snprintf(c->file_quant, sizeof c->file_quant, "%s", quant);
     }
-    switch (act) {
-    case TVK_ACT_INT8:
-        c->act_int8 = true;
-        break;
-    case TVK_ACT_NONE:
-        c->act_int8 = false;
-        break;
-    case TVK_ACT_AUTO:
-        c->act_int8 = quant ? strcmp(quant, "none") != 0 : ternary || bitnet;
-        if (quant && strncmp(quant, "a4.8", 4) == 0) {
-            note(c, "the file asks for %s activations; int8 is used", quant);
-        }
-        break;
-    }
-    if (ternary && !c->act_int8) {
+    c->act = act == TVK_ACT_AUTO ? asked : act;
+    if (ternary && c->act == TVK_ACT_NONE) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED,
                  "%s: ternary weights with unquantised activations (--act none)", r->source->name);
     }

@@ -18,7 +18,7 @@ typedef struct tvk_config {
     tvk_glu glu;
     char glu_why[160];
     bool sub_norms, tied_head, rope_interleaved;
-    bool act_int8;       /* INT8 activations into ternary linears; else float ones */
+    tvk_act act;         /* what enters the linears; never TVK_ACT_AUTO */
     char file_quant[16]; /* ARCH.activation_quant of the file, "" when absent */
     char odd[512];
 } tvk_config;
@@ -46,6 +46,9 @@ struct tvk_arch {
 };
 
 const tvk_arch *tvk_arch_find(const char *id);
+
+/* "int8", "a4.8": the word of an activation scheme in files and on the command line. */
+const char *tvk_act_name(tvk_act act);
 
 /* Errors: TVK_ERR_UNSUPPORTED (architecture, scaling, activation by name), TVK_ERR_FORMAT. */
 tvk_status tvk_config_read(const tvk_weight_source *source, tvk_act act, tvk_config *out,

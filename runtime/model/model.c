@@ -26,7 +26,7 @@ static tvk_status fill_params(const tvk_model_params *params, const tvk_config *
     if (out->batch == 0) out->batch = DEFAULT_BATCH;
     if (out->max_outputs == 0) out->max_outputs = DEFAULT_OUTPUTS;
     if (out->context > MAX_CONTEXT || out->sessions > MAX_SESSIONS || out->batch > 4096 ||
-        (unsigned)out->kv > TVK_KV_F32 || (unsigned)out->act > TVK_ACT_INT8) {
+        (unsigned)out->kv > TVK_KV_F32 || (unsigned)out->act > TVK_ACT_A48_FP4) {
         TVK_FAIL(TVK_ERR_ARG,
                  "context %u (at most %u), sessions %u (at most %u), batch %u (at most 4096)",
                  out->context, MAX_CONTEXT, out->sessions, MAX_SESSIONS, out->batch);
@@ -57,7 +57,7 @@ static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_
     snprintf(info->activation, sizeof info->activation, "%s",
              c->glu == TVK_GLU_RELU2 ? "relu2" : "silu");
     snprintf(info->activation_why, sizeof info->activation_why, "%s", c->glu_why);
-    snprintf(info->act_quant, sizeof info->act_quant, "%s", c->act_int8 ? "int8" : "none");
+    snprintf(info->act_quant, sizeof info->act_quant, "%s", tvk_act_name(c->act));
     snprintf(info->act_quant_file, sizeof info->act_quant_file, "%s", c->file_quant);
     snprintf(info->odd, sizeof info->odd, "%s", c->odd);
     info->sub_norms = c->sub_norms;

@@ -63,18 +63,18 @@ static tvk_status layout_of(const planner *p, const tvk_tensor *t, bool linear, 
 {
     tvk_status st = TVK_OK;
     bool ternary = tvk_dtype_get(t->type)->ternary;
-    if (linear && (ternary || (p->config->act_int8 && t->type != TVK_Q8_0))) {
+    if (linear && (ternary || (p->config->act != TVK_ACT_NONE && t->type != TVK_Q8_0))) {
         *out = TVK_LAYOUT_T2;
     } else if (t->type == TVK_F32 || t->type == TVK_BF16) {
         *out = TVK_LAYOUT_F32;
     } else if (t->type == TVK_F16) {
         *out = TVK_LAYOUT_F16;
-    } else if (t->type == TVK_Q8_0 && !(linear && p->config->act_int8)) {
+    } else if (t->type == TVK_Q8_0 && !(linear && p->config->act != TVK_ACT_NONE)) {
         *out = TVK_LAYOUT_Q8;
     } else {
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: type %s; %s expected", p->source->name, t->name,
                  tvk_dtype_name(t->type),
-                 linear ? "ternary weights for INT8 activations" : "F32, F16, BF16 or Q8_0");
+                 linear ? "ternary weights for quantised activations" : "F32, F16, BF16 or Q8_0");
     }
     if (tvk_layout_row_words(*out, (uint32_t)t->dims[0]) == 0) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: %llu inputs do not fit %s rows", p->source->name,

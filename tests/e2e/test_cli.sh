@@ -167,6 +167,12 @@ if [ "${TERNVK_VALIDATE:-1}" != 0 ]; then
     accepts run -m "$model" -n 8 --temp 0 --validate "Once upon a time"
     cmp -s "$work/out" "$work/greedy" || note "validation changes nothing"
 fi
+for act in int8 a4.8 a4.8-fp4; do
+    accepts run -m "$model" -n 8 --temp 0 --act $act "Once upon a time"
+    grep -q "activations $act\$" "$work/err" || note "run says that it uses --act $act"
+done
+refuses 1 "unquantised" run -m "$model" --act none hello
+refuses 2 "a4.8-fp4" run -m "$model" --act int4 hello
 accepts logits -m "$model" --tokens 1,5,9 -o "$work/a.npy"
 head -c 6 "$work/a.npy" | grep -q NUMPY || note "logits writes NumPy's format"
 [ "$(wc -c <"$work/a.npy")" -gt $((3 * 4096 * 4)) ] || note "logits of three rows of 4096"

@@ -110,10 +110,10 @@ static void require_same_rows(const char *what, const float *a, const float *b, 
     }
 }
 
-static void against_reference(const tiny_spec *spec, tvk_kv_type kv, uint32_t rows)
+static void against_reference(const tiny_spec *spec, tvk_kv_type kv, tvk_act act, uint32_t rows)
 {
     const tvk_model_params params = {
-        .kv = kv, .exact = true, .context = 300, .batch = 48, .fresh_scratch = true};
+        .kv = kv, .act = act, .exact = true, .context = 300, .batch = 48, .fresh_scratch = true};
     opened o;
     ref_model *ref;
     int32_t *tokens = make_tokens(rows, spec->vocab);
@@ -141,8 +141,19 @@ static void logits_equal_reference(void **state)
     for (size_t i = 0; i < SPEC_COUNT; i++) {
         bool int8_floats = specs[i].linear == TVK_F32 && strcmp(specs[i].arch, "bitnet") == 0;
         if (int8_floats) continue; /* latent weights: refused, see below */
-        against_reference(&specs[i], TVK_KV_F32, 40);
-        against_reference(&specs[i], TVK_KV_F16, 20);
+        against_reference(&specs[i], TVK_KV_F32, TVK_ACT_AUTO, 40);
+        against_reference(&specs[i], TVK_KV_F16, TVK_ACT_AUTO, 20);
+    }
+}
+
+/* BitNet a4.8 and its FP4 form, with sub-norms and without. */
+static void a48_equals_reference(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        against_reference(&specs[i], TVK_KV_F32, TVK_ACT_A48, 40);
+        against_reference(&specs[i], TVK_KV_F32, TVK_ACT_A48_FP4, 40);
+        against_reference(&specs[i], TVK_KV_F16, TVK_ACT_A48, 20);
     }
 }
 
@@ -150,17 +161,19 @@ static void logits_equal_reference(void **state)
 static void long_context_equals_reference(void **state)
 {
     (void)state;
-    against_reference(&specs[5], TVK_KV_F16, 290);
+    against_reference(&specs[5], TVK_KV_F16, TVK_ACT_AUTO, 290);
 }
 
 /* One prefill of n rows, n decodes, and batches of odd sizes give the same bits. */
 static void prefill_equals_decode(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        const tiny_spec *spec = &specs[i];
+    for (size_t i = 0; i < 6; i++) {
+        const tiny_spec *spec = &specs[i % 4];
         const uint32_t n = 150, vocab = spec->vocab;
-        const tvk_model_params params = {.exact = true, .sessions = 2, .batch = 64};
+        const tvk_act acts[] = {TVK_ACT_INT8, TVK_ACT_INT8, TVK_ACT_INT8,
+                                TVK_ACT_INT8, TVK_ACT_A48,  TVK_ACT_A48_FP4};
+        const tvk_model_params params = {.act = acts[i], .exact = true, .sessions = 2, .batch = 64};
         opened o;
         tvk_session *other;
         tvk_error err = {0};
@@ -435,6 +448,7 @@ static void bad_calls_are_refused(void **state)
     const tvk_model_params params = {.context = 32};
     opened o;
     tvk_error err = {0};
+    const tvk_model_params unknown = {.act = (tvk_act)(TVK_ACT_A48_FP4 + 1)};
     int32_t *tokens = make_tokens(40, spec->vocab), bad = (int32_t)spec->vocab, out;
     tvk_batch_item item;
     tvk_memory_use before, after;
@@ -448,6 +462,12 @@ static void bad_calls_are_refused(void **state)
     assert_int_equal(tvk_session_position(o.session), 0);
     assert_int_equal(tvk_decode(o.model, &o.session, 1, &out, &err), TVK_ERR_ARG);
     assert_int_equal(tvk_session_rollback(o.session, 1, &err), TVK_ERR_ARG);
+    {
+        tvk_model *none = NULL;
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &unknown, &none, &err),
+                         TVK_ERR_ARG);
+        assert_null(none);
+    }
     close_model(&o);
     tvk_device_memory(device, &after);
     for (int p = 0; p < TVK_PURPOSE_STAGING; p++) {
@@ -499,11 +519,17 @@ static void poorest_device_same_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(logits_equal_reference), cmocka_unit_test(long_context_equals_reference),
-        cmocka_unit_test(prefill_equals_decode),  cmocka_unit_test(sessions_together_equal_alone),
-        cmocka_unit_test(sampling_agrees),        cmocka_unit_test(generation_stops),
-        cmocka_unit_test(decode_together),        cmocka_unit_test(activations_can_be_read),
-        cmocka_unit_test(bad_calls_are_refused),  cmocka_unit_test(poorest_device_same_bits),
+        cmocka_unit_test(logits_equal_reference),
+        cmocka_unit_test(a48_equals_reference),
+        cmocka_unit_test(long_context_equals_reference),
+        cmocka_unit_test(prefill_equals_decode),
+        cmocka_unit_test(sessions_together_equal_alone),
+        cmocka_unit_test(sampling_agrees),
+        cmocka_unit_test(generation_stops),
+        cmocka_unit_test(decode_together),
+        cmocka_unit_test(activations_can_be_read),
+        cmocka_unit_test(bad_calls_are_refused),
+        cmocka_unit_test(poorest_device_same_bits),
     };
     int failed;
     device = test_device_create(NULL);

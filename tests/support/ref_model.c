@@ -25,7 +25,8 @@ typedef struct ref_layer {
 
 struct ref_model {
     tvk_model_info info;
-    bool kv_f16, int8, ok;
+    bool kv_f16, ok;
+    const char *act; /* info.act_quant */
     ref_layer *layers;
     ref_matrix embedding, output;
     float *output_norm, *rope;
@@ -183,7 +184,7 @@ ref_model *ref_model_open(const tvk_weight_source *s, const tvk_model_info *info
     m->ok = true;
     m->info = *info;
     m->kv_f16 = kv_f16;
-    m->int8 = strcmp(info->act_quant, "int8") == 0;
+    m->act = m->info.act_quant;
     m->layers = zeroed(m, info->layers, sizeof *m->layers);
     m->rope = zeroed(m, (size_t)info->context * info->head_size, 4);
     for (uint32_t l = 0; m->ok && l < info->layers; l++) read_layer(m, s, l, &m->layers[l]);
@@ -251,15 +252,28 @@ typedef struct ref_scratch {
     const float **keys, **values;
 } ref_scratch;
 
-/* What a linear reads: norm (if any), then INT8 codes (if the model has them). */
-static const float *linear_input(const ref_model *m, ref_scratch *s, const float *x,
-                                 const float *gain, uint32_t width)
+typedef enum ref_linear { QKV, O, GATE_UP, DOWN } ref_linear;
+
+/* What a linear reads: norm (if any), then codes (if the model has them). */
+static const float *linear_input(const ref_model *m, ref_linear which, ref_scratch *s,
+                                 const float *x, const float *gain, uint32_t width)
 {
+    const float *in = x;
+    bool a48 = strcmp(m->act, "a4.8") == 0, fp4 = strcmp(m->act, "a4.8-fp4") == 0;
     if (gain) {
         tvk_ref_rmsnorm(x, gain, m->info.norm_eps, width, s->y);
         x = s->y;
     }
-    if (m->int8) tvk_ref_act_i8(x, width, s->record);
+    if (strcmp(m->act, "none") == 0) return x;
+    if (a48 && (which == QKV || which == GATE_UP)) {
+        tvk_ref_act_i4(in, gain, m->info.norm_eps, width, s->record);
+    } else if (a48 && which == O) {
+        tvk_ref_act_topk(x, width, s->record);
+    } else if (fp4 && which != DOWN) {
+        tvk_ref_act_fp4(x, width, s->record);
+    } else {
+        tvk_ref_act_i8(x, width, s->record);
+    }
     return x;
 }
 
@@ -275,7 +289,7 @@ static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
     const tvk_model_info *i = &m->info;
     uint32_t d = i->head_size, kv = i->kv_heads * d, group = i->heads / i->kv_heads;
     const float *turn = m->rope + (size_t)m->position * d;
-    const float *in = linear_input(m, s, s->x, l->attn_norm, i->hidden);
+    const float *in = linear_input(m, QKV, s, s->x, l->attn_norm, i->hidden);
     gemv(&l->q, in, s->record, false, s->q);
     gemv(&l->k, in, s->record, false, s->k);
     gemv(&l->v, in, s->record, false, s->v);
@@ -295,18 +309,18 @@ static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
         tvk_ref_attention(s->q + h * d, s->keys, s->values, m->position + 1, d,
                           (float)(1.0 / sqrt((double)d)), s->o + h * d);
     }
-    in = linear_input(m, s, s->o, l->attn_sub_norm, i->heads * d);
+    in = linear_input(m, O, s, s->o, l->attn_sub_norm, i->heads * d);
     gemv(&l->o, in, s->record, true, s->x);
 }
 
 static void ffn(ref_model *m, ref_layer *l, ref_scratch *s)
 {
     const tvk_model_info *i = &m->info;
-    const float *in = linear_input(m, s, s->x, l->ffn_norm, i->hidden);
+    const float *in = linear_input(m, GATE_UP, s, s->x, l->ffn_norm, i->hidden);
     gemv(&l->gate, in, s->record, false, s->gate_up);
     gemv(&l->up, in, s->record, false, s->gate_up + i->ffn);
     tvk_ref_glu(s->gate_up, i->ffn, strcmp(i->activation, "relu2") == 0, s->f);
-    in = linear_input(m, s, s->f, l->ffn_sub_norm, i->ffn);
+    in = linear_input(m, DOWN, s, s->f, l->ffn_sub_norm, i->ffn);
     gemv(&l->down, in, s->record, true, s->x);
 }
 

@@ -41,9 +41,13 @@ typedef enum tvk_kv_type { TVK_KV_F16 = 0, TVK_KV_F32 = 1 } tvk_kv_type;
 
 /* How activations enter the ternary matrices. */
 typedef enum tvk_act {
-    TVK_ACT_AUTO = 0, /* as the file says; a4.8 files run as int8 for now (logged) */
+    TVK_ACT_AUTO = 0, /* as the file says */
     TVK_ACT_NONE = 1, /* float activations: dense matrices only */
-    TVK_ACT_INT8 = 2  /* INT8 absmax per row: BitNet b1.58 eq. for x, arXiv 2402.17764 */
+    TVK_ACT_INT8 = 2, /* INT8 absmax per row: BitNet b1.58 eq. for x, arXiv 2402.17764 */
+    /* BitNet a4.8, arXiv 2411.04965: INT4 absmean into Q, K, V, gate and up, the larger half in
+     * INT8 into the attention output, INT8 into down */
+    TVK_ACT_A48 = 3,
+    TVK_ACT_A48_FP4 = 4 /* its FP4 form: E2M1 everywhere but INT8 into down */
 } tvk_act;
 
 /* All zero: defaults. */
@@ -68,7 +72,7 @@ typedef struct tvk_model_info {
     char graph[64];      /* "b1.58", "llama" */
     char activation[16]; /* "relu2" or "silu" */
     char activation_why[160];
-    char act_quant[16];      /* "int8", "none": what will run */
+    char act_quant[16];      /* "int8", "a4.8", "a4.8-fp4", "none": what will run */
     char act_quant_file[16]; /* what the file asks for ("a4.8"); "" when it says nothing */
     bool sub_norms, tied_head;
     bool rope_interleaved; /* false: half-split pairs */
