@@ -20,6 +20,10 @@ static const tvk_config gemm_t2[] = {
     {CPU, 32, {4, 512, 4}},  {CPU, 16, {4, 512, 8}},  {CPU, 16, {8, 256, 2}},
     {GPU, 128, {8, 256, 1}}, {GPU, 64, {16, 256, 1}}, {GPU, 128, {4, 128, 2}},
 };
+static const tvk_config gemm_t2_i4[] = {
+    {CPU, 16, {4, 512, 8}},  {CPU, 32, {4, 512, 4}},  {CPU, 16, {8, 256, 2}},
+    {GPU, 128, {8, 256, 1}}, {GPU, 64, {16, 256, 1}}, {GPU, 128, {4, 128, 2}},
+};
 /* LANES, ROWS */
 static const tvk_config gemv_f[] = {
     {CPU, 8, {1, 4}}, {CPU, 8, {1, 2}}, {CPU, 16, {1, 1}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 2}},
@@ -55,9 +59,12 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     case TVK_OP_quant_fp4:
         TABLE(norm);
     case TVK_OP_gemv_t2_i8:
+    case TVK_OP_gemv_t2_i4:
         TABLE(gemv_t2);
     case TVK_OP_gemm_t2_i8:
         TABLE(gemm_t2);
+    case TVK_OP_gemm_t2_i4:
+        TABLE(gemm_t2_i4);
     case TVK_OP_gemv_f32:
     case TVK_OP_gemv_f16:
     case TVK_OP_gemv_q8:

@@ -7,6 +7,13 @@ static const tvk_op vec_ops[] = {TVK_OP_gemv_t2_i8, TVK_OP_gemv_f32, TVK_OP_gemv
 static const tvk_op mat_ops[] = {TVK_OP_gemm_t2_i8, TVK_OP_gemm_f32, TVK_OP_gemm_f16,
                                  TVK_OP_gemm_q8};
 
+static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
+{
+    if (w->layout == TVK_LAYOUT_T2 && format == TVK_FORMAT_I4)
+        return rows == 1 ? TVK_OP_gemv_t2_i4 : TVK_OP_gemm_t2_i4;
+    return rows == 1 ? vec_ops[w->layout] : mat_ops[w->layout];
+}
+
 typedef struct cut {
     uint32_t constants[7], count;
     uint32_t rows; /* weight rows a workgroup */
@@ -35,12 +42,11 @@ static cut make_cut(const tvk_kernels *k, tvk_op op, const tvk_matrix *w, bool o
     return r;
 }
 
-static tvk_status check(tvk_kernels *k, tvk_op op, const tvk_matrix *w, tvk_span act, tvk_span y,
-                        uint32_t rows, tvk_error *err)
+static tvk_status check(tvk_kernels *k, tvk_op op, const tvk_matrix *w, uint32_t act_words,
+                        tvk_span act, tvk_span y, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint32_t words = tvk_layout_row_words(w->layout, w->k), next = 0;
-    uint32_t act_words = w->layout == TVK_LAYOUT_T2 ? tvk_act_words(w->k) : w->k;
     TVK_TRY(tvk_check_value(op, w->k > 0 && words > 0, "a K that fits the layout", w->k, err));
     TVK_TRY(
         tvk_check_value(op, w->row_words == words, "the layout's words a row", w->row_words, err));
@@ -67,20 +73,27 @@ fail:
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
                          tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err)
 {
+    return tvk_op_matmul_act(k, l, w, TVK_FORMAT_I8, act, y, rows, add, outs, err);
+}
+
+tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
+                             tvk_format format, tvk_span act, tvk_span y, uint32_t rows, bool add,
+                             bool outs, tvk_error *err)
+{
     tvk_status st = TVK_OK;
-    const tvk_op op = rows == 1 ? vec_ops[w->layout] : mat_ops[w->layout];
+    const tvk_op op = op_of(w, format, rows);
+    const uint32_t act_words = w->layout == TVK_LAYOUT_T2 ? tvk_act_words(format, w->k) : w->k;
     const cut c = make_cut(k, op, w, rows == 1);
-    TVK_TRY(check(k, op, w, act, y, rows, err));
+    TVK_TRY(check(k, op, w, act_words, act, y, rows, err));
     for (uint32_t i = 0; i < w->piece_count; i++) {
-        const struct tvk_matmul_params p = {
-            .n = w->piece[i].rows,
-            .k = w->k,
-            .row_words = w->row_words,
-            .first_row = w->piece[i].first,
-            .act_stride = w->layout == TVK_LAYOUT_T2 ? tvk_act_words(w->k) : w->k,
-            .y_stride = w->n,
-            .add = add,
-            .rows = rows};
+        const struct tvk_matmul_params p = {.n = w->piece[i].rows,
+                                            .k = w->k,
+                                            .row_words = w->row_words,
+                                            .first_row = w->piece[i].first,
+                                            .act_stride = act_words,
+                                            .y_stride = w->n,
+                                            .add = add,
+                                            .rows = rows};
         const tvk_groups groups = {
             {TVK_AXIS_FIXED, outs ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED},
             {tvk_div_up(p.n, c.rows), c.tm, 1}};

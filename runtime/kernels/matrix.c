@@ -23,7 +23,8 @@ uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k)
     return layout == TVK_LAYOUT_T2 ? 1 : layout == TVK_LAYOUT_Q8 ? k / 32 : 0;
 }
 
-uint32_t tvk_act_words(uint32_t k)
+uint32_t tvk_act_words(tvk_format format, uint32_t k)
 {
-    return TVK_ACT_HEADER_WORDS + tvk_div_up(k, TVK_T2_ROW_ALIGN) * (TVK_T2_ROW_ALIGN / 4);
+    uint32_t codes = format == TVK_FORMAT_I4 ? 8 : 4; /* a word */
+    return TVK_ACT_HEADER_WORDS + tvk_div_up(k, TVK_T2_ROW_ALIGN) * (TVK_T2_ROW_ALIGN / codes);
 }

@@ -52,7 +52,7 @@ tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, t
     const tvk_span bindings[] = {state, x, norm ? gain : x, act};
     const struct tvk_norm_params p = {.k = width,
                                       .x_stride = width,
-                                      .y_stride = tvk_act_words(width),
+                                      .y_stride = tvk_act_words(format, width),
                                       .inv_k = 1.0f / (float)width,
                                       .eps = eps};
     return append_norm(k, l, act_ops[format][norm], bindings, norm, &p, rows, err);

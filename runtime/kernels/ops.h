@@ -34,7 +34,7 @@ typedef struct tvk_matrix {
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k);
 /* Scale floats a row takes. */
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k);
-/* How a row is quantised (docs/numerics.md). All formats give records of the same layout. */
+/* How a row is quantised (docs/numerics.md) and what its record holds. */
 typedef enum tvk_format {
     TVK_FORMAT_I8 = 0,   /* INT8 absmax */
     TVK_FORMAT_TOPK = 1, /* the larger half of the row, the rest zero; then INT8 absmax */
@@ -43,7 +43,7 @@ typedef enum tvk_format {
 } tvk_format;
 
 /* Words an activation record of K values takes: header, codes, padding to T2 rows. */
-uint32_t tvk_act_words(uint32_t k);
+uint32_t tvk_act_words(tvk_format format, uint32_t k);
 
 /* ---- step control ---- */
 
@@ -69,6 +69,10 @@ tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, t
  * outs: the rows are output rows. */
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
                          tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err);
+/* The same of a T2 matrix with records of any format; those of tvk_op_matmul are byte records. */
+tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
+                             tvk_format format, tvk_span act, tvk_span y, uint32_t rows, bool add,
+                             bool outs, tvk_error *err);
 /* Turns the first `heads` heads of each row of qkv. table: [context][rotary/2] {cos, sin}. */
 tvk_status tvk_op_rope(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
                        tvk_span qkv, const struct tvk_rope_params *p, bool interleaved,

@@ -11,27 +11,29 @@ static tvk_status floats(tvk_block_context *c, uint32_t rows, uint32_t width, co
     return tvk_graph_tensor(c->graph, (uint64_t)rows * width * 4, out, err, "l%u.%s", layer, name);
 }
 
-typedef enum linear { QKV, O, GATE_UP, DOWN } linear;
+typedef enum linear_at { QKV, O, GATE_UP, DOWN } linear_at;
 
 /* Formats of the inputs, a row each activation scheme. BitNet a4.8, arXiv 2411.04965, figure 2. */
 static const tvk_format formats[][4] = {
+    [TVK_ACT_NONE] = {TVK_FORMAT_I8}, /* not asked for */
     [TVK_ACT_INT8] = {TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8},
     [TVK_ACT_A48] = {TVK_FORMAT_I4, TVK_FORMAT_TOPK, TVK_FORMAT_I4, TVK_FORMAT_I8},
     [TVK_ACT_A48_FP4] = {TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_I8},
 };
 
 /* What a linear reads: records of codes, or floats. gain.buffer NULL: no norm before it. */
-static tvk_status linear_input(tvk_block_context *c, linear which, tvk_span x, tvk_span gain,
+static tvk_status linear_input(tvk_block_context *c, linear_at which, tvk_span x, tvk_span gain,
                                uint32_t width, const char *name, uint32_t layer, tvk_span *out,
                                tvk_error *err)
 {
     tvk_status st = TVK_OK;
     float eps = c->config->norm_eps;
     if (c->config->act != TVK_ACT_NONE) {
-        TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(width) * 4, out, err,
-                                 "l%u.%s", layer, name));
-        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, formats[c->config->act][which], c->state, x,
-                           gain, *out, width, eps, c->rows, err));
+        tvk_format format = formats[c->config->act][which];
+        TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(format, width) * 4,
+                                 out, err, "l%u.%s", layer, name));
+        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, format, c->state, x, gain, *out, width, eps,
+                           c->rows, err));
     } else if (gain.buffer) {
         TVK_TRY(floats(c, c->rows, width, name, layer, out, err));
         TVK_TRY(tvk_op_rmsnorm(c->kernels, &c->graph->list, c->state, x, gain, *out, width, eps,
@@ -41,6 +43,13 @@ static tvk_status linear_input(tvk_block_context *c, linear which, tvk_span x, t
     }
 fail:
     return st;
+}
+
+static tvk_status linear(tvk_block_context *c, linear_at which, const tvk_matrix *w, tvk_span in,
+                         tvk_span y, bool add, tvk_error *err)
+{
+    return tvk_op_matmul_act(c->kernels, &c->graph->list, w, formats[c->config->act][which], in, y,
+                             c->rows, add, false, err);
 }
 
 /* Debugging aid of keep_activations: the residual stream after this point, under a name. */
@@ -101,7 +110,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     list->label = tvk_graph_text(c->graph, "l%u.attn", layer);
     TVK_TRY(linear_input(c, QKV, c->x, w->attn_norm, m->hidden, "qkv_in", layer, &in, err));
     TVK_TRY(floats(c, c->rows, stride, "qkv", layer, &qkv, err));
-    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->qkv, in, qkv, c->rows, false, false, err));
+    TVK_TRY(linear(c, QKV, &w->qkv, in, qkv, false, err));
     TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
                         c->rows, err));
     TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, &append, f16, c->rows, err));
@@ -113,7 +122,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     TVK_TRY(tvk_op_attention(c->kernels, list, c->state, qkv, pool, partials, out, &attn, f16,
                              c->rows, err));
     TVK_TRY(linear_input(c, O, out, w->attn_sub_norm, q, "o_in", layer, &out_in, err));
-    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->o, out_in, c->x, c->rows, true, false, err));
+    TVK_TRY(linear(c, O, &w->o, out_in, c->x, true, err));
     TVK_TRY(keep_residual(c, "attn_res", layer, err));
 fail:
     return st;
@@ -129,12 +138,12 @@ static tvk_status ffn(tvk_block_context *c, uint32_t layer, tvk_error *err)
     list->label = tvk_graph_text(c->graph, "l%u.ffn", layer);
     TVK_TRY(linear_input(c, GATE_UP, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
     TVK_TRY(floats(c, c->rows, 2 * m->ffn, "gate_up", layer, &gate_up, err));
-    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->gate_up, in, gate_up, c->rows, false, false, err));
+    TVK_TRY(linear(c, GATE_UP, &w->gate_up, in, gate_up, false, err));
     TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, &f, err));
     TVK_TRY(
         tvk_op_glu(c->kernels, list, gate_up, f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows, err));
     TVK_TRY(linear_input(c, DOWN, f, w->ffn_sub_norm, m->ffn, "down_in", layer, &down_in, err));
-    TVK_TRY(tvk_op_matmul(c->kernels, list, &w->down, down_in, c->x, c->rows, true, false, err));
+    TVK_TRY(linear(c, DOWN, &w->down, down_in, c->x, true, err));
     TVK_TRY(keep_residual(c, "out", layer, err));
     TVK_TRY(tvk_graph_cut(c->graph, err));
 fail:

@@ -16,6 +16,12 @@ uint32_t tvk_ref_act_words(uint32_t k)
     return TVK_ACT_HEADER_WORDS + padded / 4;
 }
 
+uint32_t tvk_ref_act_i4_words(uint32_t k)
+{
+    uint32_t padded = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN;
+    return TVK_ACT_HEADER_WORDS + padded / 8;
+}
+
 static float magnitude(float x)
 {
     return x < 0.0f ? -x : x;
@@ -36,9 +42,9 @@ static int32_t round_to(float v, float low, float high)
     return (int32_t)(v < low ? low : v > high ? high : v);
 }
 
-static void begin(uint32_t *record, uint32_t k, float d)
+static void begin(uint32_t *record, uint32_t words, float d)
 {
-    for (uint32_t w = 0; w < tvk_ref_act_words(k); w++) record[w] = 0;
+    for (uint32_t w = 0; w < words; w++) record[w] = 0;
     record[0] = tvk_f32_bits(d);
 }
 
@@ -48,10 +54,17 @@ static void put(uint32_t *record, uint32_t i, int32_t q)
     record[TVK_ACT_HEADER_WORDS + i / 4] |= ((uint32_t)q & 255u) << 8 * (i % 4);
 }
 
+/* Codes i and i + 4 share a byte, so that masks give two words of four bytes. */
+static void put_i4(uint32_t *record, uint32_t i, int32_t q)
+{
+    record[1] += (uint32_t)q;
+    record[TVK_ACT_HEADER_WORDS + i / 8] |= ((uint32_t)q & 15u) << (8 * (i % 4) + 4 * (i / 4 % 2));
+}
+
 void tvk_ref_act_i8(const float *x, uint32_t k, uint32_t *record)
 {
     float m = absmax(x, k), s = tvk_ref_div(127.0f, m);
-    begin(record, k, m * 0.007874016f);
+    begin(record, tvk_ref_act_words(k), m * 0.007874016f);
     for (uint32_t i = 0; i < k; i++) put(record, i, round_to(x[i] * s, -128.0f, 127.0f));
 }
 
@@ -77,7 +90,7 @@ void tvk_ref_act_topk(const float *x, uint32_t k, uint32_t *record)
     for (uint32_t bit = 1u << 30; bit; bit >>= 1)
         if (count_from(x, k, border | bit) >= keep) border |= bit;
     equal = keep - count_from(x, k, border + 1);
-    begin(record, k, m * 0.007874016f);
+    begin(record, tvk_ref_act_words(k), m * 0.007874016f);
     for (uint32_t i = 0; i < k; i++) {
         bool kept = key(x[i]) > border;
         if (key(x[i]) == border && equal > 0) {
@@ -107,17 +120,17 @@ void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, ui
     beta = (tvk_ref_sum_tree(partial, TVK_NORM_PARTIALS) * r) * inv_k;
     m = beta > 1e-5f ? beta : 1e-5f;
     s = tvk_ref_div(2.6457513f, m);
-    begin(record, k, m * 0.37796447f);
+    begin(record, tvk_ref_act_i4_words(k), m * 0.37796447f);
     for (uint32_t i = 0; i < k; i++) {
         float y = gain ? (x[i] * gain[i]) * r : x[i];
-        put(record, i, round_to(y * s, -8.0f, 7.0f));
+        put_i4(record, i, round_to(y * s, -8.0f, 7.0f));
     }
 }
 
 void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record)
 {
     float m = absmax(x, k), s = tvk_ref_div(12.0f, m);
-    begin(record, k, m * 0.083333336f);
+    begin(record, tvk_ref_act_words(k), m * 0.083333336f);
     for (uint32_t i = 0; i < k; i++) {
         float v = x[i] * s, a = magnitude(v) < 12.0f ? magnitude(v) : 12.0f;
         int32_t q = a < 4.0f   ? (int32_t)rintf(a)

@@ -24,8 +24,16 @@ static int32_t code_i8(const uint32_t *words, uint32_t k)
     return (int32_t)byte - (byte > 127 ? 256 : 0);
 }
 
-void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32_t *record,
-                        uint32_t n, uint32_t k, bool add, float *y)
+/* Code k of INT4 words: bits 8j + 4h of word k / 8, k = 8 * word + 4h + j. */
+static int32_t code_i4(const uint32_t *words, uint32_t k)
+{
+    uint32_t nibble = words[k / 8] >> (8 * (k % 4) + 4 * (k / 4 % 2)) & 15u;
+    return (int32_t)nibble - (nibble > 7 ? 16 : 0);
+}
+
+static void gemv_t2(const uint32_t *words, const float *scales, const uint32_t *record,
+                    int32_t (*code)(const uint32_t *words, uint32_t k), uint32_t n, uint32_t k,
+                    bool add, float *y)
 {
     uint32_t row_words = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN / 16;
     const uint32_t *codes = record + TVK_ACT_HEADER_WORDS;
@@ -33,9 +41,21 @@ void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32
     for (uint32_t r = 0; r < n; r++) {
         const uint32_t *row = words + (size_t)r * row_words;
         int32_t acc = 0;
-        for (uint32_t i = 0; i < k; i++) acc += t2_weight(row, i) * code_i8(codes, i);
+        for (uint32_t i = 0; i < k; i++) acc += t2_weight(row, i) * code(codes, i);
         y[r] = store(((float)acc * d) * scales[r], add, y[r]);
     }
+}
+
+void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32_t *record,
+                        uint32_t n, uint32_t k, bool add, float *y)
+{
+    gemv_t2(words, scales, record, code_i8, n, k, add, y);
+}
+
+void tvk_ref_gemv_t2_i4(const uint32_t *words, const float *scales, const uint32_t *record,
+                        uint32_t n, uint32_t k, bool add, float *y)
+{
+    gemv_t2(words, scales, record, code_i4, n, k, add, y);
 }
 
 #define TILE 256 /* values widened at a time: a whole number of rounds of 16 units, any type */

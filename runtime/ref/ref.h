@@ -28,12 +28,14 @@ void tvk_ref_act_i8(const float *x, uint32_t k, uint32_t *record);
 /* the same with q = 0 but for the ceil(K/2) largest |x|, the lower index first among equal ones */
 void tvk_ref_act_topk(const float *x, uint32_t k, uint32_t *record);
 /* u = x*g (gain NULL: x), y = u*r (gain NULL: x); m = max(mean|u|*r, 1e-5);
- * q = roundEven(y * sqrt(7)/m) in -8 .. 7, d = m/sqrt(7) */
+ * q = roundEven(y * sqrt(7)/m) in -8 .. 7, d = m/sqrt(7); the record holds eight codes a word,
+ * value 8 w + 4 h + j at bit 8 j + 4 h of word w */
 void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, uint32_t *record);
 /* m = max(max|x|, 1e-5); q = the nearest of 0 1 2 3 4 6 8 12 to |x| * 12/m with x's sign: FP4 E2M1
  * doubled; d = m/12 */
 void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record);
 uint32_t tvk_ref_act_words(uint32_t k);
+uint32_t tvk_ref_act_i4_words(uint32_t k);
 void tvk_ref_glu(const float *gate_up, uint32_t f, bool relu2, float *out);
 /* table [positions][rotary/2] {cos, sin} */
 void tvk_ref_rope_table(float theta, uint32_t rotary, uint32_t positions, float *table);
@@ -42,6 +44,9 @@ void tvk_ref_rope(float *head, const float *cos_sin, uint32_t d, uint32_t rotary
 /* ---- mat-vec: y[n] (+)= ... ---- */
 /* words [N][row_words] T2; scales [N] */
 void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32_t *record,
+                        uint32_t n, uint32_t k, bool add, float *y);
+/* the same with an INT4 record */
+void tvk_ref_gemv_t2_i4(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y);
 void tvk_ref_gemv_f32(const float *w, const float *x, uint32_t n, uint32_t k, bool add, float *y);
 void tvk_ref_gemv_f16(const uint32_t *words, const float *x, uint32_t n, uint32_t k, bool add,

@@ -1,9 +1,10 @@
-// Ternary mat-vec with INT8 activations: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// Ternary mat-vec with INT8 activations, or INT4 ones with ACT_I4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
 // constants: 0-2 workgroup size, 3 LANES invocations that share a row along K (power of two),
 //            4 ROWS rows an invocation. LANES = 1: a row an invocation, nothing is shared
+// PLANES (with ACT_I4): four bit planes of the activations against two of the weights, by popcount
 // needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
 #version 450
 #include "prelude.glsl"
@@ -25,6 +26,9 @@ void finish(uint t, uint row, int sum)
 {
     if (row >= p.n) return;
     uvec4 header = act[t * (p.act_stride / 4u)];
+#if defined(ACT_I4) && !defined(PLANES)
+    sum >>= 4;
+#endif
     precise float v = (float(sum - int(header.y)) * uintBitsToFloat(header.x)) * scales[row];
     uint at = t * p.y_stride + p.first_row + row;
     if (p.add != 0u) {
@@ -51,9 +55,22 @@ void main()
         sum[i] = 0;
     }
     for (uint u = lane; u < units; u += LANES) {
+#if defined(ACT_I4)
+        uvec4 n0 = act[act_base + 2u * u], n1 = act[act_base + 2u * u + 1u];
+        uvec4 a0 = tvk_i4_words(n0.xy), a1 = tvk_i4_words(n0.zw);
+        uvec4 a2 = tvk_i4_words(n1.xy), a3 = tvk_i4_words(n1.zw);
+#else
         uvec4 a0 = act[act_base + 4u * u], a1 = act[act_base + 4u * u + 1u];
         uvec4 a2 = act[act_base + 4u * u + 2u], a3 = act[act_base + 4u * u + 3u];
-#if defined(DOT_SIGNED) || defined(DOT_MIXED)
+#endif
+#if defined(PLANES)
+        uvec4 p0 = tvk_i4_planes(n0), p1 = tvk_i4_planes(n1);
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+            uvec4 w = codes[base[i] + u];
+            sum[i] += tvk_t2_planes(tvk_t2_pair(w.x, w.y), p0) +
+                      tvk_t2_planes(tvk_t2_pair(w.z, w.w), p1);
+        }
+#elif defined(DOT_SIGNED) || defined(DOT_MIXED)
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
             uvec4 w = codes[base[i] + u];
             sum[i] += (tvk_t2_word(w.x, a0) + tvk_t2_word(w.y, a1)) +

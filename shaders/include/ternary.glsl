@@ -4,13 +4,47 @@
 #ifndef TVK_TERNARY_GLSL
 #define TVK_TERNARY_GLSL
 
+// INT4 codes stand eight a word, value 4 h + j at bit 8 j + 4 h. The two activation words of a word,
+// as bytes of 16 times the code: neither a sign to extend nor a bias to take out, and the sum of
+// products is shifted by 4 at the end (at most 256 K: no overflow).
+uvec4 tvk_i4_words(uvec2 n)
+{
+    return uvec4(n.x << 4, n.x, n.y << 4, n.y) & 0xf0f0f0f0u;
+}
+
 #if defined(DOT_SIGNED)
 int tvk_t2_dot(uint codes, uint act) { return dotPacked4x8EXT(int(codes), int(act)); }
 #elif defined(DOT_MIXED)
 int tvk_t2_dot(uint codes, uint act) { return dotPacked4x8EXT(codes, int(act)); }
 #endif
 
-#if defined(DOT_SIGNED) || defined(DOT_MIXED)
+#if defined(PLANES)
+// Bit b of 16 codes in two words of INT4, at the even bits where a weight word has its codes.
+uint tvk_i4_plane(uvec2 n, uint b)
+{
+    uvec2 t = ((n >> b) & 0x01010101u) | ((n >> (b + 2u)) & 0x04040404u);
+    return t.x | t.y << 4;
+}
+// The four planes of 32 codes: the second 16 at the odd bits.
+uvec4 tvk_i4_planes(uvec4 n)
+{
+    return uvec4(tvk_i4_plane(n.xy, 0u), tvk_i4_plane(n.xy, 1u), tvk_i4_plane(n.xy, 2u),
+                 tvk_i4_plane(n.xy, 3u)) |
+           uvec4(tvk_i4_plane(n.zw, 0u), tvk_i4_plane(n.zw, 1u), tvk_i4_plane(n.zw, 2u),
+                 tvk_i4_plane(n.zw, 3u)) << 1;
+}
+// Lower and upper bits of the codes of two weight words, the second word's at the odd bits.
+uvec2 tvk_t2_pair(uint a, uint b)
+{
+    return uvec2((a & 0x55555555u) | ((b & 0x55555555u) << 1),
+                 ((a >> 1) & 0x55555555u) | (b & 0xaaaaaaaau));
+}
+int tvk_t2_planes(uvec2 pair, uvec4 planes)
+{
+    ivec4 n = bitCount(pair.x & planes) + 2 * bitCount(pair.y & planes);
+    return (n.x + 2 * n.y) + (4 * n.z - 8 * n.w); // two's complement
+}
+#elif defined(DOT_SIGNED) || defined(DOT_MIXED)
 int tvk_t2_word(uint w, uvec4 a)
 {
     return tvk_t2_dot(w & 0x03030303u, a.x) + tvk_t2_dot((w >> 2) & 0x03030303u, a.y) +

@@ -5,7 +5,7 @@
 //   s = sqrt(7) / max(mean|y|, 1e-5), q = roundEven(y s), -8 .. 7  QUANT_I4
 //   s = 12 / max(max|y|, 1e-5), q = nearest of +-{0 1 2 3 4 6 8 12} QUANT_FP4: E2M1 codes doubled
 // bindings: 0 state | 1 x [T, K] f32 | 2 gain [K] (unused without NORM)
-//           3 y [T, K] f32, or records {bits(d), sum q, 0, 0, codes four a word}
+//           3 y [T, K] f32, or records {bits(d), sum q, 0, 0, codes four a word; INT4: eight}
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128)
 // needs: nothing
@@ -156,6 +156,21 @@ void main()
 #endif
     uint out_base = t * p.y_stride;
     int total = 0;
+#ifdef QUANT_I4
+    for (uint c = lid; c < p.y_stride - TVK_ACT_HEADER_WORDS; c += GROUP) {
+        uint word = 0u;
+        [[unroll]] for (uint h = 0u; h < 2u; ++h) {
+            if (2u * c + h >= quads) continue;
+            precise vec4 v = normed(2u * c + h, r);
+            precise vec4 scaled_v = v * s;
+            ivec4 q = codes_of(scaled_v);
+            total += (q.x + q.y) + (q.z + q.w);
+            uvec4 nibble = (uvec4(q) & 15u) << (uvec4(0u, 8u, 16u, 24u) + 4u * h);
+            word |= (nibble.x | nibble.y) | (nibble.z | nibble.w);
+        }
+        y[out_base + TVK_ACT_HEADER_WORDS + c] = word;
+    }
+#else
     for (uint c = lid; c < p.y_stride - TVK_ACT_HEADER_WORDS; c += GROUP) {
         uint word = 0u;
         if (c < quads) {
@@ -173,6 +188,7 @@ void main()
         }
         y[out_base + TVK_ACT_HEADER_WORDS + c] = word;
     }
+#endif
     total = tvk_reduce_int(total);
     if (lid == 0u) {
         y[out_base] = floatBitsToUint(d);

@@ -364,7 +364,7 @@ static void llama_bitlinear(void **state)
 
 /* Codes of the records that entered a linear of the last step, against the archive's. */
 static uint32_t different_codes(const opened *m, uint32_t layer, const char *name,
-                                const char *codes_name)
+                                const char *codes_name, uint32_t bits)
 {
     char text[32];
     tvk_error err = {0};
@@ -373,15 +373,17 @@ static uint32_t different_codes(const opened *m, uint32_t layer, const char *nam
     npy_array want = member(A48_EXPECTED, text);
     rows = (uint32_t)want.dims[0];
     width = (uint32_t)want.dims[1];
-    stride = ACT_HEADER_WORDS + (width + 127) / 128 * 32;
+    stride = ACT_HEADER_WORDS + (width + 127) / 128 * 4 * bits;
     uint32_t *records = room((size_t)rows * stride, 4);
     snprintf(text, sizeof text, "l%u.%s", layer, name);
     ok(tvk_model_read(m->model, text, records, (uint64_t)rows * stride * 4, &err), &err);
     for (uint32_t t = 0; t < rows; t++) {
         const uint32_t *codes = records + (size_t)t * stride + ACT_HEADER_WORDS;
         for (uint32_t k = 0; k < width; k++) {
-            int code = (int)(codes[k / 4] >> 8 * (k % 4) & 255u);
-            different += (code > 127 ? code - 256 : code) != npy_int(&want, t * width + k);
+            int code = bits == 8 ? (int)(codes[k / 4] >> 8 * (k % 4) & 255u)
+                                 : (int)(codes[k / 8] >> (8 * (k % 4) + 4 * (k / 4 % 2)) & 15u);
+            if (code >> (bits - 1)) code -= 1 << bits;
+            different += code != npy_int(&want, t * width + k);
         }
     }
     free(records);
@@ -392,13 +394,17 @@ static uint32_t different_codes(const opened *m, uint32_t layer, const char *nam
 /* Share of a layer's codes that differ from the archive's. */
 static double different_share(const opened *m, uint32_t layer)
 {
-    static const char *const names[][2] = {{"qkv_in", "qkv_codes"},
-                                           {"o_in", "o_codes"},
-                                           {"gateup_in", "gateup_codes"},
-                                           {"down_in", "down_codes"}};
+    static const struct {
+        const char *name, *codes;
+        uint32_t bits;
+    } linears[] = {{"qkv_in", "qkv_codes", 4},
+                   {"o_in", "o_codes", 8},
+                   {"gateup_in", "gateup_codes", 4},
+                   {"down_in", "down_codes", 8}};
     const tvk_model_info *info = tvk_model_get_info(m->model);
     uint32_t n[4], all = 32 * (2 * info->hidden + info->heads * info->head_size + info->ffn);
-    for (int i = 0; i < 4; i++) n[i] = different_codes(m, layer, names[i][0], names[i][1]);
+    for (int i = 0; i < 4; i++)
+        n[i] = different_codes(m, layer, linears[i].name, linears[i].codes, linears[i].bits);
     print_message("  layer %u: %u, %u, %u, %u codes differ\n", layer, n[0], n[1], n[2], n[3]);
     return (double)(n[0] + n[1] + n[2] + n[3]) / all;
 }

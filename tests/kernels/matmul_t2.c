@@ -1,4 +1,4 @@
-/* Ternary weights times INT8 activation records: mat-vec and mat-mat. */
+/* Ternary weights times INT8 and INT4 activation records: mat-vec and mat-mat. */
 #include <stdio.h>
 #include <string.h>
 
@@ -89,23 +89,31 @@ static const shape shapes[] = {
     {REAL, 2560, 6912, 512, 512, 1, true, false, MIXED},
 };
 
+#define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
+
 typedef struct own {
     const shape *shape;
+    tvk_format format;
+    uint32_t act_words;
     tvk_matrix w;
     tvk_array *act, *y;
 } own;
 
 static uint32_t count(void)
 {
-    return (uint32_t)(sizeof shapes / sizeof *shapes);
+    return 2 * SHAPES; /* INT8, then INT4 */
 }
 
 static void describe(uint32_t index, tvk_case *out)
 {
-    const shape *s = &shapes[index];
+    const shape *s = &shapes[index % SHAPES];
+    bool i4 = index >= SHAPES;
     char rows[32] = "";
     if (s->capacity != s->t) snprintf(rows, sizeof rows, " of %u", s->capacity);
-    out->op = s->capacity == 1 ? TVK_OP_gemv_t2_i8 : TVK_OP_gemm_t2_i8;
+    if (s->capacity == 1)
+        out->op = i4 ? TVK_OP_gemv_t2_i4 : TVK_OP_gemv_t2_i8;
+    else
+        out->op = i4 ? TVK_OP_gemm_t2_i4 : TVK_OP_gemm_t2_i8;
     out->size = s->size;
     out->shape[0] = s->n;
     out->shape[1] = s->k;
@@ -136,15 +144,21 @@ static void fill_row(uint32_t *row, const shape *s, uint32_t n, uint32_t row_wor
 }
 
 /* Saturated codes as a record could hold them; padding zero. */
-static void saturated_record(uint32_t *record, const shape *s, uint32_t t)
+static void saturated_record(uint32_t *record, const own *o, uint32_t t)
 {
-    static const int codes[4] = {127, -127, -128, 127};
+    static const int codes[2][4] = {{127, -127, -128, 127}, {7, -7, -8, 7}};
+    const shape *s = o->shape;
+    bool i4 = o->format == TVK_FORMAT_I4;
     int32_t sum = 0;
-    memset(record, 0, tvk_act_words(s->k) * sizeof *record);
+    memset(record, 0, o->act_words * sizeof *record);
     for (uint32_t k = 0; k < s->k; k++) {
-        int q = s->fill == LARGEST ? -128 : codes[tvk_rig_hash(t, k) % 4];
+        int q = codes[i4][s->fill == LARGEST ? 2 : tvk_rig_hash(t, k) % 4];
+        uint32_t *codes_of = record + TVK_ACT_HEADER_WORDS;
         sum += q;
-        record[TVK_ACT_HEADER_WORDS + k / 4] |= ((uint32_t)q & 255u) << 8 * (k % 4);
+        if (i4)
+            codes_of[k / 8] |= ((uint32_t)q & 15u) << (8 * (k % 4) + 4 * (k / 4 % 2));
+        else
+            codes_of[k / 4] |= ((uint32_t)q & 255u) << 8 * (k % 4);
     }
     record[0] = tvk_f32_bits(0.03125f);
     record[1] = (uint32_t)sum;
@@ -154,16 +168,19 @@ static tvk_status fill_act(tvk_rig *rig, own *o, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const shape *s = o->shape;
-    uint32_t words = tvk_act_words(s->k);
+    uint32_t words = o->act_words;
     float *x = tvk_arena_alloc(&rig->arena, s->k, sizeof *x);
     TVK_TRY_ALLOC(x);
     TVK_TRY(tvk_rig_array(rig, "act", (uint64_t)s->capacity * words, words, false, &o->act, err));
     for (uint32_t t = 0; t < s->t; t++) {
         for (uint32_t k = 0; k < s->k; k++) x[k] = 4.0f * tvk_rig_float(77 + t, k);
-        if (s->fill == MIXED || s->fill == ZERO)
-            tvk_ref_act_i8(x, s->k, o->act->words + (uint64_t)t * words);
+        uint32_t *record = o->act->words + (uint64_t)t * words;
+        if (s->fill != MIXED && s->fill != ZERO)
+            saturated_record(record, o, t);
+        else if (o->format == TVK_FORMAT_I4)
+            tvk_ref_act_i4(x, NULL, 0, s->k, record);
         else
-            saturated_record(o->act->words + (uint64_t)t * words, s, t);
+            tvk_ref_act_i8(x, s->k, record);
     }
 fail:
     return st;
@@ -175,6 +192,8 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
     const shape *s = o->shape;
     tvk_matrix *w = &o->w;
     uint32_t pieces;
+    void (*gemv)(const uint32_t *, const float *, const uint32_t *, uint32_t, uint32_t, bool,
+                 float *) = o->format == TVK_FORMAT_I4 ? tvk_ref_gemv_t2_i4 : tvk_ref_gemv_t2_i8;
     w->layout = TVK_LAYOUT_T2;
     w->n = s->n;
     w->k = s->k;
@@ -201,10 +220,9 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
             if (n % step && n != s->n - 1) continue;
             for (uint32_t t = 0; t < s->t; t++) {
                 uint64_t at = (uint64_t)t * s->n + n;
-                tvk_ref_gemv_t2_i8(codes->words + (uint64_t)r * w->row_words,
-                                   tvk_rig_floats(scales->words) + r,
-                                   o->act->words + (uint64_t)t * tvk_act_words(s->k), 1, s->k,
-                                   s->add, tvk_rig_floats(o->y->want) + at);
+                gemv(codes->words + (uint64_t)r * w->row_words, tvk_rig_floats(scales->words) + r,
+                     o->act->words + (uint64_t)t * o->act_words, 1, s->k, s->add,
+                     tvk_rig_floats(o->y->want) + at);
                 tvk_rig_compare(o->y, at, 1);
             }
         }
@@ -217,9 +235,11 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
-    const shape *s = &shapes[index];
+    const shape *s = &shapes[index % SHAPES];
     TVK_TRY_ALLOC(o);
     o->shape = s;
+    o->format = index < SHAPES ? TVK_FORMAT_I8 : TVK_FORMAT_I4;
+    o->act_words = tvk_act_words(o->format, s->k);
     rig->own = o;
     rig->rows = rig->outs = s->t;
     if (s->outs) rig->rows = 1; /* the output rows alone count */
@@ -234,7 +254,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     TVK_TRY(tvk_rig_skip_all(rig, o->y, err));
     TVK_TRY(fill_weights(rig, o, err));
     rig->bytes = (double)s->n * o->w.row_words * 4 + 4.0 * s->n +
-                 (double)s->t * (tvk_act_words(s->k) * 4.0 + s->n * (s->add ? 8.0 : 4.0));
+                 (double)s->t * (o->act_words * 4.0 + s->n * (s->add ? 8.0 : 4.0));
     rig->operations = 2.0 * s->n * s->k * s->t;
 fail:
     return st;
@@ -243,8 +263,8 @@ fail:
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
-    return tvk_op_matmul(rig->kernels, &rig->list, &o->w, o->act->span, o->y->span,
-                         o->shape->capacity, o->shape->add, o->shape->outs, err);
+    return tvk_op_matmul_act(rig->kernels, &rig->list, &o->w, o->format, o->act->span, o->y->span,
+                             o->shape->capacity, o->shape->add, o->shape->outs, err);
 }
 
 const tvk_family tvk_family_matmul_t2 = {count, describe, setup, append};

@@ -139,7 +139,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     o->norm = ops[index / SHAPES].norm;
     rig->own = o;
     outs = s->outs && o->op == TVK_OP_rmsnorm_f32;
-    stride = o->op == TVK_OP_rmsnorm_f32 ? s->k : tvk_act_words(s->k);
+    stride = o->op == TVK_OP_rmsnorm_f32 ? s->k : tvk_act_words(o->format, s->k);
     for (uint32_t t = 0; t < s->t; t++) rows[t].flags = t % 2 ? TVK_REQUEST_OUTPUT : 0;
     TVK_TRY(tvk_rig_state(rig, &layout, rows, s->t, false, err));
     TVK_TRY(tvk_rig_array(rig, "x", (uint64_t)s->capacity * s->k, s->k, false, &o->x, err));

@@ -232,10 +232,20 @@ void ref_model_reset(ref_model *m)
     m->position = 0;
 }
 
-static void gemv(const ref_matrix *w, const float *x, const uint32_t *record, bool add, float *y)
+/* Scratch of one step, freed at its end. */
+typedef struct ref_scratch {
+    float *x, *y, *q, *k, *v, *o, *gate_up, *f;
+    uint32_t *record;
+    bool i4; /* what the record holds */
+    const float **keys, **values;
+} ref_scratch;
+
+static void gemv(const ref_matrix *w, const float *x, const ref_scratch *s, bool add, float *y)
 {
-    if (is_ternary(w->type)) {
-        tvk_ref_gemv_t2_i8(w->words, w->scales, record, w->n, w->k, add, y);
+    if (is_ternary(w->type) && s->i4) {
+        tvk_ref_gemv_t2_i4(w->words, w->scales, s->record, w->n, w->k, add, y);
+    } else if (is_ternary(w->type)) {
+        tvk_ref_gemv_t2_i8(w->words, w->scales, s->record, w->n, w->k, add, y);
     } else if (w->type == TVK_F16) {
         tvk_ref_gemv_f16(w->words, x, w->n, w->k, add, y);
     } else if (w->type == TVK_Q8_0) {
@@ -244,13 +254,6 @@ static void gemv(const ref_matrix *w, const float *x, const uint32_t *record, bo
         tvk_ref_gemv_f32(w->floats, x, w->n, w->k, add, y);
     }
 }
-
-/* Scratch of one step, freed at its end. */
-typedef struct ref_scratch {
-    float *x, *y, *q, *k, *v, *o, *gate_up, *f;
-    uint32_t *record;
-    const float **keys, **values;
-} ref_scratch;
 
 typedef enum ref_linear { QKV, O, GATE_UP, DOWN } ref_linear;
 
@@ -265,7 +268,8 @@ static const float *linear_input(const ref_model *m, ref_linear which, ref_scrat
         x = s->y;
     }
     if (strcmp(m->act, "none") == 0) return x;
-    if (a48 && (which == QKV || which == GATE_UP)) {
+    s->i4 = a48 && (which == QKV || which == GATE_UP);
+    if (s->i4) {
         tvk_ref_act_i4(in, gain, m->info.norm_eps, width, s->record);
     } else if (a48 && which == O) {
         tvk_ref_act_topk(x, width, s->record);
@@ -290,9 +294,9 @@ static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
     uint32_t d = i->head_size, kv = i->kv_heads * d, group = i->heads / i->kv_heads;
     const float *turn = m->rope + (size_t)m->position * d;
     const float *in = linear_input(m, QKV, s, s->x, l->attn_norm, i->hidden);
-    gemv(&l->q, in, s->record, false, s->q);
-    gemv(&l->k, in, s->record, false, s->k);
-    gemv(&l->v, in, s->record, false, s->v);
+    gemv(&l->q, in, s, false, s->q);
+    gemv(&l->k, in, s, false, s->k);
+    gemv(&l->v, in, s, false, s->v);
     for (uint32_t h = 0; h < i->heads; h++) {
         tvk_ref_rope(s->q + h * d, turn, d, d, i->rope_interleaved);
     }
@@ -310,18 +314,18 @@ static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
                           (float)(1.0 / sqrt((double)d)), s->o + h * d);
     }
     in = linear_input(m, O, s, s->o, l->attn_sub_norm, i->heads * d);
-    gemv(&l->o, in, s->record, true, s->x);
+    gemv(&l->o, in, s, true, s->x);
 }
 
 static void ffn(ref_model *m, ref_layer *l, ref_scratch *s)
 {
     const tvk_model_info *i = &m->info;
     const float *in = linear_input(m, GATE_UP, s, s->x, l->ffn_norm, i->hidden);
-    gemv(&l->gate, in, s->record, false, s->gate_up);
-    gemv(&l->up, in, s->record, false, s->gate_up + i->ffn);
+    gemv(&l->gate, in, s, false, s->gate_up);
+    gemv(&l->up, in, s, false, s->gate_up + i->ffn);
     tvk_ref_glu(s->gate_up, i->ffn, strcmp(i->activation, "relu2") == 0, s->f);
     in = linear_input(m, DOWN, s, s->f, l->ffn_sub_norm, i->ffn);
-    gemv(&l->down, in, s->record, true, s->x);
+    gemv(&l->down, in, s, true, s->x);
 }
 
 static void embed(const ref_model *m, int32_t token, float *x)
@@ -362,7 +366,7 @@ void ref_model_step(ref_model *m, int32_t token, float *logits)
         ffn(m, &m->layers[l], &s);
     }
     tvk_ref_rmsnorm(s.x, m->output_norm, i->norm_eps, i->hidden, s.y);
-    gemv(i->tied_head ? &m->embedding : &m->output, s.y, NULL, false, logits);
+    gemv(i->tied_head ? &m->embedding : &m->output, s.y, &s, false, logits);
     m->position++;
     free(s.x);
     free(s.y);

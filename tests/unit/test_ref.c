@@ -189,16 +189,29 @@ static void test_act_i8(void **state)
     for (uint32_t i = 1; i < 68; i++) assert_int_equal(wide[i], 0);
 }
 
-static void codes_equal(const uint32_t *record, const int *want, uint32_t count)
+/* Eight codes a word: value 8w + 4h + j at bits 8j + 4h. */
+static int code_i4(const uint32_t *record, uint32_t k)
+{
+    uint32_t nibble = record[TVK_ACT_HEADER_WORDS + k / 8] >> (8 * (k % 4) + 4 * (k / 4 % 2)) & 15u;
+    return nibble > 7 ? (int)nibble - 16 : (int)nibble;
+}
+
+static void codes_are(int (*get)(const uint32_t *, uint32_t), const uint32_t *record,
+                      const int *want, uint32_t count)
 {
     int sum = 0;
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(code(record, i), want[i]);
+        assert_int_equal(get(record, i), want[i]);
         sum += want[i];
     }
-    for (uint32_t i = count; i < 128; i++) assert_int_equal(code(record, i), 0);
+    for (uint32_t i = count; i < 128; i++) assert_int_equal(get(record, i), 0);
     assert_int_equal((int32_t)record[1], sum);
     assert_int_equal(record[2] | record[3], 0);
+}
+
+static void codes_equal(const uint32_t *record, const int *want, uint32_t count)
+{
+    codes_are(code, record, want, count);
 }
 
 static void test_act_topk(void **state)
@@ -240,12 +253,13 @@ static void test_act_i4(void **state)
     (void)state;
     memset(record, 0xee, sizeof record);
     tvk_ref_act_i4(row, NULL, 0, 8, record);
-    codes_equal(record, want, 8);
+    codes_are(code_i4, record, want, 8);
     assert_near(tvk_f32_from_bits(record[0]), 0.3425303, 1e-7);
+    assert_int_equal(record[4], 0x7fc13f20); /* bytes 2:0 3:-1 -4:1 7:-1, lowest first */
     tvk_ref_act_i4(low, NULL, 0, 8, record);
-    codes_equal(record, want_low, 8);
+    codes_are(code_i4, record, want_low, 8);
     tvk_ref_act_i4(none, NULL, 0, 8, record); /* the floor of 1e-5 */
-    codes_equal(record, want_none, 8);
+    codes_are(code_i4, record, want_none, 8);
     assert_near(tvk_f32_from_bits(record[0]), 1e-5 / sqrt(7.0), 3 * U * 1e-5);
 }
 
@@ -280,7 +294,7 @@ static void test_act_a48_double(void **state)
 {
     static const int grid[8] = {0, 1, 2, 3, 4, 6, 8, 12};
     static float x[2560], gain[2560], y[2560];
-    static uint32_t i4[4 + 640], topk[4 + 640], i8[4 + 640], fp4[4 + 640];
+    static uint32_t i4[4 + 320], topk[4 + 640], i8[4 + 640], fp4[4 + 640];
     double zeros = 0, clipped = 0;
     (void)state;
     for (int round = 0; round < 40; round++) {
@@ -308,7 +322,7 @@ static void test_act_a48_double(void **state)
         for (uint32_t i = 0; i < 2560; i++) {
             double v = (double)y[i] * sqrt(7.0) / beta, f = fabs((double)y[i]) * 12 / gamma;
             double nearest = INFINITY;
-            int q = code(i4, i), e = code(fp4, i);
+            int q = code_i4(i4, i), e = code(fp4, i);
             assert_near(q, fmax(-8, fmin(7, v)), 0.5 + 1e-4);
             zeros += q == 0;
             clipped += v < -8.5 || v > 7.5;
@@ -485,6 +499,15 @@ static void test_gemv_t2_double(void **state)
         }
         d = tvk_f32_from_bits(record[0]);
         tvk_ref_gemv_t2_i8(words, &scale, record, 1, k, false, &y);
+        assert_near(y, sum * d * (double)scale, fabs(sum * d * (double)scale) * 2.1 * U);
+        tvk_ref_act_i4(x, NULL, 0, k, record);
+        sum = 0;
+        for (uint32_t i = 0; i < k; i++) {
+            uint32_t bits = words[i / 16] >> (8 * (i % 4) + 2 * (i % 16 / 4)) & 3u;
+            sum += ((int)bits - 1) * code_i4(record, i);
+        }
+        d = tvk_f32_from_bits(record[0]);
+        tvk_ref_gemv_t2_i4(words, &scale, record, 1, k, false, &y);
         assert_near(y, sum * d * (double)scale, fabs(sum * d * (double)scale) * 2.1 * U);
     }
 }
