@@ -56,15 +56,27 @@ void tvk_ref_gemv_q8(const uint32_t *words, const float *scales, const float *x,
 void tvk_ref_embed_f16(const uint32_t *row_words, uint32_t k, float *x);
 void tvk_ref_embed_q8(const uint32_t *row_words, const float *row_scales, uint32_t k, float *x);
 
+/* ---- the KV cache: rows of D values of one head at one position ---- */
+/* type: TVK_CACHE_*. words: TVK_CACHE_ROW_WORDS of them; *scale: f16, 0 for F16 and F32. */
+void tvk_ref_kv_pack(uint32_t type, const float *x, uint32_t d, uint32_t *words, uint16_t *scale);
+/* The levels that the codes stand for; returns their scale (1 for F16 and F32). */
+float tvk_ref_kv_unpack(uint32_t type, const uint32_t *words, uint16_t scale, uint32_t d,
+                        float *levels);
+
 /* ---- attention of one head of one row ---- */
-/* kv rows: pointers to K and V of position j, D values each (already widened from f16 if stored
- * so). Chunks of 128 positions: {m, l, o[D]}; then merged in order; out = o / l. */
-void tvk_ref_attention_chunk(const float *q, const float *const *k, const float *const *v,
-                             uint32_t count, uint32_t d, float scale, float *m, float *l, float *o);
+/* K and V of position j: rows of D levels, times a scale each. Chunks of 128 positions: {m, l,
+ * o[D]}; then merged in order; out = o / l. */
+typedef struct tvk_ref_kv {
+    const float *const *k, *const *v;
+    const float *k_scale, *v_scale; /* NULL: all 1 */
+} tvk_ref_kv;
+
+void tvk_ref_attention_chunk(const float *q, const tvk_ref_kv *kv, uint32_t first, uint32_t count,
+                             uint32_t d, float scale, float *m, float *l, float *o);
 void tvk_ref_attention_merge(const float *m, const float *l, const float *o, uint32_t chunks,
                              uint32_t d, float *out);
-void tvk_ref_attention(const float *q, const float *const *k, const float *const *v,
-                       uint32_t positions, uint32_t d, float scale, float *out);
+void tvk_ref_attention(const float *q, const tvk_ref_kv *kv, uint32_t positions, uint32_t d,
+                       float scale, float *out);
 uint16_t tvk_ref_f32_to_f16(float x);
 float tvk_ref_f16_to_f32(uint16_t h);
 

@@ -25,6 +25,35 @@
 #define TVK_CANDIDATES 256u
 #define TVK_NO_OUTPUT 0xffffffffu
 
+/* ---- the KV cache (docs/formats.md, "KV page"): types of K and of V, sizes in words ---- */
+#define TVK_CACHE_F16 0u
+#define TVK_CACHE_F32 1u
+#define TVK_CACHE_Q8 2u
+#define TVK_CACHE_Q4 3u
+#define TVK_CACHE_Q3 4u
+#define TVK_CACHE_CLIPS 16u /* clip ratios that a q4 or q3 row tries */
+#define TVK_CACHE_PACKED(type) ((type) >= TVK_CACHE_Q8)
+/* a row of D values; q3: a plane of two bits, then one of one bit */
+#define TVK_CACHE_ROW_WORDS(type, d)                                                               \
+    ((type) == TVK_CACHE_F32   ? (d)                                                               \
+     : (type) == TVK_CACHE_F16 ? (d) / 2u                                                          \
+     : (type) == TVK_CACHE_Q8  ? (d) / 4u                                                          \
+     : (type) == TVK_CACHE_Q4  ? ((d) + 7u) / 8u                                                   \
+                               : ((d) + 15u) / 16u + ((d) + 31u) / 32u)
+#define TVK_CACHE_PART_WORDS(type, g, d) ((g)*TVK_CHUNK * TVK_CACHE_ROW_WORDS(type, d))
+/* first word in a page of V, of the scales, of K's rows of position 0, of V's */
+#define TVK_CACHE_V(kt, g, d) TVK_CACHE_PART_WORDS(kt, g, d)
+#define TVK_CACHE_SCALES(kt, vt, g, d) (TVK_CACHE_V(kt, g, d) + TVK_CACHE_PART_WORDS(vt, g, d))
+#define TVK_CACHE_FIRST_K(kt, vt, g, d)                                                            \
+    (TVK_CACHE_SCALES(kt, vt, g, d) +                                                              \
+     (TVK_CACHE_PACKED(kt) || TVK_CACHE_PACKED(vt) ? (g)*TVK_CHUNK : 0u))
+#define TVK_CACHE_FIRST_WORDS(type, g, d)                                                          \
+    ((type) == TVK_CACHE_Q3 ? (g)*TVK_CACHE_ROW_WORDS(TVK_CACHE_Q4, d) : 0u)
+#define TVK_CACHE_FIRST_V(kt, vt, g, d)                                                            \
+    (TVK_CACHE_FIRST_K(kt, vt, g, d) + TVK_CACHE_FIRST_WORDS(kt, g, d))
+#define TVK_CACHE_PAGE_WORDS(kt, vt, g, d)                                                         \
+    (TVK_CACHE_FIRST_V(kt, vt, g, d) + TVK_CACHE_FIRST_WORDS(vt, g, d))
+
 /* ---- the state buffer (words) ----
  * header | rows [batch] x 4 | outs [max_outs] x 2 | pages [slots][max_pages] |
  * slots [slots] x TVK_SLOT_WORDS | history [slots][context] */
@@ -69,7 +98,8 @@
 #define TVK_NO_TOKEN 0xffffffffu
 
 /* ---- group rules: one uvec4 each {kind x | kind y << 8 | kind z << 16, vx, vy, vz};
- * the indirect arguments of rule i are the three words at 4 * (rule count + i) of the same buffer */
+ * the indirect arguments of rule i are the three words at 4 * (rule count + i) of the same buffer
+ */
 #define TVK_AXIS_FIXED 0u  /* v groups                       */
 #define TVK_AXIS_ROWS 1u   /* ceil(rows / v)                 */
 #define TVK_AXIS_OUTS 2u   /* ceil(output rows / v)          */
@@ -89,7 +119,7 @@ struct tvk_embed_params {
 };
 
 struct tvk_norm_params {
-    TVK_U32 k;            /* row length, k % 4 == 0 */
+    TVK_U32 k;                     /* row length, k % 4 == 0 */
     TVK_U32 x_stride;     /* floats from row to row of x */
     TVK_U32 y_stride;     /* floats (f32 output) or words (act record) */
     TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
@@ -119,7 +149,7 @@ struct tvk_kv_append_params {
     TVK_U32 stride;             /* floats from row to row of qkv */
     TVK_U32 k_offset, v_offset; /* floats from the start of a row */
     TVK_U32 pages_word, max_pages;
-    TVK_U32 page_words;         /* words of one page: K then V, each [G][128][D] */
+    TVK_U32 page_words; /* TVK_CACHE_PAGE_WORDS */
 };
 
 struct tvk_attention_params {

@@ -18,6 +18,7 @@ static const double U = 0x1p-24;
 
 static float keys[MAX_POSITIONS][MAX_D], values[MAX_POSITIONS][MAX_D], query[MAX_D];
 static const float *key_rows[MAX_POSITIONS], *value_rows[MAX_POSITIONS];
+static const tvk_ref_kv kv = {key_rows, value_rows, NULL, NULL};
 
 /* Formulas of the index; `sharp` stretches the scores so that few positions carry the weight. */
 static void fill(uint32_t d, float sharp)
@@ -69,7 +70,7 @@ static void check(uint32_t positions, uint32_t d, float sharp)
     fill(d, sharp);
     bound = direct(positions, d, scale, want);
     assert_true(bound < 1e-3);
-    tvk_ref_attention(query, key_rows, value_rows, positions, d, scale, out);
+    tvk_ref_attention(query, &kv, positions, d, scale, out);
     for (uint32_t i = 0; i < d; i++) {
         if (!(fabs(out[i] - want[i]) <= bound))
             fail_msg("%u positions, D %u, value %u: %.9g expected, %.9g found, bound %.3g",
@@ -101,11 +102,11 @@ static void test_chunks_then_merge(void **state)
         uint32_t chunks = 0;
         for (uint32_t first = 0; first < positions[t]; first += TVK_CHUNK, chunks++) {
             uint32_t n = positions[t] - first < TVK_CHUNK ? positions[t] - first : TVK_CHUNK;
-            tvk_ref_attention_chunk(query, key_rows + first, value_rows + first, n, 64, 0.125f,
-                                    &m[chunks], &l[chunks], o[chunks]);
+            tvk_ref_attention_chunk(query, &kv, first, n, 64, 0.125f, &m[chunks], &l[chunks],
+                                    o[chunks]);
         }
         tvk_ref_attention_merge(m, l, o[0], chunks, 64, merged);
-        tvk_ref_attention(query, key_rows, value_rows, positions[t], 64, 0.125f, whole);
+        tvk_ref_attention(query, &kv, positions[t], 64, 0.125f, whole);
         assert_memory_equal(merged, whole, sizeof whole);
     }
 }
@@ -116,11 +117,19 @@ static void test_chunk_hand(void **state)
     const float q[4] = {1.0f, 2.0f, 3.0f, 4.0f}, k[4] = {1.0f, 1.0f, 1.0f, 1.0f};
     const float v[3][4] = {{1, 2, 3, 4}, {10, 20, 30, 40}, {100, 200, 300, 400}};
     const float *krow[3] = {k, k, k}, *vrow[3] = {v[0], v[1], v[2]};
+    const float halves[3] = {0.5f, 0.5f, 0.5f}, doubles[3] = {2.0f, 2.0f, 2.0f};
+    tvk_ref_kv rows = {krow, vrow, NULL, NULL};
     float m, l, o[4];
     (void)state;
-    tvk_ref_attention_chunk(q, krow, vrow, 3, 4, 0.5f, &m, &l, o);
+    tvk_ref_attention_chunk(q, &rows, 0, 3, 4, 0.5f, &m, &l, o);
     assert_true(m == 5.0f && l == 3.0f);
     assert_true(o[0] == 111.0f && o[1] == 222.0f && o[2] == 333.0f && o[3] == 444.0f);
+    /* scales of rows: of keys in the scores, of values in the weights but not in their sum */
+    rows.k_scale = halves;
+    rows.v_scale = doubles;
+    tvk_ref_attention_chunk(q, &rows, 0, 3, 4, 0.5f, &m, &l, o);
+    assert_true(m == 2.5f && l == 3.0f);
+    assert_true(o[0] == 222.0f && o[1] == 444.0f && o[2] == 666.0f && o[3] == 888.0f);
 }
 
 static void test_merge_hand(void **state)

@@ -1,0 +1,137 @@
+/* Rows of the KV cache: D values of one head at one position -> words and a scale, and back. */
+#include "ref/ref.h"
+
+#include <string.h>
+
+#define LARGEST_F16 65504.0f
+#define SMALLEST_F16 6.1035156e-5f /* 2^-14: smaller scales are 0 */
+
+/* A scale as the cache has it. */
+static float as_f16(float s)
+{
+    s = s < LARGEST_F16 ? s : LARGEST_F16;
+    return s < SMALLEST_F16 ? 0.0f : tvk_ref_f16_to_f32(tvk_ref_f32_to_f16(s));
+}
+
+static float floor_of(float x)
+{
+    float n = (float)(int32_t)x;
+    return n > x ? n - 1.0f : n;
+}
+
+static float round_even(float x)
+{
+    float n = floor_of(x), rest = x - n;
+    if (rest > 0.5f || (rest == 0.5f && ((int32_t)n & 1))) n = n + 1.0f;
+    return n;
+}
+
+static float clamp(float x, float low, float high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* Code above the lowest level of one of 2 * half levels: -half + 0.5, ... half - 0.5 times s. */
+static uint32_t half_step_code(float x, float inverse, float half)
+{
+    float t = clamp(x * inverse, -half, half);
+    return (uint32_t)(int32_t)(clamp(floor_of(t), -half, half - 1.0f) + half);
+}
+
+static float clip_scale(float largest, float half, uint32_t clip)
+{
+    float base = half == 8.0f ? 0.13333334f : 0.2857143f; /* 1 / 7.5, 1 / 3.5 */
+    return as_f16((largest * base) * (1.0f - 0.03125f * (float)clip));
+}
+
+static float clip_error(const float *x, uint32_t d, float half, float s)
+{
+    float inverse = s > 0.0f ? tvk_ref_rcp(s) : 0.0f, sum[4] = {0};
+    for (uint32_t i = 0; i < d; i++) {
+        float level = (float)half_step_code(x[i], inverse, half) - (half - 0.5f);
+        float e = x[i] - level * s;
+        sum[i % 4] = sum[i % 4] + e * e;
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+static float row_scale(uint32_t type, const float *x, uint32_t d)
+{
+    float half = type == TVK_CACHE_Q4 ? 8.0f : 4.0f, largest = 0.0f, best = 0.0f, least = 0.0f;
+    for (uint32_t i = 0; i < d; i++) {
+        float size = x[i] < 0.0f ? -x[i] : x[i];
+        largest = size > largest ? size : largest;
+    }
+    if (type == TVK_CACHE_Q8) return as_f16(largest * 0.007874016f);
+    for (uint32_t clip = 0; clip < TVK_CACHE_CLIPS; clip++) {
+        float s = clip_scale(largest, half, clip), error = clip_error(x, d, half, s);
+        if (clip > 0 && !(error < least)) continue;
+        best = s;
+        least = error;
+    }
+    return best;
+}
+
+/* Value i of the four that share a word's bytes with others: byte i % 4 of group i / 4. */
+static void put(uint32_t *words, uint32_t i, uint32_t groups, uint32_t bits, uint32_t code)
+{
+    uint32_t group = i / 4;
+    words[group / groups] |= code << (8 * (i % 4) + bits * (group % groups));
+}
+
+static uint32_t take(const uint32_t *words, uint32_t i, uint32_t groups, uint32_t bits)
+{
+    uint32_t group = i / 4;
+    return words[group / groups] >> (8 * (i % 4) + bits * (group % groups)) & ((1u << bits) - 1);
+}
+
+void tvk_ref_kv_pack(uint32_t type, const float *x, uint32_t d, uint32_t *words, uint16_t *scale)
+{
+    uint32_t high = (d + 15) / 16; /* q3: first word of the third bits */
+    float s, inverse;
+    memset(words, 0, TVK_CACHE_ROW_WORDS(type, d) * sizeof *words);
+    *scale = 0;
+    if (type == TVK_CACHE_F32) {
+        memcpy(words, x, d * sizeof *words);
+        return;
+    }
+    if (type == TVK_CACHE_F16) {
+        for (uint32_t i = 0; i < d; i++)
+            words[i / 2] |= (uint32_t)tvk_ref_f32_to_f16(x[i]) << 16 * (i % 2);
+        return;
+    }
+    s = row_scale(type, x, d);
+    inverse = s > 0.0f ? tvk_ref_rcp(s) : 0.0f;
+    *scale = tvk_ref_f32_to_f16(s);
+    for (uint32_t i = 0; i < d; i++) {
+        if (type == TVK_CACHE_Q8) {
+            float q = round_even(clamp(x[i] * inverse, -127.0f, 127.0f));
+            put(words, i, 1, 8, (uint32_t)(int32_t)q & 0xff);
+        } else if (type == TVK_CACHE_Q4) {
+            put(words, i, 2, 4, half_step_code(x[i], inverse, 8.0f));
+        } else {
+            uint32_t code = half_step_code(x[i], inverse, 4.0f);
+            put(words, i, 4, 2, code & 3);
+            put(words + high, i, 8, 1, code >> 2);
+        }
+    }
+}
+
+float tvk_ref_kv_unpack(uint32_t type, const uint32_t *words, uint16_t scale, uint32_t d,
+                        float *levels)
+{
+    uint32_t high = (d + 15) / 16;
+    for (uint32_t i = 0; i < d; i++) {
+        if (type == TVK_CACHE_F32)
+            memcpy(&levels[i], &words[i], sizeof levels[i]);
+        else if (type == TVK_CACHE_F16)
+            levels[i] = tvk_ref_f16_to_f32((uint16_t)(words[i / 2] >> 16 * (i % 2)));
+        else if (type == TVK_CACHE_Q8)
+            levels[i] = (float)(int8_t)take(words, i, 1, 8);
+        else if (type == TVK_CACHE_Q4)
+            levels[i] = (float)take(words, i, 2, 4) - 7.5f;
+        else
+            levels[i] = (float)(take(words, i, 4, 2) | take(words + high, i, 8, 1) << 2) - 3.5f;
+    }
+    return TVK_CACHE_PACKED(type) ? tvk_ref_f16_to_f32(scale) : 1.0f;
+}
