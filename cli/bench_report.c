@@ -81,7 +81,7 @@ static json_t *row_object(const bench_setup *s, const bench_row *r, const double
         "build_commit", TVK_BUILD_COMMIT, "gpu_info", s->device->name, "backends", "Vulkan",
         "model_filename", s->file, "model_type", type, "model_size", (json_int_t)s->bytes,
         "model_n_params", (json_int_t)s->model->parameters, "n_batch", (int)s->batch, "n_ubatch",
-        (int)s->batch, "type_k", s->kv, "type_v", s->kv, "n_prompt", (int)r->n_prompt, "n_gen",
+        (int)s->batch, "type_k", s->kv_k, "type_v", s->kv_v, "n_prompt", (int)r->n_prompt, "n_gen",
         (int)r->n_gen, "n_depth", (int)r->n_depth, "test_time", now, "avg_ns",
         (json_int_t)llround(ns.mean), "stddev_ns", (json_int_t)llround(ns.deviation), "avg_ts",
         rate.mean, "stddev_ts", rate.deviation, "samples_ns", numbers(r->ns, r->count, true),
@@ -123,9 +123,9 @@ static void print_md(const bench_setup *s, const bench_row *r, spread rate)
 {
     char test[64], size[32];
     const tvk_model_info *m = s->model;
-    printf("| %s %s | %s | %.2f M | %s | %s | %s | %s | %s | %s (%s) | %.2f ± %.2f | %.2f |\n",
+    printf("| %s %s | %s | %.2f M | %s | %s | %s | %s/%s | %s | %s (%s) | %.2f ± %.2f | %.2f |\n",
            m->name, s->type, out_bytes(s->bytes, size, sizeof size), (double)m->parameters / 1e6,
-           s->device->name, s->device->driver, m->act_quant, s->kv,
+           s->device->name, s->device->driver, m->act_quant, s->kv_k, s->kv_v,
            bench_test_name(r, test, sizeof test), tvk_version(), TVK_BUILD_COMMIT, rate.mean,
            rate.deviation, rate.median);
 }
@@ -134,9 +134,9 @@ void bench_report_begin(bench_form form)
 {
     if (form == BENCH_JSON) puts("[");
     if (form == BENCH_MD)
-        puts(
-            "| model | size | params | device | driver | act | kv | test | build | t/s | median |\n"
-            "|---|--:|--:|---|---|---|---|--:|---|--:|--:|");
+        puts("| model | size | params | device | driver | act | k/v | test | build | t/s | median "
+             "|\n"
+             "|---|--:|--:|---|---|---|---|--:|---|--:|--:|");
     fflush(stdout);
 }
 

@@ -17,11 +17,11 @@ bool bench_form_parse(const char *text, bench_form *out);
 typedef struct bench_setup {
     const tvk_device_info *device;
     const tvk_model_info *model;
-    const char *file; /* path, or the name of a shape */
-    const char *type; /* of the linears, "I2_S" */
-    const char *kv;   /* "f16" */
-    uint64_t bytes;   /* of all tensors in the file */
-    uint32_t batch;   /* rows of the largest step */
+    const char *file;        /* path, or the name of a shape */
+    const char *type;        /* of the linears, "I2_S" */
+    const char *kv_k, *kv_v; /* "f16" */
+    uint64_t bytes;          /* of all tensors in the file */
+    uint32_t batch;          /* rows of the largest step */
     bool exact;
 } bench_setup;
 

@@ -108,9 +108,8 @@ static int open_model(bench *b)
                              .model = tvk_model_get_info(b->e.model),
                              .file = b->shape ? source->name : engine_given.model,
                              .type = linear ? tvk_dtype_name(linear->type) : "",
-                             .kv = engine_given.kv_k   ? engine_given.kv_k
-                                   : engine_given.kv_v ? engine_given.kv_v
-                                                       : "f16",
+                             .kv_k = engine_kv_name(params.kv_k),
+                             .kv_v = engine_kv_name(params.kv_v),
                              .batch = b->batch,
                              .exact = engine_given.exact};
     if (!b->setup.file && bundled_model(bundled, sizeof bundled)) b->setup.file = bundled;

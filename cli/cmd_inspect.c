@@ -43,7 +43,24 @@ static void print_tensors(const tvk_weight_source *source)
     putchar('\n');
 }
 
-static void print_model(const tvk_model_info *m)
+/* What the types of the cache cost, keys and values alike. */
+static void print_kv(const tvk_weight_source *source, const tvk_model_info *m)
+{
+    static const tvk_kv_type types[] = {TVK_KV_F32, TVK_KV_F16, TVK_KV_Q8, TVK_KV_Q4, TVK_KV_Q3};
+    char text[32];
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const tvk_model_params params = {.kv_k = types[i], .kv_v = types[i]};
+        tvk_model_info info;
+        tvk_error err;
+        if (tvk_model_describe(source, &params, &info, &err) != TVK_OK) return;
+        printf("  %-20s %3s %" PRIu64 " bytes a position, %s for %u%s\n", i ? "" : "KV cache",
+               engine_kv_name(types[i]), info.kv_bytes_per_position,
+               out_bytes(info.kv_bytes_per_position * m->context, text, sizeof text), m->context,
+               types[i] == m->kv_k ? " (default)" : "");
+    }
+}
+
+static void print_model(const tvk_weight_source *source, const tvk_model_info *m)
 {
     char text[32];
     printf("\nmodel\n");
@@ -62,9 +79,7 @@ static void print_model(const tvk_model_info *m)
     printf("  %-24s %" PRIu64 "\n", "parameters", m->parameters);
     printf("\nmemory on the device\n");
     printf("  %-24s %s\n", "weights", out_bytes(m->weight_bytes, text, sizeof text));
-    printf("  %-24s %" PRIu64 " bytes a position", "KV cache", m->kv_bytes_per_position);
-    printf(", %s for %u\n", out_bytes(m->kv_bytes_per_position * m->context, text, sizeof text),
-           m->context);
+    print_kv(source, m);
     printf("  %-24s %s\n", "scratch", out_bytes(m->scratch_bytes, text, sizeof text));
     if (m->odd[0]) printf("\nunusual: %s\n", m->odd);
 }
@@ -98,7 +113,7 @@ int cmd_inspect(int argc, char **argv)
             printf("\ntokenizer\n  none to use: %s\n", e.tokenizer_error.text);
         fflush(stdout);
         if (tvk_model_describe(tvk_file_source(e.file), NULL, &info, &err) == TVK_OK)
-            print_model(&info);
+            print_model(tvk_file_source(e.file), &info);
         else
             status = out_failed(&err);
     }

@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +31,9 @@ const arg_option engine_model_options[] = {
     {ARG_INCLUDE, NULL, NULL, (void *)engine_file_options, NULL, 0, 0, NULL},
     {ARG_U32, "-c, --ctx-size", "N", &engine_given.context, "positions (0: the model's own)", 0,
      1 << 24, NULL},
-    {ARG_TEXT, "-ctk, --cache-type-k", "TYPE", &engine_given.kv_k, "KV cache: f16 or f32", 0, 0,
-     NULL},
-    {ARG_TEXT, "-ctv, --cache-type-v", "TYPE", &engine_given.kv_v, "the same type as -ctk", 0, 0,
-     NULL},
+    {ARG_TEXT, "-ctk, --cache-type-k", "TYPE", &engine_given.kv_k,
+     "keys in the KV cache: f32, f16, q8, q4 or q3", 0, 0, NULL},
+    {ARG_TEXT, "-ctv, --cache-type-v", "TYPE", &engine_given.kv_v, "values, likewise", 0, 0, NULL},
     {ARG_TEXT, "--act", "TYPE", &engine_given.act,
      "activations of ternary matrices: auto, none, int8, a4.8, a4.8-fp4", 0, 0, NULL},
     {ARG_FLAG, "--exact", NULL, &engine_given.exact,
@@ -93,32 +93,46 @@ int engine_open_device(engine *e)
     return 0;
 }
 
+static const struct {
+    const char *name, *other; /* other: llama.cpp's name */
+    tvk_kv_type type;
+} kv_types[] = {{"f32", "f32", TVK_KV_F32},
+                {"f16", "f16", TVK_KV_F16},
+                {"q8", "q8_0", TVK_KV_Q8},
+                {"q4", "q4_0", TVK_KV_Q4},
+                {"q3", "q3", TVK_KV_Q3}};
+#define KV_TYPES (sizeof kv_types / sizeof *kv_types)
+
+const char *engine_kv_name(tvk_kv_type type)
+{
+    for (size_t i = 0; i < KV_TYPES; i++)
+        if (kv_types[i].type == type) return kv_types[i].name;
+    return "?";
+}
+
+/* Leaves *out as it is when the option was not given. */
 static bool kv_type(const char *option, const char *text, tvk_kv_type *out)
 {
-    if (!strcmp(text, "f16"))
-        *out = TVK_KV_F16;
-    else if (!strcmp(text, "f32"))
-        *out = TVK_KV_F32;
-    else
-        out_error("%s: f16 or f32 expected, '%s' found", option, text);
-    return !strcmp(text, "f16") || !strcmp(text, "f32");
+    if (!text) return true;
+    for (size_t i = 0; i < KV_TYPES; i++) {
+        if (strcmp(text, kv_types[i].name) && strcmp(text, kv_types[i].other)) continue;
+        *out = kv_types[i].type;
+        return true;
+    }
+    out_error("%s: f32, f16, q8, q4 or q3 expected, '%s' found", option, text);
+    return false;
 }
 
 int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
 {
-    tvk_kv_type v = kv;
     *out = (tvk_model_params){.context = engine_given.context,
-                              .kv = kv,
+                              .kv_k = kv,
+                              .kv_v = kv,
                               .exact = engine_given.exact,
                               .progress = progress_bar()};
-    if (engine_given.kv_k && !kv_type("-ctk", engine_given.kv_k, &out->kv)) return 2;
-    v = out->kv;
-    if (engine_given.kv_v && !kv_type("-ctv", engine_given.kv_v, &v)) return 2;
-    if (engine_given.kv_v && !engine_given.kv_k) out->kv = v;
-    if (v != out->kv) {
-        out_error("-ctv: the type of -ctk expected, '%s' found", engine_given.kv_v);
+    if (!kv_type("-ctk", engine_given.kv_k, &out->kv_k) ||
+        !kv_type("-ctv", engine_given.kv_v, &out->kv_v))
         return 2;
-    }
     if (!engine_given.act || !strcmp(engine_given.act, "auto"))
         out->act = TVK_ACT_AUTO;
     else if (!strcmp(engine_given.act, "none"))
@@ -137,6 +151,15 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
     return 0;
 }
 
+static void kv_banner(const tvk_model_info *info)
+{
+    char text[32];
+    fprintf(stderr, "KV cache k %s, v %s | %" PRIu64 " bytes a position | %s for %u\n",
+            engine_kv_name(info->kv_k), engine_kv_name(info->kv_v), info->kv_bytes_per_position,
+            out_bytes(info->kv_bytes_per_position * info->context, text, sizeof text),
+            info->context);
+}
+
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params)
 {
     double start = out_now_ms();
@@ -144,6 +167,7 @@ int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_mode
     if (tvk_model_create(e->device, source, params, &e->model, &err) != TVK_OK)
         return out_failed(&err);
     e->load_ms = out_now_ms() - start;
+    kv_banner(tvk_model_get_info(e->model));
     return 0;
 }
 

@@ -39,11 +39,12 @@ typedef struct engine {
  * After a failure too, engine_close frees what is there. */
 int engine_open_file(engine *e);
 int engine_open_device(engine *e);
-/* What the options say about the model; kv: the type when no -ctk is given. */
+/* What the options say about the model; kv: the type of keys and values where -ctk and
+ * -ctv say none. */
 int engine_model_params(tvk_model_params *out, tvk_kv_type kv);
 /* A model on the opened device; no session. */
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params);
-/* File, device, model and session; kv: the type when no -ctk is given. */
+/* File, device, model and session; kv as above. */
 int engine_open(engine *e, tvk_kv_type kv);
 void engine_close(engine *e);
 
@@ -52,6 +53,8 @@ int engine_device_params(engine *e, tvk_device_params *out);
 /* Forms of the packed integer dot product that the device accelerates: "yes" (both), "signed",
  * "mixed", "no". */
 const char *engine_dot_text(const tvk_device_info *info);
+/* "f16" */
+const char *engine_kv_name(tvk_kv_type type);
 /* Says which device runs, on stderr. */
 void engine_banner(const tvk_device_info *info);
 

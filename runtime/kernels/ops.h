@@ -77,15 +77,21 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
 tvk_status tvk_op_rope(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
                        tvk_span qkv, const struct tvk_rope_params *p, bool interleaved,
                        uint32_t rows, tvk_error *err);
+/* Types of K and of V: TVK_CACHE_*. F32 and F16 of both have kernels of their own; every other pair
+ * has the packed ones, specialized by the types. */
+typedef struct tvk_cache_types {
+    uint32_t k, v;
+} tvk_cache_types;
+
 tvk_status tvk_op_kv_append(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
-                            tvk_span pool, const struct tvk_kv_append_params *p, bool f16,
-                            uint32_t rows, tvk_error *err);
+                            tvk_span pool, const struct tvk_kv_append_params *p,
+                            tvk_cache_types types, uint32_t rows, tvk_error *err);
 /* rows == 1: chunks side by side, then a merge (partials: [H][max_chunks][4 + D] floats);
  * else each row walks its chunks (partials unused). The same bits either way. */
 tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
                             tvk_span pool, tvk_span partials, tvk_span out,
-                            const struct tvk_attention_params *p, bool f16, uint32_t rows,
-                            tvk_error *err);
+                            const struct tvk_attention_params *p, tvk_cache_types types,
+                            uint32_t rows, tvk_error *err);
 tvk_status tvk_op_glu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span gate_up, tvk_span f,
                       uint32_t width, bool relu2, uint32_t rows, tvk_error *err);
 

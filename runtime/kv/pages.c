@@ -6,20 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t tvk_kv_page_words(tvk_kv_type type, uint32_t kv_heads, uint32_t head_size)
+_Static_assert(TVK_KV_F16 == TVK_CACHE_F16 && TVK_KV_F32 == TVK_CACHE_F32 &&
+                   TVK_KV_Q8 == TVK_CACHE_Q8 && TVK_KV_Q4 == TVK_CACHE_Q4 &&
+                   TVK_KV_Q3 == TVK_CACHE_Q3,
+               "the types of the model are those of the kernels");
+
+uint32_t tvk_kv_page_words(tvk_cache_types types, uint32_t kv_heads, uint32_t head_size)
 {
-    uint32_t values = 2 * kv_heads * TVK_CHUNK * head_size;
-    return type == TVK_KV_F16 ? values / 2 : values;
+    return TVK_CACHE_PAGE_WORDS(types.k, types.v, kv_heads, head_size);
 }
 
-tvk_status tvk_kv_pool_create(tvk_device *device, tvk_kv_type type, uint32_t layers,
+tvk_status tvk_kv_pool_create(tvk_device *device, tvk_cache_types types, uint32_t layers,
                               uint32_t kv_heads, uint32_t head_size, uint32_t pages,
                               tvk_kv_pool *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint64_t limit = tvk_gpu_plan(device)->max_storage_bytes, bytes;
     memset(out, 0, sizeof *out);
-    out->page_words = tvk_kv_page_words(type, kv_heads, head_size);
+    out->types = types;
+    out->page_words = tvk_kv_page_words(types, kv_heads, head_size);
     out->page_count = pages;
     out->layer_count = layers;
     bytes = (uint64_t)pages * out->page_words * 4;

@@ -84,7 +84,6 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     const tvk_layer_weights *w = &c->weights->layers[layer];
     tvk_dispatch_list *list = &c->graph->list;
     uint32_t q = m->heads * m->head_size, kv = m->kv_heads * m->head_size, stride = q + 2 * kv;
-    bool f16 = c->kv_type == TVK_KV_F16;
     tvk_span in, qkv, out, out_in, partials = {0};
     tvk_span pool = tvk_buffer_span(c->kv->layers[layer]);
     const struct tvk_rope_params rope = {
@@ -113,14 +112,15 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     TVK_TRY(linear(c, QKV, &w->qkv, in, qkv, false, err));
     TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
                         c->rows, err));
-    TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, &append, f16, c->rows, err));
+    TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, &append, c->kv->types, c->rows,
+                             err));
     TVK_TRY(floats(c, c->rows, q, "attn_out", layer, &out, err));
     if (c->rows == 1) {
         TVK_TRY(floats(c, m->heads * attn.max_chunks, 4 + m->head_size, "partials", layer,
                        &partials, err));
     }
-    TVK_TRY(tvk_op_attention(c->kernels, list, c->state, qkv, pool, partials, out, &attn, f16,
-                             c->rows, err));
+    TVK_TRY(tvk_op_attention(c->kernels, list, c->state, qkv, pool, partials, out, &attn,
+                             c->kv->types, c->rows, err));
     TVK_TRY(linear_input(c, O, out, w->attn_sub_norm, q, "o_in", layer, &out_in, err));
     TVK_TRY(linear(c, O, &w->o, out_in, c->x, true, err));
     TVK_TRY(keep_residual(c, "attn_res", layer, err));

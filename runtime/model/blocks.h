@@ -13,7 +13,6 @@ typedef struct tvk_block_context {
     const tvk_config *config;
     const tvk_weights *weights;
     const tvk_kv_pool *kv;
-    tvk_kv_type kv_type;
     const tvk_state_layout *layout;
     tvk_span state, rope, logits, results;
     uint32_t rows; /* capacity of the step */

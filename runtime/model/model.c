@@ -26,7 +26,8 @@ static tvk_status fill_params(const tvk_model_params *params, const tvk_config *
     if (out->batch == 0) out->batch = DEFAULT_BATCH;
     if (out->max_outputs == 0) out->max_outputs = DEFAULT_OUTPUTS;
     if (out->context > MAX_CONTEXT || out->sessions > MAX_SESSIONS || out->batch > 4096 ||
-        (unsigned)out->kv > TVK_KV_F32 || (unsigned)out->act > TVK_ACT_A48_FP4) {
+        (unsigned)out->kv_k > TVK_KV_Q3 || (unsigned)out->kv_v > TVK_KV_Q3 ||
+        (unsigned)out->act > TVK_ACT_A48_FP4) {
         TVK_FAIL(TVK_ERR_ARG,
                  "context %u (at most %u), sessions %u (at most %u), batch %u (at most 4096)",
                  out->context, MAX_CONTEXT, out->sessions, MAX_SESSIONS, out->batch);
@@ -45,6 +46,11 @@ static uint64_t scratch_bound(const tvk_config *c, const tvk_model_params *p)
     uint64_t width = (uint64_t)c->hidden * 2 + 3 * (uint64_t)c->ffn +
                      ((uint64_t)c->heads * 2 + c->kv_heads * 2) * c->head_size;
     return p->batch * width * 4 + (uint64_t)p->max_outputs * c->vocab * 4;
+}
+
+static tvk_cache_types kv_types(const tvk_model_params *p)
+{
+    return (tvk_cache_types){(uint32_t)p->kv_k, (uint32_t)p->kv_v};
 }
 
 static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_weights_plan *plan,
@@ -76,8 +82,12 @@ static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_
     info->parameters = plan->parameters;
     info->weight_bytes = plan->device_bytes;
     info->scratch_bytes = scratch_bound(c, p);
+    info->kv_k = p->kv_k;
+    info->kv_v = p->kv_v;
     info->kv_bytes_per_position =
-        (uint64_t)c->layers * tvk_kv_page_words(p->kv, c->kv_heads, c->head_size) * 4 / TVK_CHUNK;
+        ((uint64_t)c->layers * tvk_kv_page_words(kv_types(p), c->kv_heads, c->head_size) * 4 +
+         TVK_CHUNK - 1) /
+        TVK_CHUNK;
 }
 
 tvk_status tvk_model_describe(const tvk_weight_source *source, const tvk_model_params *params,
@@ -147,7 +157,7 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     m->slot_used = calloc(m->params.sessions, sizeof *m->slot_used);
     TVK_TRY_ALLOC(m->slot_used);
     TVK_TRY(tvk_kernels_create(device, m->params.exact, &m->kernels, err));
-    TVK_TRY(tvk_kv_pool_create(device, m->params.kv, m->config.layers, m->config.kv_heads,
+    TVK_TRY(tvk_kv_pool_create(device, kv_types(&m->params), m->config.layers, m->config.kv_heads,
                                m->config.head_size, m->params.sessions * m->layout.max_pages,
                                &m->kv, err));
     TVK_TRY(tvk_weights_load(m->kernels, &m->config, &plan, &m->params.progress, &m->arena,

@@ -13,7 +13,6 @@ static tvk_status build_graph(tvk_model *m, tvk_step *step, tvk_error *err)
                            .config = &m->config,
                            .weights = &m->weights,
                            .kv = &m->kv,
-                           .kv_type = m->params.kv,
                            .layout = &m->layout,
                            .state = tvk_buffer_span(m->state),
                            .rope = tvk_buffer_span(m->rope),

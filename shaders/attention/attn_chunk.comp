@@ -1,16 +1,21 @@
 // Attention of one chunk of 128 positions: s = (q k) scale, m = max s, w = exp(s - m), l = sum w,
 // o = sum w v (docs/numerics.md)
-// bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages K [G,128,D], V [G,128,D]
+// bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages of K, then V
 //           3 partials [T, H, max_chunks, 4 + D] {m, l, 0, 0, o}
 // workgroup (chunk, head, row)
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT invocations that
-//            share four dimensions of the output: 1 or 4, 4 STEP: divides D / 4
+//            share four dimensions of the output: 1 or 4, 4 STEP: divides D / 4;
+//            KV_PACKED: 5 and 6 the types of K and V, TVK_CACHE_*
 // needs: nothing
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "reduce.glsl"
+#ifdef KV_PACKED
+#include "attention_q.glsl"
+#else
 #include "attention.glsl"
+#endif
 
 layout(set = 0, binding = 3, std430) writeonly buffer Partials { vec4 partials[]; };
 
@@ -25,7 +30,7 @@ void main()
     uint quads = p.d / 4u;
     uint q = t * (p.q_stride / 4u) + head * quads;
     float m, l;
-    attention_chunk(q, chunk_page(slot, chunk), head / (p.heads / p.kv_heads), valid, m, l);
+    attention_chunk(q, slot, chunk, head / (p.heads / p.kv_heads), valid, m, l);
     uint lid = gl_LocalInvocationIndex;
     uint at = ((t * p.heads + head) * p.max_chunks + chunk) * (1u + quads);
     if (lid == 0u) partials[at] = vec4(m, l, 0.0, 0.0);

@@ -1,16 +1,21 @@
 // Attention of a head of a row, chunk after chunk: the bits of attn_chunk and attn_merge without
 // the partials in memory
-// bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages K [G,128,D], V [G,128,D]
+// bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages of K, then V
 //           3 out [T, o_stride] f32
 // workgroup (head, t)
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT invocations that
-//            share four dimensions of the output: 1 or 4, 4 STEP: divides D / 4
+//            share four dimensions of the output: 1 or 4, 4 STEP: divides D / 4;
+//            KV_PACKED: 5 and 6 the types of K and V, TVK_CACHE_*
 // needs: nothing
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "reduce.glsl"
+#ifdef KV_PACKED
+#include "attention_q.glsl"
+#else
 #include "attention.glsl"
+#endif
 
 layout(set = 0, binding = 3, std430) writeonly buffer Out { vec4 result[]; };
 
@@ -30,7 +35,7 @@ void main()
     precise float m = 0.0, l = 0.0;
     for (uint first = 0u; first <= position; first += TVK_CHUNK) {
         float chunk_m, chunk_l;
-        attention_chunk(q, chunk_page(slot, first / TVK_CHUNK), g,
+        attention_chunk(q, slot, first / TVK_CHUNK, g,
                         min(TVK_CHUNK, position + 1u - first), chunk_m, chunk_l);
         if (first == 0u) {
             m = chunk_m;

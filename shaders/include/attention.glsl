@@ -25,10 +25,18 @@ shared float weights[TVK_CHUNK];
 shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
 shared vec4 chunk_out[MAX_QUADS];
 
-// positions 0 .. valid-1 of a chunk whose page starts at `page` (in groups of four values);
-// afterwards chunk_out has o, after a barrier by the caller
-void attention_chunk(uint q_quad, uint page, uint g, uint valid, out float m, out float l)
+// first group of four values of the page that holds `chunk` of the row's session
+uint chunk_page(uint slot, uint chunk)
 {
+    return state[p.pages_word + slot * p.max_pages + chunk] * (p.page_words / QUADS_A_WORD);
+}
+
+// positions 0 .. valid-1 of a chunk of a slot; afterwards chunk_out has o, after a barrier by the
+// caller
+void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out float m,
+                     out float l)
+{
+    uint page = chunk_page(slot, chunk);
     uint lid = gl_LocalInvocationIndex;
     uint quads = p.d / 4u;
     uint keys = page + g * TVK_CHUNK * quads;
@@ -112,12 +120,6 @@ void attention_chunk(uint q_quad, uint page, uint g, uint valid, out float m, ou
     }
     // Both ways the invocation that writes element i of chunk_out is the one that reads it:
     // i = lid modulo GROUP.
-}
-
-// first group of four values of the page that holds `chunk` of the row's session
-uint chunk_page(uint slot, uint chunk)
-{
-    return state[p.pages_word + slot * p.max_pages + chunk] * (p.page_words / QUADS_A_WORD);
 }
 
 #endif

@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     static sums s;
     static char text[1 << 16];
     tvk_error err = {0};
-    const tvk_model_params params = {.kv = TVK_KV_F32, .context = 512};
+    const tvk_model_params params = {.kv_k = TVK_KV_F32, .kv_v = TVK_KV_F32, .context = 512};
     tvk_device *device = test_device_create(NULL);
     tvk_file *file;
     FILE *f = argc > 3 ? fopen(argv[2], "rb") : NULL;

@@ -114,7 +114,7 @@ static opened open_with(tvk_device *device, const char *path, const tvk_model_pa
  * manifest that docs/numerics.md defines. */
 static opened open_model(tvk_device *device, const char *path)
 {
-    const tvk_model_params params = {.kv = TVK_KV_F32, .exact = true};
+    const tvk_model_params params = {.kv_k = TVK_KV_F32, .kv_v = TVK_KV_F32, .exact = true};
     return open_with(device, path, &params);
 }
 
@@ -430,7 +430,8 @@ static void bitnet_a48(void **state)
 {
     const fixture *f = *state;
     const tvk_convert_params params = {.overwrite = true, .log = warnings};
-    const tvk_model_params kept = {.kv = TVK_KV_F32,
+    const tvk_model_params kept = {.kv_k = TVK_KV_F32,
+                                   .kv_v = TVK_KV_F32,
                                    .max_outputs = 64, /* one step, so that all rows can be read */
                                    .exact = true,
                                    .keep_activations = true};

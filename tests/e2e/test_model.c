@@ -110,17 +110,23 @@ static void require_same_rows(const char *what, const float *a, const float *b, 
     }
 }
 
-static void against_reference(const tiny_spec *spec, tvk_kv_type kv, tvk_act act, uint32_t rows)
+static void against_reference(const tiny_spec *spec, tvk_kv_type k, tvk_kv_type v, tvk_act act,
+                              uint32_t rows)
 {
-    const tvk_model_params params = {
-        .kv = kv, .act = act, .exact = true, .context = 300, .batch = 48, .fresh_scratch = true};
+    const tvk_model_params params = {.kv_k = k,
+                                     .kv_v = v,
+                                     .act = act,
+                                     .exact = true,
+                                     .context = 300,
+                                     .batch = 48,
+                                     .fresh_scratch = true};
     opened o;
     ref_model *ref;
     int32_t *tokens = make_tokens(rows, spec->vocab);
     float *found = make_floats((size_t)rows * spec->vocab);
     float *expected = make_floats((size_t)rows * spec->vocab);
     open_model(spec, &params, &o);
-    ref = ref_model_open(tvk_file_source(o.file), tvk_model_get_info(o.model), kv == TVK_KV_F16);
+    ref = ref_model_open(tvk_file_source(o.file), tvk_model_get_info(o.model));
     assert_non_null(ref);
     for (uint32_t i = 0; i < rows; i++) {
         ref_model_step(ref, tokens[i], expected + (size_t)i * spec->vocab);
@@ -141,8 +147,8 @@ static void logits_equal_reference(void **state)
     for (size_t i = 0; i < SPEC_COUNT; i++) {
         bool int8_floats = specs[i].linear == TVK_F32 && strcmp(specs[i].arch, "bitnet") == 0;
         if (int8_floats) continue; /* latent weights: refused, see below */
-        against_reference(&specs[i], TVK_KV_F32, TVK_ACT_AUTO, 40);
-        against_reference(&specs[i], TVK_KV_F16, TVK_ACT_AUTO, 20);
+        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_AUTO, 40);
+        against_reference(&specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_AUTO, 20);
     }
 }
 
@@ -151,9 +157,9 @@ static void a48_equals_reference(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        against_reference(&specs[i], TVK_KV_F32, TVK_ACT_A48, 40);
-        against_reference(&specs[i], TVK_KV_F32, TVK_ACT_A48_FP4, 40);
-        against_reference(&specs[i], TVK_KV_F16, TVK_ACT_A48, 20);
+        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_A48, 40);
+        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_A48_FP4, 40);
+        against_reference(&specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_A48, 20);
     }
 }
 
@@ -161,19 +167,47 @@ static void a48_equals_reference(void **state)
 static void long_context_equals_reference(void **state)
 {
     (void)state;
-    against_reference(&specs[5], TVK_KV_F16, TVK_ACT_AUTO, 290);
+    against_reference(&specs[5], TVK_KV_F16, TVK_KV_F16, TVK_ACT_AUTO, 290);
+    against_reference(&specs[5], TVK_KV_Q3, TVK_KV_Q4, TVK_ACT_AUTO, 290);
+}
+
+/* Packed keys and values: each type of K and each of V, over models of several head sizes. */
+static void packed_cache_equals_reference(void **state)
+{
+    static const struct {
+        tvk_kv_type k, v;
+        tvk_act act;
+        uint32_t rows;
+    } runs[] = {
+        {TVK_KV_Q8, TVK_KV_Q8, TVK_ACT_AUTO, 20},  {TVK_KV_Q4, TVK_KV_Q4, TVK_ACT_AUTO, 20},
+        {TVK_KV_F16, TVK_KV_Q3, TVK_ACT_A48, 20},  {TVK_KV_F32, TVK_KV_Q4, TVK_ACT_AUTO, 20},
+        {TVK_KV_Q4, TVK_KV_F16, TVK_ACT_AUTO, 20}, {TVK_KV_Q3, TVK_KV_Q3, TVK_ACT_AUTO, 150},
+        {TVK_KV_Q3, TVK_KV_F32, TVK_ACT_AUTO, 20},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        against_reference(&specs[i], runs[i].k, runs[i].v, runs[i].act, runs[i].rows);
+    }
 }
 
 /* One prefill of n rows, n decodes, and batches of odd sizes give the same bits. */
 static void prefill_equals_decode(void **state)
 {
     (void)state;
+    static const tvk_kv_type kinds[6][2] = {{TVK_KV_F16, TVK_KV_F16}, {TVK_KV_Q3, TVK_KV_Q3},
+                                            {TVK_KV_Q8, TVK_KV_Q4},   {TVK_KV_Q4, TVK_KV_F32},
+                                            {TVK_KV_F16, TVK_KV_F16}, {TVK_KV_F16, TVK_KV_F16}};
     for (size_t i = 0; i < 6; i++) {
         const tiny_spec *spec = &specs[i % 4];
         const uint32_t n = 150, vocab = spec->vocab;
         const tvk_act acts[] = {TVK_ACT_INT8, TVK_ACT_INT8, TVK_ACT_INT8,
                                 TVK_ACT_INT8, TVK_ACT_A48,  TVK_ACT_A48_FP4};
-        const tvk_model_params params = {.act = acts[i], .exact = true, .sessions = 2, .batch = 64};
+        const tvk_model_params params = {.kv_k = kinds[i][0],
+                                         .kv_v = kinds[i][1],
+                                         .act = acts[i],
+                                         .exact = true,
+                                         .sessions = 2,
+                                         .batch = 64};
         opened o;
         tvk_session *other;
         tvk_error err = {0};
@@ -522,6 +556,7 @@ int main(void)
         cmocka_unit_test(logits_equal_reference),
         cmocka_unit_test(a48_equals_reference),
         cmocka_unit_test(long_context_equals_reference),
+        cmocka_unit_test(packed_cache_equals_reference),
         cmocka_unit_test(prefill_equals_decode),
         cmocka_unit_test(sessions_together_equal_alone),
         cmocka_unit_test(sampling_agrees),

@@ -159,7 +159,7 @@ static bool run_all(tvk_device *device, const char *path, size_t count, uint32_t
         fprintf(stderr, "%s: %s\n", path, err.text);
     } else {
         r.vocab = tvk_model_get_info(r.model)->vocab;
-        r.ref = ref_model_open(tvk_file_source(file), tvk_model_get_info(r.model), true);
+        r.ref = ref_model_open(tvk_file_source(file), tvk_model_get_info(r.model));
         r.found = malloc((size_t)r.vocab * 64 * sizeof *r.found);
         r.expected = malloc((size_t)r.vocab * sizeof *r.expected);
         ok = r.ref && r.found && r.expected;

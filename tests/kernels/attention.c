@@ -54,41 +54,70 @@ static const shape shapes[] = {
 
 typedef struct own {
     const shape *shape;
-    bool f16;
+    tvk_cache_types types;
     struct tvk_attention_params params;
     tvk_array *qkv, *pool, *partials, *out;
-    float *wide; /* K and V of a KV head up to a depth, widened */
+    float *wide; /* K and V of a KV head up to a depth: levels */
 } own;
 
-/* chunk f32, chunk f16, merge (over f32), rows f32, rows f16 */
-static const shape *find(uint32_t index, tvk_op *op)
+/* Groups of cases in turn: an op with the types of K and V, over the shapes of one row or of many.
+ */
+static const struct {
+    tvk_op op;
+    tvk_cache_types types;
+} groups[] = {
+    {TVK_OP_attn_chunk_f32, {TVK_CACHE_F32, TVK_CACHE_F32}},
+    {TVK_OP_attn_chunk_f16, {TVK_CACHE_F16, TVK_CACHE_F16}},
+    {TVK_OP_attn_merge, {TVK_CACHE_F32, TVK_CACHE_F32}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q8, TVK_CACHE_Q8}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q4, TVK_CACHE_Q4}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q3, TVK_CACHE_Q3}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_F16, TVK_CACHE_Q3}},
+    {TVK_OP_attn_rows_f32, {TVK_CACHE_F32, TVK_CACHE_F32}},
+    {TVK_OP_attn_rows_f16, {TVK_CACHE_F16, TVK_CACHE_F16}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q8, TVK_CACHE_Q8}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q4, TVK_CACHE_Q4}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_Q3}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_F32}},
+};
+#define GROUPS ((uint32_t)(sizeof groups / sizeof *groups))
+
+static bool single(uint32_t group)
 {
-    static const tvk_op ops[] = {TVK_OP_attn_chunk_f32, TVK_OP_attn_chunk_f16, TVK_OP_attn_merge,
-                                 TVK_OP_attn_rows_f32, TVK_OP_attn_rows_f16};
-    if (index < 3 * SINGLES) {
-        *op = ops[index / SINGLES];
-        return &shapes[index % SINGLES];
+    return groups[group].op != TVK_OP_attn_rows_f32 && groups[group].op != TVK_OP_attn_rows_f16 &&
+           groups[group].op != TVK_OP_attn_rows_q;
+}
+
+static const shape *find(uint32_t index, uint32_t *group)
+{
+    for (*group = 0;; ++*group) {
+        uint32_t n = single(*group) ? SINGLES : MULTIS;
+        if (index < n) return &shapes[single(*group) ? index : SINGLES + index];
+        index -= n;
     }
-    index -= 3 * SINGLES;
-    *op = ops[3 + index / MULTIS];
-    return &shapes[SINGLES + index % MULTIS];
 }
 
 static uint32_t count(void)
 {
-    return 3 * SINGLES + 2 * MULTIS;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < GROUPS; i++) n += single(i) ? SINGLES : MULTIS;
+    return n;
 }
 
 static void describe(uint32_t index, tvk_case *out)
 {
-    const shape *s = find(index, &out->op);
+    uint32_t group;
+    const shape *s = find(index, &group);
+    tvk_cache_types types = groups[group].types;
+    out->op = groups[group].op;
     out->size = s->size;
     out->shape[0] = s->heads;
     out->shape[1] = s->d;
     out->shape[2] = s->t;
     out->shape[3] = s->depth;
-    snprintf(out->name, sizeof out->name, "H %u G %u D %u T %u of %u depth %u%s", s->heads,
-             s->kv_heads, s->d, s->t, s->capacity, s->depth, s->sharp > 1.0f ? " sharp" : "");
+    snprintf(out->name, sizeof out->name, "H %u G %u D %u T %u of %u depth %u, %s %s%s", s->heads,
+             s->kv_heads, s->d, s->t, s->capacity, s->depth, tvk_rig_cache_name(types.k),
+             tvk_rig_cache_name(types.v), s->sharp > 1.0f ? ", sharp" : "");
 }
 
 /* Rows of one slot stand at following positions that end at the depth (a prefill); with several
@@ -102,29 +131,35 @@ static void place(const shape *s, uint32_t t, tvk_rig_row *row)
         row->position = t == 0 ? s->depth - 1 : tvk_rig_hash(13, t) % s->depth;
 }
 
-/* Value i of K (v: of V) at a position of a KV head. */
-static float kv(const own *o, uint32_t slot, uint32_t position, uint32_t g, uint32_t i, bool v)
+/* K (v: V) of a KV head at a position, packed; returns the type. */
+static uint32_t pack(const own *o, uint32_t slot, uint32_t position, uint32_t g, bool v,
+                     uint32_t *words, uint16_t *scale)
 {
-    float x = tvk_rig_float(1000 * slot + 10 * g + v, position * 256 + i);
-    return o->f16 ? tvk_ref_f16_to_f32(tvk_ref_f32_to_f16(x)) : x;
+    float x[TVK_RIG_HEAD];
+    for (uint32_t i = 0; i < o->shape->d; i++)
+        x[i] = tvk_rig_float(1000 * slot + 10 * g + v, position * 256 + i);
+    return tvk_rig_cache_pack(o->types, v, position, x, o->shape->d, words, scale);
 }
 
 static void fill_pool(const tvk_rig *rig, own *o, uint32_t slot, uint32_t depth)
 {
     const shape *s = o->shape;
+    tvk_cache_types c = o->types;
+    bool scaled = TVK_CACHE_PACKED(c.k) || TVK_CACHE_PACKED(c.v);
     for (uint32_t p = 0; p < depth; p++) {
-        uint64_t page = tvk_rig_page(&rig->layout, slot, p / TVK_CHUNK);
-        for (uint32_t row = 0; row < 2 * s->kv_heads; row++) { /* K heads, then V heads */
-            uint64_t at = (row * TVK_CHUNK + p % TVK_CHUNK) * s->d;
-            for (uint32_t i = 0; i < s->d; i++, at++) {
-                float x = kv(o, slot, p, row % s->kv_heads, i, row >= s->kv_heads);
-                uint32_t *word = o->pool->words + page * o->params.page_words;
-                if (!o->f16)
-                    word[at] = tvk_f32_bits(x);
-                else
-                    word[at / 2] = (word[at / 2] & (at % 2 ? 0xffffu : 0xffff0000u)) |
-                                   (uint32_t)tvk_ref_f32_to_f16(x) << 16 * (at % 2);
-            }
+        uint32_t *page = o->pool->words + (uint64_t)o->params.page_words *
+                                              tvk_rig_page(&rig->layout, slot, p / TVK_CHUNK);
+        uint32_t *scales = page + TVK_CACHE_SCALES(c.k, c.v, s->kv_heads, s->d) + p % TVK_CHUNK;
+        for (uint32_t row = 0; row < 2 * s->kv_heads; row++) {
+            uint32_t g = row / 2, words[TVK_RIG_HEAD];
+            bool v = row % 2;
+            uint16_t scale;
+            uint32_t type = pack(o, slot, p, g, v, words, &scale);
+            for (uint32_t w = 0; w < TVK_CACHE_ROW_WORDS(type, s->d); w++)
+                page[tvk_rig_cache_word(c, v, s->kv_heads, s->d, p, g, w)] = words[w];
+            if (scaled)
+                scales[g * TVK_CHUNK] =
+                    v ? (scales[g * TVK_CHUNK] & 0xffffu) | (uint32_t)scale << 16 : scale;
         }
     }
 }
@@ -133,19 +168,23 @@ static void want_head(const own *o, const tvk_rig_row *r, uint32_t t, uint32_t h
 {
     const shape *s = o->shape;
     static const float *k[MAX_DEPTH], *v[MAX_DEPTH];
+    static float k_scale[MAX_DEPTH], v_scale[MAX_DEPTH];
+    const tvk_ref_kv rows = {k, v, k_scale, v_scale};
     uint32_t g = h / (s->heads / s->kv_heads), positions = r->position + 1;
     uint64_t at = (uint64_t)t * o->params.o_stride + h * s->d;
     for (uint32_t p = 0; p < positions; p++) {
         float *row = o->wide + 2ull * p * s->d;
+        uint32_t words[TVK_RIG_HEAD], type;
+        uint16_t scale;
         k[p] = row;
         v[p] = row + s->d;
-        for (uint32_t i = 0; i < s->d; i++) {
-            row[i] = kv(o, r->slot, p, g, i, false);
-            row[s->d + i] = kv(o, r->slot, p, g, i, true);
-        }
+        type = pack(o, r->slot, p, g, false, words, &scale);
+        k_scale[p] = tvk_ref_kv_unpack(type, words, scale, s->d, row);
+        type = pack(o, r->slot, p, g, true, words, &scale);
+        v_scale[p] = tvk_ref_kv_unpack(type, words, scale, s->d, row + s->d);
     }
     tvk_ref_attention(tvk_rig_floats(o->qkv->words) + (uint64_t)t * o->params.q_stride + h * s->d,
-                      k, v, positions, s->d, o->params.scale, tvk_rig_floats(o->out->want) + at);
+                      &rows, positions, s->d, o->params.scale, tvk_rig_floats(o->out->want) + at);
     tvk_rig_compare(o->out, at, s->d);
 }
 
@@ -161,7 +200,7 @@ static tvk_status make_arrays(tvk_rig *rig, own *o, uint32_t max_pages, tvk_erro
     p->o_stride = s->heads * s->d;
     p->pages_word = rig->layout.pages_word;
     p->max_pages = max_pages;
-    p->page_words = 2 * s->kv_heads * TVK_CHUNK * s->d / (o->f16 ? 2 : 1);
+    p->page_words = TVK_CACHE_PAGE_WORDS(o->types.k, o->types.v, s->kv_heads, s->d);
     p->scale = tvk_ref_rsqrt((float)s->d);
     p->max_chunks = max_pages;
     TVK_TRY(tvk_rig_array(rig, "qkv", (uint64_t)s->capacity * p->q_stride, p->q_stride, false,
@@ -188,8 +227,8 @@ fail:
 static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_op op;
-    const shape *s = find(index, &op);
+    uint32_t group;
+    const shape *s = find(index, &group);
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
     uint32_t depths[TVK_RIG_ROWS] = {0}, max_pages = (s->depth + TVK_CHUNK - 1) / TVK_CHUNK;
     tvk_rig_layout layout = {s->capacity, 1, s->slots, 4, max_pages, 0, 0, 0, 0, 0};
@@ -197,7 +236,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     double positions = 0, kv_bytes;
     TVK_TRY_ALLOC(o);
     o->shape = s;
-    o->f16 = op == TVK_OP_attn_chunk_f16 || op == TVK_OP_attn_rows_f16;
+    o->types = groups[group].types;
     rig->own = o;
     for (uint32_t t = 0; t < s->t; t++) {
         place(s, t, &rows[t]);
@@ -215,11 +254,11 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
         if (t % step && t != s->t - 1) continue;
         for (uint32_t h = 0; h < s->heads; h++) want_head(o, &rows[t], t, h);
     }
-    if (op == TVK_OP_attn_merge) {
+    if (groups[group].op == TVK_OP_attn_merge) {
         rig->bytes = 4.0 * s->heads * (rig->chunks * (4.0 + s->d) + s->d);
         return TVK_OK;
     }
-    kv_bytes = 2.0 * s->kv_heads * s->d * (o->f16 ? 2.0 : 4.0);
+    kv_bytes = 4.0 * o->params.page_words / TVK_CHUNK;
     for (uint32_t slot = 0; slot < s->slots; slot++) rig->bytes += depths[slot] * kv_bytes;
     rig->bytes += 8.0 * s->t * s->heads * s->d;
     rig->operations = 4.0 * positions * s->heads * s->d;
@@ -231,8 +270,8 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
     return tvk_op_attention(rig->kernels, &rig->list, rig->state->span, o->qkv->span, o->pool->span,
-                            o->partials->span, o->out->span, &o->params, o->f16, o->shape->capacity,
-                            err);
+                            o->partials->span, o->out->span, &o->params, o->types,
+                            o->shape->capacity, err);
 }
 
 const tvk_family tvk_family_attention = {count, describe, setup, append};

@@ -24,36 +24,47 @@ static const shape shapes[] = {
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
+/* types of K and V */
+static const tvk_cache_types pairs[] = {
+    {TVK_CACHE_F32, TVK_CACHE_F32}, {TVK_CACHE_F16, TVK_CACHE_F16}, {TVK_CACHE_Q8, TVK_CACHE_Q8},
+    {TVK_CACHE_Q4, TVK_CACHE_Q4},   {TVK_CACHE_Q3, TVK_CACHE_Q3},   {TVK_CACHE_Q4, TVK_CACHE_F16},
+    {TVK_CACHE_F32, TVK_CACHE_Q3},
+};
+#define PAIRS ((uint32_t)(sizeof pairs / sizeof *pairs))
+
 typedef struct own {
     const shape *shape;
-    bool f16;
+    tvk_cache_types types;
     struct tvk_kv_append_params params;
     tvk_array *qkv, *pool;
 } own;
 
 static uint32_t count(void)
 {
-    return SHAPES * 2;
+    return SHAPES * PAIRS;
 }
 
 static void describe(uint32_t index, tvk_case *out)
 {
     const shape *s = &shapes[index % SHAPES];
-    out->op = index < SHAPES ? TVK_OP_kv_append_f32 : TVK_OP_kv_append_f16;
+    tvk_cache_types types = pairs[index / SHAPES];
+    out->op = index < SHAPES       ? TVK_OP_kv_append_f32
+              : index < 2 * SHAPES ? TVK_OP_kv_append_f16
+                                   : TVK_OP_kv_append_q;
     out->size = s->size;
     out->shape[1] = s->d;
     out->shape[2] = s->t;
     out->shape[3] = s->kv_heads;
-    snprintf(out->name, sizeof out->name, "G %u D %u T %u of %u slots %u", s->kv_heads, s->d, s->t,
-             s->capacity, s->slots);
+    snprintf(out->name, sizeof out->name, "G %u D %u T %u of %u slots %u, %s %s", s->kv_heads, s->d,
+             s->t, s->capacity, s->slots, tvk_rig_cache_name(types.k), tvk_rig_cache_name(types.v));
 }
 
-/* Rows of a prefill from 120 on (over a page end) in turn over the slots; the last one stands at
- * the end of the context. */
+/* Rows of a prefill from 120 on (over a page end) in turn over the slots; the first one
+ * stands at the beginning, the last one at the end of the context. */
 static void row(const shape *s, uint32_t t, tvk_rig_row *out)
 {
     out->slot = t % s->slots;
-    out->position = t == s->t - 1 ? s->context - 1 : (120 + t / s->slots) % s->context;
+    out->position = t == s->t - 1 ? s->context - 1 : t == 0 ? 0 : (120 + t / s->slots) % s->context;
 }
 
 /* Values that show the rounding to f16: ties of both kinds, small, and plain ones. */
@@ -73,31 +84,33 @@ static float value(uint32_t i)
     }
 }
 
-static void put(const own *o, uint64_t at, float v)
+/* K or V of a head at the row's position: its words and its half of the word of scales. */
+static void want_head(const own *o, const tvk_rig_row *r, const float *x, uint32_t page, uint32_t g,
+                      bool v)
 {
-    uint32_t *word;
-    if (!o->f16) {
-        o->pool->want[at] = tvk_f32_bits(v);
-        return;
+    const shape *s = o->shape;
+    uint32_t words[TVK_RIG_HEAD], count;
+    uint16_t scale;
+    uint32_t type = tvk_rig_cache_pack(o->types, v, r->position, x, s->d, words, &scale);
+    uint32_t *to = o->pool->want + (uint64_t)page * o->params.page_words;
+    count = TVK_CACHE_ROW_WORDS(type, s->d);
+    for (uint32_t w = 0; w < count; w++)
+        to[tvk_rig_cache_word(o->types, v, s->kv_heads, s->d, r->position, g, w)] = words[w];
+    if (TVK_CACHE_PACKED(o->types.k) || TVK_CACHE_PACKED(o->types.v)) {
+        to += TVK_CACHE_SCALES(o->types.k, o->types.v, s->kv_heads, s->d) + g * TVK_CHUNK +
+              r->position % TVK_CHUNK;
+        *to = v ? (*to & 0xffffu) | (uint32_t)scale << 16 : scale;
     }
-    word = &o->pool->want[at / 2];
-    *word = at % 2 ? (*word & 0xffffu) | (uint32_t)tvk_ref_f32_to_f16(v) << 16
-                   : (*word & 0xffff0000u) | tvk_ref_f32_to_f16(v);
 }
 
 static void want_row(const tvk_rig *rig, const own *o, const tvk_rig_row *r, uint32_t t)
 {
     const shape *s = o->shape;
-    const uint32_t *x = o->qkv->words + (uint64_t)t * o->params.stride;
+    const float *x = tvk_rig_floats(o->qkv->words) + (uint64_t)t * o->params.stride;
     uint32_t page = tvk_rig_page(&rig->layout, r->slot, r->position / TVK_CHUNK);
-    uint64_t first = (uint64_t)page * o->params.page_words * (o->f16 ? 2 : 1);
     for (uint32_t g = 0; g < s->kv_heads; g++) {
-        for (uint32_t i = 0; i < s->d; i++) {
-            uint64_t at = first + ((uint64_t)g * TVK_CHUNK + r->position % TVK_CHUNK) * s->d + i;
-            uint64_t values = (uint64_t)s->kv_heads * TVK_CHUNK * s->d;
-            put(o, at, tvk_f32_from_bits(x[o->params.k_offset + g * s->d + i]));
-            put(o, at + values, tvk_f32_from_bits(x[o->params.v_offset + g * s->d + i]));
-        }
+        want_head(o, r, x + o->params.k_offset + g * s->d, page, g, false);
+        want_head(o, r, x + o->params.v_offset + g * s->d, page, g, true);
     }
 }
 
@@ -112,7 +125,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     struct tvk_kv_append_params *p;
     TVK_TRY_ALLOC(o);
     o->shape = s;
-    o->f16 = index >= SHAPES;
+    o->types = pairs[index / SHAPES];
     rig->own = o;
     for (uint32_t t = 0; t < s->t; t++) row(s, t, &rows[t]);
     TVK_TRY(tvk_rig_state(rig, &layout, rows, s->t, false, err));
@@ -124,15 +137,15 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     p->v_offset = p->k_offset + s->kv_heads * s->d;
     p->pages_word = rig->layout.pages_word;
     p->max_pages = max_pages;
-    p->page_words = 2 * s->kv_heads * TVK_CHUNK * s->d / (o->f16 ? 2 : 1);
+    p->page_words = TVK_CACHE_PAGE_WORDS(o->types.k, o->types.v, s->kv_heads, s->d);
     TVK_TRY(tvk_rig_array(rig, "qkv", (uint64_t)s->capacity * p->stride, p->stride, false, &o->qkv,
                           err));
     for (uint64_t i = 0; i < (uint64_t)s->t * p->stride; i++)
         o->qkv->words[i] = tvk_f32_bits(value((uint32_t)i));
-    TVK_TRY(tvk_rig_array(rig, "pool", (uint64_t)s->slots * max_pages * p->page_words,
-                          o->f16 ? s->d / 2 : s->d, true, &o->pool, err));
+    TVK_TRY(tvk_rig_array(rig, "pool", (uint64_t)s->slots * max_pages * p->page_words, s->d, true,
+                          &o->pool, err));
     for (uint32_t t = 0; t < s->t; t++) want_row(rig, o, &rows[t], t);
-    rig->bytes = 2.0 * s->t * s->kv_heads * s->d * (o->f16 ? 6.0 : 8.0);
+    rig->bytes = s->t * (8.0 * s->kv_heads * s->d + p->page_words * 4.0 / TVK_CHUNK);
 fail:
     return st;
 }
@@ -141,7 +154,7 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
     return tvk_op_kv_append(rig->kernels, &rig->list, rig->state->span, o->qkv->span, o->pool->span,
-                            &o->params, o->f16, o->shape->capacity, err);
+                            &o->params, o->types, o->shape->capacity, err);
 }
 
 const tvk_family tvk_family_kv_append = {count, describe, setup, append};

@@ -137,3 +137,32 @@ void tvk_rig_fill(uint32_t *words, uint64_t count, uint32_t seed, float size)
     for (uint64_t i = 0; i < count; i++)
         words[i] = tvk_f32_bits(size * tvk_rig_float(seed, (uint32_t)i));
 }
+
+const char *tvk_rig_cache_name(uint32_t type)
+{
+    static const char *const names[] = {"f16", "f32", "q8", "q4", "q3"};
+    return names[type];
+}
+
+uint32_t tvk_rig_cache_pack(tvk_cache_types types, bool v, uint32_t position, const float *x,
+                            uint32_t d, uint32_t *words, uint16_t *scale)
+{
+    uint32_t type = v ? types.v : types.k;
+    if (type == TVK_CACHE_Q3 && position == 0) type = TVK_CACHE_Q4;
+    tvk_ref_kv_pack(type, x, d, words, scale);
+    return type;
+}
+
+uint64_t tvk_rig_cache_word(tvk_cache_types types, bool v, uint32_t kv_heads, uint32_t d,
+                            uint32_t position, uint32_t g, uint32_t w)
+{
+    uint32_t type = v ? types.v : types.k, words = TVK_CACHE_ROW_WORDS(type, d);
+    uint64_t j = position % TVK_CHUNK, at = v ? TVK_CACHE_V(types.k, kv_heads, d) : 0;
+    if (type == TVK_CACHE_Q3 && position == 0) {
+        return (v ? TVK_CACHE_FIRST_V(types.k, types.v, kv_heads, d)
+                  : TVK_CACHE_FIRST_K(types.k, types.v, kv_heads, d)) +
+               g * TVK_CACHE_ROW_WORDS(TVK_CACHE_Q4, d) + w;
+    }
+    if (!v && TVK_CACHE_PACKED(type)) return at + ((uint64_t)g * words + w) * TVK_CHUNK + j;
+    return at + (g * TVK_CHUNK + j) * words + w;
+}

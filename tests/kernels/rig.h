@@ -80,6 +80,16 @@ tvk_status tvk_rig_state(tvk_rig *rig, const tvk_rig_layout *shape, const tvk_ri
 /* Entry of the page table: pages of the slots in an order without order. */
 uint32_t tvk_rig_page(const tvk_rig_layout *layout, uint32_t slot, uint32_t page);
 
+/* ---- rows of the KV cache ---- */
+#define TVK_RIG_HEAD 256 /* the largest head */
+const char *tvk_rig_cache_name(uint32_t type);
+/* Packs D values of K (v: of V) at a position of a session; returns the type that they got. */
+uint32_t tvk_rig_cache_pack(tvk_cache_types types, bool v, uint32_t position, const float *x,
+                            uint32_t d, uint32_t *words, uint16_t *scale);
+/* Where word w of that row of KV head g stands in its page. */
+uint64_t tvk_rig_cache_word(tvk_cache_types types, bool v, uint32_t kv_heads, uint32_t d,
+                            uint32_t position, uint32_t g, uint32_t w);
+
 /* ---- formulas ---- */
 uint32_t tvk_rig_hash(uint32_t seed, uint32_t i);
 float tvk_rig_float(uint32_t seed, uint32_t i); /* [-1, 1), 24 bits */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_HEAD_SIZE 256
+
 typedef struct ref_matrix {
     tvk_dtype type;
     uint32_t n, k, row_words;
@@ -20,12 +22,13 @@ typedef struct ref_matrix {
 typedef struct ref_layer {
     ref_matrix q, k, v, o, gate, up, down;
     float *attn_norm, *attn_sub_norm, *ffn_norm, *ffn_sub_norm;
-    float *keys, *values; /* [context][kv_heads][head_size] */
+    float *keys, *values;             /* levels [context][kv_heads][head_size] */
+    float *key_scales, *value_scales; /* [kv_heads][context] */
 } ref_layer;
 
 struct ref_model {
     tvk_model_info info;
-    bool kv_f16, ok;
+    bool ok;
     const char *act; /* info.act_quant */
     ref_layer *layers;
     ref_matrix embedding, output;
@@ -175,15 +178,16 @@ static void read_layer(ref_model *m, const tvk_weight_source *s, uint32_t l, ref
     }
     out->keys = zeroed(m, cache, 4);
     out->values = zeroed(m, cache, 4);
+    out->key_scales = zeroed(m, (size_t)i->context * i->kv_heads, 4);
+    out->value_scales = zeroed(m, (size_t)i->context * i->kv_heads, 4);
 }
 
-ref_model *ref_model_open(const tvk_weight_source *s, const tvk_model_info *info, bool kv_f16)
+ref_model *ref_model_open(const tvk_weight_source *s, const tvk_model_info *info)
 {
     ref_model *m = calloc(1, sizeof *m);
     if (!m) return NULL;
     m->ok = true;
     m->info = *info;
-    m->kv_f16 = kv_f16;
     m->act = m->info.act_quant;
     m->layers = zeroed(m, info->layers, sizeof *m->layers);
     m->rope = zeroed(m, (size_t)info->context * info->head_size, 4);
@@ -214,8 +218,8 @@ void ref_model_close(ref_model *m)
     for (uint32_t l = 0; m->layers && l < m->info.layers; l++) {
         ref_layer *r = &m->layers[l];
         ref_matrix *all[] = {&r->q, &r->k, &r->v, &r->o, &r->gate, &r->up, &r->down};
-        float *vectors[] = {r->attn_norm,    r->attn_sub_norm, r->ffn_norm,
-                            r->ffn_sub_norm, r->keys,          r->values};
+        float *vectors[] = {r->attn_norm, r->attn_sub_norm, r->ffn_norm,   r->ffn_sub_norm,
+                            r->keys,      r->values,        r->key_scales, r->value_scales};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_matrix(all[i]);
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) free(vectors[i]);
     }
@@ -281,10 +285,17 @@ static const float *linear_input(const ref_model *m, ref_linear which, ref_scrat
     return x;
 }
 
-static void store(const ref_model *m, const float *from, float *to, uint32_t count)
+/* The heads of this position as the cache gives them back. Under q3 position 0 has four bits. */
+static void store(const ref_model *m, tvk_kv_type kind, const float *from, float *to, float *scales)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        to[i] = m->kv_f16 ? tvk_ref_f16_to_f32(tvk_ref_f32_to_f16(from[i])) : from[i];
+    uint32_t d = m->info.head_size, words[MAX_HEAD_SIZE];
+    uint32_t type = kind == TVK_KV_Q3 && m->position == 0 ? TVK_CACHE_Q4 : (uint32_t)kind;
+    to += (size_t)m->position * m->info.kv_heads * d;
+    for (uint32_t g = 0; g < m->info.kv_heads; g++) {
+        uint16_t scale;
+        tvk_ref_kv_pack(type, from + g * d, d, words, &scale);
+        scales[(size_t)g * m->info.context + m->position] =
+            tvk_ref_kv_unpack(type, words, scale, d, to + g * d);
     }
 }
 
@@ -303,15 +314,18 @@ static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
     for (uint32_t h = 0; h < i->kv_heads; h++) {
         tvk_ref_rope(s->k + h * d, turn, d, d, i->rope_interleaved);
     }
-    store(m, s->k, l->keys + (size_t)m->position * kv, kv);
-    store(m, s->v, l->values + (size_t)m->position * kv, kv);
+    store(m, i->kv_k, s->k, l->keys, l->key_scales);
+    store(m, i->kv_v, s->v, l->values, l->value_scales);
     for (uint32_t h = 0; h < i->heads; h++) {
+        size_t scales = (size_t)(h / group) * i->context;
+        const tvk_ref_kv rows = {s->keys, s->values, l->key_scales + scales,
+                                 l->value_scales + scales};
         for (uint32_t p = 0; p <= m->position; p++) {
             s->keys[p] = l->keys + (size_t)p * kv + h / group * d;
             s->values[p] = l->values + (size_t)p * kv + h / group * d;
         }
-        tvk_ref_attention(s->q + h * d, s->keys, s->values, m->position + 1, d,
-                          (float)(1.0 / sqrt((double)d)), s->o + h * d);
+        tvk_ref_attention(s->q + h * d, &rows, m->position + 1, d, (float)(1.0 / sqrt((double)d)),
+                          s->o + h * d);
     }
     in = linear_input(m, O, s, s->o, l->attn_sub_norm, i->heads * d);
     gemv(&l->o, in, s, true, s->x);

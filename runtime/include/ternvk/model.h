@@ -37,7 +37,15 @@ typedef struct tvk_weight_source {
     uint64_t (*array_count)(void *user, const char *key); /* elements of an array key; 0: absent */
 } tvk_weight_source;
 
-typedef enum tvk_kv_type { TVK_KV_F16 = 0, TVK_KV_F32 = 1 } tvk_kv_type;
+/* How keys and values are kept. Q8, Q4 and Q3 have one f16 scale a (position, head) row; under Q3
+ * the first position of a session has 4 bits. docs/numerics.md, "KV cache". */
+typedef enum tvk_kv_type {
+    TVK_KV_F16 = 0,
+    TVK_KV_F32 = 1,
+    TVK_KV_Q8 = 2,
+    TVK_KV_Q4 = 3,
+    TVK_KV_Q3 = 4
+} tvk_kv_type;
 
 /* How activations enter the ternary matrices. */
 typedef enum tvk_act {
@@ -52,12 +60,12 @@ typedef enum tvk_act {
 
 /* All zero: defaults. */
 typedef struct tvk_model_params {
-    uint32_t context;     /* positions a session can hold; 0: the model's own, at most 4096 */
-    uint32_t sessions;    /* sessions that can be open at once; 0: 1 */
-    uint32_t batch;       /* rows of the largest step; 0: 256 */
-    uint32_t max_outputs; /* rows of one step that can give logits; 0: 16 (fewer if the vocabulary
-                           * is so large that they would not fit one binding) */
-    tvk_kv_type kv;
+    uint32_t context;       /* positions a session can hold; 0: the model's own, at most 4096 */
+    uint32_t sessions;      /* sessions that can be open at once; 0: 1 */
+    uint32_t batch;         /* rows of the largest step; 0: 256 */
+    uint32_t max_outputs;   /* rows of one step that can give logits; 0: 16 (fewer if the vocabulary
+                             * is so large that they would not fit one binding) */
+    tvk_kv_type kv_k, kv_v; /* any pair */
     tvk_act act;
     bool exact;            /* only kernel rows whose bits are the same on every driver */
     bool keep_activations; /* every intermediate tensor stays readable (tests); costs memory */
@@ -80,6 +88,7 @@ typedef struct tvk_model_info {
     float rope_theta, norm_eps;
     uint64_t parameters;
     uint64_t weight_bytes; /* on the device, packed */
+    tvk_kv_type kv_k, kv_v;
     uint64_t kv_bytes_per_position;
     uint64_t scratch_bytes; /* transients and logits of the largest step; before the model is made:
                              * an upper bound */

@@ -1,0 +1,172 @@
+// One chunk of attention over packed keys or values: attention.glsl with K and V each in a type of
+// its own. A row's levels are read as they lie; its scale multiplies the score, or the weight.
+#ifndef TVK_ATTENTION_Q_GLSL
+#define TVK_ATTENTION_Q_GLSL
+
+layout(constant_id = 3) const uint SPLIT = 4u; // invocations that share four dimensions: 4 or 1
+layout(constant_id = 4) const uint STEP = 1u;  // groups of four dimensions a turn: 4 or 1
+layout(constant_id = 5) const uint K_TYPE = TVK_CACHE_Q4;
+layout(constant_id = 6) const uint V_TYPE = TVK_CACHE_Q4;
+
+layout(push_constant) uniform Push { tvk_attention_params p; };
+layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
+layout(set = 0, binding = 2, std430) readonly buffer Pool { uint pool[]; };
+
+vec4 bytes(uint w)
+{
+    return vec4(w & 0xffu, w >> 8 & 0xffu, w >> 16 & 0xffu, w >> 24);
+}
+
+// four levels of a row whose word w lies at + w * apart: group 4 b + s of four dimensions
+vec4 levels(uint type, uint at, uint apart, uint b, uint s)
+{
+    if (type == TVK_CACHE_F32) {
+        uint w = at + (4u * b + s) * 4u * apart;
+        return uintBitsToFloat(
+            uvec4(pool[w], pool[w + apart], pool[w + 2u * apart], pool[w + 3u * apart]));
+    }
+    if (type == TVK_CACHE_F16) {
+        uint w = at + (4u * b + s) * 2u * apart;
+        return vec4(unpackHalf2x16(pool[w]), unpackHalf2x16(pool[w + apart]));
+    }
+    if (type == TVK_CACHE_Q8) {
+        int w = int(pool[at + (4u * b + s) * apart]);
+        return vec4(w << 24 >> 24, w << 16 >> 24, w << 8 >> 24, w >> 24);
+    }
+    if (type == TVK_CACHE_Q4) {
+        uint w = pool[at + (2u * b + s / 2u) * apart];
+        return bytes(w >> 4u * (s % 2u) & 0x0f0f0f0fu) - 7.5;
+    }
+    uint low = pool[at + b * apart];
+    uint high = pool[at + ((p.d + 15u) / 16u + b / 2u) * apart] >> 4u * (b % 2u);
+    return bytes((low >> 2u * s & 0x03030303u) | (high >> s & 0x01010101u) << 2) - 3.5;
+}
+
+// a type of which position 0 of a session is kept at four bits
+bool keeps_first(uint type) { return type == TVK_CACHE_Q3; }
+
+const uint BLOCK = PARTS < 4u ? PARTS : 4u; // positions an invocation scores at once
+#define MAX_QUADS 64u // D <= 256
+shared float weights[TVK_CHUNK];
+shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
+shared vec4 chunk_out[MAX_QUADS];
+
+// positions 0 .. valid-1 of a chunk of a slot; afterwards chunk_out has o, after a barrier by the
+// caller
+void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out float m,
+                     out float l)
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint quads = p.d / 4u, G = p.kv_heads;
+    uint page = state[p.pages_word + slot * p.max_pages + chunk] * p.page_words;
+    uint k_words = TVK_CACHE_ROW_WORDS(K_TYPE, p.d), v_words = TVK_CACHE_ROW_WORDS(V_TYPE, p.d);
+    uint first_words = TVK_CACHE_ROW_WORDS(TVK_CACHE_Q4, p.d);
+    uint keys = page + g * TVK_CHUNK * k_words;
+    uint values = page + TVK_CACHE_V(K_TYPE, G, p.d) + g * TVK_CHUNK * v_words;
+    uint scales = page + TVK_CACHE_SCALES(K_TYPE, V_TYPE, G, p.d) + g * TVK_CHUNK;
+    uint first_key = page + TVK_CACHE_FIRST_K(K_TYPE, V_TYPE, G, p.d) + g * first_words;
+    uint first_value = page + TVK_CACHE_FIRST_V(K_TYPE, V_TYPE, G, p.d) + g * first_words;
+    // packed keys lie word by word, a word of all positions side by side
+    uint apart = TVK_CACHE_PACKED(K_TYPE) ? TVK_CHUNK : 1u;
+    uint row = TVK_CACHE_PACKED(K_TYPE) ? 1u : k_words;
+
+    // a load of the query serves BLOCK positions; the scores of those past `valid` are thrown away
+    float score[MAX_PARTS];
+    float top = uintBitsToFloat(0xff800000u);
+    [[unroll]] for (uint i = 0u; i < MAX_PARTS; ++i) score[i] = 0.0;
+    [[unroll]] for (uint first = 0u; first < PARTS; first += BLOCK) {
+        if (first * GROUP >= valid) break;
+        precise vec4 a[BLOCK];
+        [[unroll]] for (uint n = 0u; n < BLOCK; ++n) a[n] = vec4(0.0);
+        bool special = keeps_first(K_TYPE) && first == 0u && lid == 0u && chunk == 0u;
+        for (uint c = 0u; c < quads; c += STEP) {
+            [[unroll]] for (uint i = 0u; i < STEP; ++i) {
+                uint b = STEP == 4u ? c / 4u : (c + i) / 4u, s = STEP == 4u ? i : (c + i) % 4u;
+                vec4 q = qkv[q_quad + c + i];
+                [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
+                    uint at = keys + (lid + GROUP * (first + n)) * row;
+                    vec4 k;
+                    if (n == 0u && special)
+                        k = levels(TVK_CACHE_Q4, first_key, 1u, b, s);
+                    else
+                        k = levels(K_TYPE, at, apart, b, s);
+                    a[n] = a[n] + q * k;
+                }
+            }
+        }
+        [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
+            uint j = lid + GROUP * (first + n);
+            precise float s = (a[n].x + a[n].y) + (a[n].z + a[n].w);
+            if (TVK_CACHE_PACKED(K_TYPE)) s = s * unpackHalf2x16(pool[scales + j]).x;
+            s = s * p.scale;
+            score[first + n] = s;
+            if (j < valid) top = max(top, s);
+        }
+    }
+    m = tvk_reduce_max(top);
+    [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
+        uint j = lid + GROUP * i;
+        precise float shifted = score[i] - m;
+        score[i] = j < valid ? tvk_exp(shifted) : 0.0;
+        precise float weight = score[i];
+        if (TVK_CACHE_PACKED(V_TYPE)) weight = weight * unpackHalf2x16(pool[scales + j]).y;
+        weights[j] = weight;
+    }
+    float unused;
+    tvk_reduce_sum_max(score, 0.0, l, unused); // its barriers publish the weights
+
+    for (uint item = lid; item < quads * SPLIT; item += GROUP) {
+        uint i = item % quads, b = i / 4u, s = i % 4u;
+        bool special = keeps_first(V_TYPE) && chunk == 0u;
+        if (SPLIT == 1u) {
+            precise vec4 a0 = vec4(0.0), a1 = vec4(0.0), a2 = vec4(0.0), a3 = vec4(0.0);
+            uint j = 0u;
+            if (special) { // the first four, or fewer
+                a0 = a0 + weights[0] * levels(TVK_CACHE_Q4, first_value, 1u, b, s);
+                if (1u < valid) a1 = a1 + weights[1] * levels(V_TYPE, values + v_words, 1u, b, s);
+                if (2u < valid)
+                    a2 = a2 + weights[2] * levels(V_TYPE, values + 2u * v_words, 1u, b, s);
+                if (3u < valid)
+                    a3 = a3 + weights[3] * levels(V_TYPE, values + 3u * v_words, 1u, b, s);
+                j = 4u;
+            }
+            for (; j + 3u < valid; j += 4u) {
+                uint at = values + j * v_words;
+                a0 = a0 + weights[j] * levels(V_TYPE, at, 1u, b, s);
+                a1 = a1 + weights[j + 1u] * levels(V_TYPE, at + v_words, 1u, b, s);
+                a2 = a2 + weights[j + 2u] * levels(V_TYPE, at + 2u * v_words, 1u, b, s);
+                a3 = a3 + weights[j + 3u] * levels(V_TYPE, at + 3u * v_words, 1u, b, s);
+            }
+            uint at = values + j * v_words;
+            if (j < valid) a0 = a0 + weights[j] * levels(V_TYPE, at, 1u, b, s);
+            if (j + 1u < valid) a1 = a1 + weights[j + 1u] * levels(V_TYPE, at + v_words, 1u, b, s);
+            if (j + 2u < valid)
+                a2 = a2 + weights[j + 2u] * levels(V_TYPE, at + 2u * v_words, 1u, b, s);
+            precise vec4 o = (a0 + a1) + (a2 + a3);
+            chunk_out[i] = o;
+        } else {
+            uint part = item / quads, j = part;
+            precise vec4 acc = vec4(0.0);
+            if (special && part == 0u) {
+                acc = acc + weights[0] * levels(TVK_CACHE_Q4, first_value, 1u, b, s);
+                j = 4u;
+            }
+            for (; j < valid; j += 4u)
+                acc = acc + weights[j] * levels(V_TYPE, values + j * v_words, 1u, b, s);
+            parts[part * MAX_QUADS + i] = acc;
+        }
+    }
+    if (SPLIT > 1u) {
+        barrier();
+        for (uint i = lid; i < quads; i += GROUP) {
+            precise vec4 o = (parts[i] + parts[MAX_QUADS + i]) +
+                             (parts[2u * MAX_QUADS + i] + parts[3u * MAX_QUADS + i]);
+            chunk_out[i] = o;
+        }
+    }
+    // Both ways the invocation that writes element i of chunk_out is the one that reads it:
+    // i = lid modulo GROUP.
+}
+
+#endif

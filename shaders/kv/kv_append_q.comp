@@ -1,0 +1,84 @@
+// Stores the keys and values of the step's rows into their KV pages, K and V each in a type of its
+// own, packed ones with a scale a row. 16 invocations make one row of D values: each tries one clip
+// ratio, then they share the words of the best.
+// bindings: 0 state | 1 qkv [T, stride] f32 | 2 pool: pages as docs/formats.md has them
+// workgroup (x, t): GROUP / 32 KV heads of row t, keys and values
+// constants: 0-2 workgroup size (x: a multiple of 32), 3 K_TYPE, 4 V_TYPE: TVK_CACHE_*
+// needs: nothing
+#version 450
+#include "prelude.glsl"
+#include "exact.glsl"
+
+layout(constant_id = 3) const uint K_TYPE = TVK_CACHE_Q4;
+layout(constant_id = 4) const uint V_TYPE = TVK_CACHE_Q4;
+
+layout(push_constant) uniform Push { tvk_kv_append_params p; };
+layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
+layout(set = 0, binding = 2, std430) writeonly buffer Pool { uint pool[]; };
+
+vec4 load_row(uint quad) { return qkv[quad]; }
+
+#include "kv_pack.glsl"
+
+shared float errors[GROUP];
+shared uint scales[GROUP];
+
+void main()
+{
+    uint t = gl_WorkGroupID.y;
+    if (t >= state[TVK_STATE_COUNT]) return;
+    uint lid = gl_LocalInvocationIndex;
+    uint head = gl_WorkGroupID.x * (GROUP / 32u) + lid / 32u;
+    bool exists = head < p.kv_heads;
+    uint g = min(head, p.kv_heads - 1u);
+    bool values = lid / TVK_CACHE_CLIPS % 2u == 1u;
+    uint lane = lid % TVK_CACHE_CLIPS;
+    uint quads = p.d / 4u;
+    uint row = TVK_STATE_ROWS + TVK_ROW_WORDS * t;
+    uint slot = state[row], position = state[row + 1u], j = position % TVK_CHUNK;
+    uint page = state[p.pages_word + slot * p.max_pages + position / TVK_CHUNK] * p.page_words;
+    uint from = (t * p.stride + (values ? p.v_offset : p.k_offset) + g * p.d) / 4u;
+
+    // where the row's words go: word w at + w * apart
+    uint type = values ? V_TYPE : K_TYPE;
+    uint words = TVK_CACHE_ROW_WORDS(type, p.d), at, apart = 1u;
+    if (type == TVK_CACHE_Q3 && position == 0u) {
+        type = TVK_CACHE_Q4;
+        words = TVK_CACHE_ROW_WORDS(TVK_CACHE_Q4, p.d);
+        at = page + g * words + (values ? TVK_CACHE_FIRST_V(K_TYPE, V_TYPE, p.kv_heads, p.d)
+                                        : TVK_CACHE_FIRST_K(K_TYPE, V_TYPE, p.kv_heads, p.d));
+    } else if (!values && TVK_CACHE_PACKED(type)) {
+        at = page + g * words * TVK_CHUNK + j;
+        apart = TVK_CHUNK;
+    } else {
+        at = page + (g * TVK_CHUNK + j) * words +
+             (values ? TVK_CACHE_V(K_TYPE, p.kv_heads, p.d) : 0u);
+    }
+
+    float s = 0.0, largest = 0.0;
+    if (TVK_CACHE_PACKED(type)) largest = kv_row_max(from, quads);
+    errors[lid] = 0.0;
+    if (type == TVK_CACHE_Q4 || type == TVK_CACHE_Q3)
+        errors[lid] = kv_clip_error(type, from, quads, kv_clip_scale(type, largest, lane));
+    barrier();
+    if (type == TVK_CACHE_Q8) {
+        precise float step = largest * 0.007874016;
+        s = kv_scale(step);
+    } else if (TVK_CACHE_PACKED(type)) {
+        uint best = 0u;
+        for (uint c = 1u; c < TVK_CACHE_CLIPS; ++c)
+            if (errors[lid - lane + c] < errors[lid - lane + best]) best = c;
+        s = kv_clip_scale(type, largest, best);
+    }
+    float inverse = kv_inverse(s);
+    for (uint w = lane; exists && w < words; w += TVK_CACHE_CLIPS)
+        pool[at + w * apart] = kv_word(type, from, quads, w, inverse);
+
+    // one word for both scales, written by one invocation
+    scales[lid] = kv_scale_bits(s);
+    barrier();
+    if (exists && lid % 32u == 0u)
+        pool[page + TVK_CACHE_SCALES(K_TYPE, V_TYPE, p.kv_heads, p.d) + g * TVK_CHUNK + j] =
+            scales[lid] | scales[lid + TVK_CACHE_CLIPS] << 16;
+}
