@@ -31,24 +31,31 @@ static float clamp(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Code above the lowest level of one of 2 * half levels: -half + 0.5, ... half - 0.5 times s. */
-static uint32_t half_step_code(float x, float inverse, float half)
+/* The level 0 would have as a code: q4 -8 .. 7, q3 -3.5 .. 3.5. */
+static float middle(uint32_t type)
 {
-    float t = clamp(x * inverse, -half, half);
-    return (uint32_t)(int32_t)(clamp(floor_of(t), -half, half - 1.0f) + half);
+    return type == TVK_CACHE_Q4 ? 8.0f : 3.5f;
 }
 
-static float clip_scale(float largest, float half, uint32_t clip)
+/* Code of a q4 or q3 value, counted from the lowest level. */
+static uint32_t code_of(uint32_t type, float x, float inverse)
 {
-    float base = half == 8.0f ? 0.13333334f : 0.2857143f; /* 1 / 7.5, 1 / 3.5 */
+    if (type == TVK_CACHE_Q4)
+        return (uint32_t)(int32_t)(round_even(clamp(x * inverse, -8.0f, 7.0f)) + 8.0f);
+    return (uint32_t)(int32_t)(floor_of(clamp(x * inverse, -4.0f, 3.0f)) + 4.0f);
+}
+
+static float clip_scale(uint32_t type, float largest, uint32_t clip)
+{
+    float base = type == TVK_CACHE_Q4 ? 0.14285715f : 0.2857143f; /* 1 / 7, 1 / 3.5 */
     return as_f16((largest * base) * (1.0f - 0.03125f * (float)clip));
 }
 
-static float clip_error(const float *x, uint32_t d, float half, float s)
+static float clip_error(uint32_t type, const float *x, uint32_t d, float s)
 {
     float inverse = s > 0.0f ? tvk_ref_rcp(s) : 0.0f, sum[4] = {0};
     for (uint32_t i = 0; i < d; i++) {
-        float level = (float)half_step_code(x[i], inverse, half) - (half - 0.5f);
+        float level = (float)code_of(type, x[i], inverse) - middle(type);
         float e = x[i] - level * s;
         sum[i % 4] = sum[i % 4] + e * e;
     }
@@ -57,14 +64,14 @@ static float clip_error(const float *x, uint32_t d, float half, float s)
 
 static float row_scale(uint32_t type, const float *x, uint32_t d)
 {
-    float half = type == TVK_CACHE_Q4 ? 8.0f : 4.0f, largest = 0.0f, best = 0.0f, least = 0.0f;
+    float largest = 0.0f, best = 0.0f, least = 0.0f;
     for (uint32_t i = 0; i < d; i++) {
         float size = x[i] < 0.0f ? -x[i] : x[i];
         largest = size > largest ? size : largest;
     }
     if (type == TVK_CACHE_Q8) return as_f16(largest * 0.007874016f);
     for (uint32_t clip = 0; clip < TVK_CACHE_CLIPS; clip++) {
-        float s = clip_scale(largest, half, clip), error = clip_error(x, d, half, s);
+        float s = clip_scale(type, largest, clip), error = clip_error(type, x, d, s);
         if (clip > 0 && !(error < least)) continue;
         best = s;
         least = error;
@@ -108,9 +115,9 @@ void tvk_ref_kv_pack(uint32_t type, const float *x, uint32_t d, uint32_t *words,
             float q = round_even(clamp(x[i] * inverse, -127.0f, 127.0f));
             put(words, i, 1, 8, (uint32_t)(int32_t)q & 0xff);
         } else if (type == TVK_CACHE_Q4) {
-            put(words, i, 2, 4, half_step_code(x[i], inverse, 8.0f));
+            put(words, i, 2, 4, code_of(type, x[i], inverse));
         } else {
-            uint32_t code = half_step_code(x[i], inverse, 4.0f);
+            uint32_t code = code_of(type, x[i], inverse);
             put(words, i, 4, 2, code & 3);
             put(words + high, i, 8, 1, code >> 2);
         }
@@ -129,9 +136,10 @@ float tvk_ref_kv_unpack(uint32_t type, const uint32_t *words, uint16_t scale, ui
         else if (type == TVK_CACHE_Q8)
             levels[i] = (float)(int8_t)take(words, i, 1, 8);
         else if (type == TVK_CACHE_Q4)
-            levels[i] = (float)take(words, i, 2, 4) - 7.5f;
+            levels[i] = (float)take(words, i, 2, 4) - middle(type);
         else
-            levels[i] = (float)(take(words, i, 4, 2) | take(words + high, i, 8, 1) << 2) - 3.5f;
+            levels[i] =
+                (float)(take(words, i, 4, 2) | take(words + high, i, 8, 1) << 2) - middle(type);
     }
     return TVK_CACHE_PACKED(type) ? tvk_ref_f16_to_f32(scale) : 1.0f;
 }

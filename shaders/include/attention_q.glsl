@@ -36,7 +36,7 @@ vec4 levels(uint type, uint at, uint apart, uint b, uint s)
     }
     if (type == TVK_CACHE_Q4) {
         uint w = pool[at + (2u * b + s / 2u) * apart];
-        return bytes(w >> 4u * (s % 2u) & 0x0f0f0f0fu) - 7.5;
+        return bytes(w >> 4u * (s % 2u) & 0x0f0f0f0fu) - 8.0;
     }
     uint low = pool[at + b * apart];
     uint high = pool[at + ((p.d + 15u) / 16u + b / 2u) * apart] >> 4u * (b % 2u);

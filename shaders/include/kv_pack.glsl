@@ -19,28 +19,28 @@ uint kv_scale_bits(float s)
 
 float kv_inverse(float s) { return s > 0.0 ? tvk_rcp(s) : 0.0; }
 
-// half the number of levels
-float kv_half(uint type) { return type == TVK_CACHE_Q4 ? 8.0 : 4.0; }
+// the level 0 as a code: q4 -8 .. 7, q3 -3.5 .. 3.5
+float kv_middle(uint type) { return type == TVK_CACHE_Q4 ? 8.0 : 3.5; }
 
 float kv_clip_scale(uint type, float largest, uint clip)
 {
-    precise float base = largest * (type == TVK_CACHE_Q4 ? 0.13333334 : 0.2857143);
+    precise float base = largest * (type == TVK_CACHE_Q4 ? 0.14285715 : 0.2857143);
     precise float s = base * (1.0 - 0.03125 * float(clip));
     return kv_scale(s);
 }
 
-// codes of four values as floats: q8 -127 .. 127, else 0 .. 2 half - 1
+// codes of four values as floats: q8 -127 .. 127, q4 0 .. 15, q3 0 .. 7
 vec4 kv_codes(uint type, vec4 x, float inverse)
 {
     precise vec4 t = x * inverse;
     if (type == TVK_CACHE_Q8) return roundEven(clamp(t, vec4(-127.0), vec4(127.0)));
-    float h = kv_half(type);
-    return clamp(floor(t), vec4(-h), vec4(h - 1.0)) + h;
+    if (type == TVK_CACHE_Q4) return roundEven(clamp(t, vec4(-8.0), vec4(7.0))) + 8.0;
+    return floor(clamp(t, vec4(-4.0), vec4(3.0))) + 4.0;
 }
 
 float kv_clip_error(uint type, uint from, uint quads, float s)
 {
-    float inverse = kv_inverse(s), middle = kv_half(type) - 0.5;
+    float inverse = kv_inverse(s), middle = kv_middle(type);
     precise vec4 sum = vec4(0.0);
     for (uint c = 0u; c < quads; ++c) {
         vec4 x = load_row(from + c);

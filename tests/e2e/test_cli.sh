@@ -181,13 +181,13 @@ refuses 1 "." logits -m "$model" --tokens 1,4096 -o "$work/b.npy"
 printf '\377\376 a cat \200 sat on\0the mat' >"$work/bytes.txt"
 accepts perplexity -m "$model" -f "$work/bytes.txt" -c 4
 grep -Eq '^PPL = [0-9.]+ \+/- [0-9.]+$' "$work/out" || note "perplexity of any bytes is a number"
-accepts perplexity -m "$model" -f "$work/short.txt" --split '|' -ctk f32 -c 6
+accepts perplexity -m "$model" -f "$work/short.txt" --split '|' -ctk f32 -ctv f32 -c 6
 grep -Eq '^bits per byte = [0-9.]+$' "$work/out" || note "perplexity --split prints bits per byte"
 accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -r 2
 [ "$(grep -Ec '\| (pp20|pp8|tg4)( @ d30)? \|.* [0-9.]+ ± [0-9.]+ \| [0-9.]+ \|$' "$work/out")" = 6 ] ||
     note "bench prints a row for each test"
-accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk f32
-for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_depth":0' '"type_k":"f32"' \
+accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk q4 -ctv q3
+for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_depth":0' '"type_k":"q4","type_v":"q3"' \
     '"build_commit":' '"driver":"' '"samples_ns":\[[0-9]*,[0-9]*,[0-9]*\]' '"avg_ts":[0-9.e]*,"stddev_ts"'; do
     grep -q "$field" "$work/out" || note "bench -o json has $field"
 done

@@ -21,7 +21,7 @@ near() {
 }
 
 perplexity() {
-    "$on_driver" "$driver" "$ternvk" perplexity -ctk f32 "$@" >"$work/out" 2>"$work/err"
+    "$on_driver" "$driver" "$ternvk" perplexity -ctk f32 -ctv f32 "$@" >"$work/out" 2>"$work/err"
     code=$?
     [ $code = 0 ] || { failed=$((failed + 1)); echo "FAIL: perplexity $*: exit code $code"; cat "$work/err"; }
     ppl=$(sed -n 's/^PPL = \([^ ]*\) .*/\1/p' "$work/out")

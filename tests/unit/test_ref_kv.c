@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "ref/ref.h"
@@ -71,23 +72,23 @@ static void test_q8_hand(void **state)
 static void test_q4_hand(void **state)
 {
     /* every value a level of the scale 1 */
-    const float x[8] = {-7.5f, -6.5f, -5.5f, -4.5f, -3.5f, -2.5f, -1.5f, -0.5f};
-    /* 0 lies between two levels and takes the upper one */
-    const float tie[8] = {7.5f, -7.5f, 6.5f, -6.5f, 5.5f, -5.5f, 0.0f, 7.5f};
+    const float x[8] = {-7.0f, -6.0f, -5.0f, -4.0f, 0.0f, 1.0f, 2.0f, 7.0f};
+    /* -8 too: the scale 1 is the largest value over 7, times 7/8 */
+    const float low[8] = {-8.0f, 7.0f, 6.0f, -6.0f, 5.0f, -5.0f, 3.0f, 7.0f};
     uint32_t word;
     uint16_t scale;
     float back[8];
     (void)state;
     tvk_ref_kv_pack(TVK_CACHE_Q4, x, 8, &word, &scale);
     assert_int_equal(scale, 0x3c00);
-    assert_int_equal(word, 0x73625140);
+    assert_int_equal(word, 0xf4a39281); /* 1 2 3 4 | 8 9 10 15 */
     assert_true(tvk_ref_kv_unpack(TVK_CACHE_Q4, &word, scale, 8, back) == 1.0f);
     assert_memory_equal(back, x, sizeof x);
-    tvk_ref_kv_pack(TVK_CACHE_Q4, tie, 8, &word, &scale);
+    tvk_ref_kv_pack(TVK_CACHE_Q4, low, 8, &word, &scale);
     assert_int_equal(scale, 0x3c00);
-    assert_int_equal(word, 0xf18e20df); /* 15 0 14 1 | 13 2 8 15 */
+    assert_int_equal(word, 0xf2be3fd0); /* 0 15 14 2 | 13 3 11 15 */
     tvk_ref_kv_unpack(TVK_CACHE_Q4, &word, scale, 8, back);
-    for (int i = 0; i < 8; i++) assert_true(back[i] == (i == 6 ? 0.5f : tie[i]));
+    assert_memory_equal(back, low, sizeof low);
 }
 
 static void test_q3_hand(void **state)
@@ -148,7 +149,8 @@ static void test_search(void **state)
     (void)state;
     for (uint32_t row = 0; row < 400; row++) {
         uint32_t d = ds[row % 8], type = row & 8 ? TVK_CACHE_Q4 : TVK_CACHE_Q3;
-        double half = type == TVK_CACHE_Q4 ? 8 : 4, least = 1e300, found = 0, largest = 0;
+        bool q4 = type == TVK_CACHE_Q4;
+        double top = q4 ? 7 : 3.5, bottom = q4 ? -8 : -3.5, least = 1e300, found = 0, largest = 0;
         float x[MAX_D], levels[MAX_D], s;
         uint32_t words[MAX_D];
         uint16_t scale;
@@ -161,24 +163,22 @@ static void test_search(void **state)
         for (uint32_t i = 0; i < d; i++) {
             double e = fabs(x[i] - (double)levels[i] * s);
             found += e * e;
-            if (e > s * 0.500001) assert_true(fabs(levels[i]) == half - 0.5);
+            if (e > s * 0.500001) assert_true(levels[i] == top || levels[i] == bottom);
         }
         for (int clip = 0; clip < 16; clip++) {
-            float try = tvk_ref_f16_to_f32(
-                tvk_ref_f32_to_f16((float)(largest / (half - 0.5) * (1 - clip / 32.0))));
+            float try =
+                tvk_ref_f16_to_f32(tvk_ref_f32_to_f16((float)(largest / top * (1 - clip / 32.0))));
             double error = 0;
             for (uint32_t i = 0; i < d; i++) {
-                double code = floor(x[i] / (double)try);
-                double e;
-                code = code < -half ? -half : code > half - 1 ? half - 1 : code;
-                e = x[i] - (code + 0.5) * try;
-                error += e * e;
+                double t = x[i] / (double)try, level = q4 ? rint(t) : floor(t) + 0.5;
+                level = level < bottom ? bottom : level > top ? top : level;
+                error += (x[i] - level * try) * (x[i] - level * try);
             }
             if (error < least) least = error;
         }
         /* a scale may round to the other neighbour in f16; the sums are rounded */
         assert_true(found <= least * 1.01 + 1e-12);
-        clipped += s < largest / (half - 0.5) * 0.99;
+        clipped += s < largest / top * 0.99;
     }
     assert_true(clipped > 100);
 }
