@@ -5,10 +5,14 @@
 #define MAX_D 256
 
 /* Groups of four dimensions that a turn of the score loop takes: a loop turn costs CPU drivers
- * about as much as one of them. */
-static uint32_t step(uint32_t quads)
+ * about as much as one of them, and on GPUs the loads of a turn are on their way together. */
+static uint32_t step(const tvk_config *c, uint32_t quads)
 {
-    return quads % 4 == 0 ? 4 : quads % 5 == 0 ? 5 : quads % 2 == 0 ? 2 : 1;
+    static const uint32_t steps[] = {16, 8, 4, 5, 2};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (steps[i] <= c->tile[1] && quads % steps[i] == 0) return steps[i];
+    }
+    return 1;
 }
 
 static tvk_status check(tvk_kernels *k, tvk_op op, tvk_span state, tvk_span qkv, tvk_span pool,
@@ -42,8 +46,8 @@ static tvk_status side_by_side(tvk_kernels *k, tvk_dispatch_list *l, tvk_span st
         tvk_cache_op(types, TVK_OP_attn_chunk_f32, TVK_OP_attn_chunk_f16, TVK_OP_attn_chunk_q);
     const tvk_config *c = tvk_kernels_active(k, op);
     const tvk_config *m = tvk_kernels_active(k, TVK_OP_attn_merge);
-    const uint32_t chunk_constants[] = {c->group,       1,       1,      c->tile[0],
-                                        step(p->d / 4), types.k, types.v};
+    const uint32_t chunk_constants[] = {c->group,          1,       1,      c->tile[0],
+                                        step(c, p->d / 4), types.k, types.v};
     const uint32_t merge_constants[] = {m->group, 1, 1};
     const tvk_span chunk_bindings[] = {state, qkv, pool, partials};
     const tvk_span merge_bindings[] = {state, partials, out};
@@ -71,7 +75,7 @@ tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
     const tvk_op op =
         tvk_cache_op(types, TVK_OP_attn_rows_f32, TVK_OP_attn_rows_f16, TVK_OP_attn_rows_q);
     const tvk_config *c = tvk_kernels_active(k, op);
-    const uint32_t constants[] = {c->group, 1, 1, c->tile[0], step(p->d / 4), types.k, types.v};
+    const uint32_t constants[] = {c->group, 1, 1, c->tile[0], step(c, p->d / 4), types.k, types.v};
     const tvk_span bindings[] = {state, qkv, pool, out};
     const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {p->heads, 1, 1}};
     TVK_TRY(check(k, op, state, qkv, pool, p, types, rows, err));

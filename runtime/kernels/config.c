@@ -33,9 +33,12 @@ static const tvk_config gemm_f[] = {
     {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},
     {GPU, 128, {16, 1, 4}}, {GPU, 64, {16, 2, 8}},
 };
-/* SPLIT */
-static const tvk_config attention[] = {
-    {CPU, 8, {1}}, {CPU, 16, {4}}, {GPU, 128, {4}}, {GPU, 64, {1}}};
+/* SPLIT, most groups of four dimensions a turn */
+static const tvk_config attention[] = {{CPU, 8, {1, 5}},
+                                       {CPU, 16, {4, 5}},
+                                       {GPU, 128, {4, 16}},
+                                       {GPU, 128, {4, 4}},
+                                       {GPU, 64, {1, 8}}};
 static const tvk_config sample[] = {
     {CPU, 32, {0}}, {CPU, 16, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
 

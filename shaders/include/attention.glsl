@@ -20,6 +20,7 @@ vec4 load_kv(uint quad) { return vec4(unpackHalf2x16(pool[quad].x), unpackHalf2x
 #endif
 
 const uint BLOCK = PARTS < 4u ? PARTS : 4u; // positions an invocation scores at once
+const uint AHEAD = 8u;                     // values on their way while others are added
 #define MAX_QUADS 64u // D <= 256
 shared float weights[TVK_CHUNK];
 shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
@@ -105,8 +106,14 @@ void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out
         } else {
             uint part = item / quads;
             precise vec4 acc = vec4(0.0);
-            for (uint j = part; j < valid; j += 4u)
-                acc = acc + weights[j] * load_kv(values + j * quads + i);
+            uint j = part;
+            for (; j + 4u * (AHEAD - 1u) < valid; j += 4u * AHEAD) {
+                vec4 v[AHEAD];
+                [[unroll]] for (uint n = 0u; n < AHEAD; ++n)
+                    v[n] = load_kv(values + (j + 4u * n) * quads + i);
+                [[unroll]] for (uint n = 0u; n < AHEAD; ++n) acc = acc + weights[j + 4u * n] * v[n];
+            }
+            for (; j < valid; j += 4u) acc = acc + weights[j] * load_kv(values + j * quads + i);
             parts[part * MAX_QUADS + i] = acc;
         }
     }

@@ -4,7 +4,7 @@
 #define TVK_ATTENTION_Q_GLSL
 
 layout(constant_id = 3) const uint SPLIT = 4u; // invocations that share four dimensions: 4 or 1
-layout(constant_id = 4) const uint STEP = 1u;  // groups of four dimensions a turn: 4 or 1
+layout(constant_id = 4) const uint STEP = 1u;  // groups of four dimensions a turn: 1 or 4 n
 layout(constant_id = 5) const uint K_TYPE = TVK_CACHE_Q4;
 layout(constant_id = 6) const uint V_TYPE = TVK_CACHE_Q4;
 
@@ -47,6 +47,7 @@ vec4 levels(uint type, uint at, uint apart, uint b, uint s)
 bool keeps_first(uint type) { return type == TVK_CACHE_Q3; }
 
 const uint BLOCK = PARTS < 4u ? PARTS : 4u; // positions an invocation scores at once
+const uint AHEAD = 8u;                     // values on their way while others are added
 #define MAX_QUADS 64u // D <= 256
 shared float weights[TVK_CHUNK];
 shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
@@ -79,19 +80,26 @@ void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out
         if (first * GROUP >= valid) break;
         precise vec4 a[BLOCK];
         [[unroll]] for (uint n = 0u; n < BLOCK; ++n) a[n] = vec4(0.0);
-        bool special = keeps_first(K_TYPE) && first == 0u && lid == 0u && chunk == 0u;
         for (uint c = 0u; c < quads; c += STEP) {
             [[unroll]] for (uint i = 0u; i < STEP; ++i) {
-                uint b = STEP == 4u ? c / 4u : (c + i) / 4u, s = STEP == 4u ? i : (c + i) % 4u;
+                uint b = (c + i) / 4u, s = (c + i) % 4u;
+                if (STEP % 4u == 0u) {
+                    b = c / 4u + i / 4u;
+                    s = i % 4u;
+                }
                 vec4 q = qkv[q_quad + c + i];
                 [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
                     uint at = keys + (lid + GROUP * (first + n)) * row;
-                    vec4 k;
-                    if (n == 0u && special)
-                        k = levels(TVK_CACHE_Q4, first_key, 1u, b, s);
-                    else
-                        k = levels(K_TYPE, at, apart, b, s);
-                    a[n] = a[n] + q * k;
+                    a[n] = a[n] + q * levels(K_TYPE, at, apart, b, s);
+                }
+            }
+        }
+        if (keeps_first(K_TYPE) && first == 0u && chunk == 0u && lid == 0u) {
+            a[0] = vec4(0.0);
+            for (uint c = 0u; c < quads; c += STEP) {
+                [[unroll]] for (uint i = 0u; i < STEP; ++i) {
+                    vec4 q = qkv[q_quad + c + i];
+                    a[0] = a[0] + q * levels(TVK_CACHE_Q4, first_key, 1u, (c + i) / 4u, (c + i) % 4u);
                 }
             }
         }
@@ -151,6 +159,12 @@ void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out
             if (special && part == 0u) {
                 acc = acc + weights[0] * levels(TVK_CACHE_Q4, first_value, 1u, b, s);
                 j = 4u;
+            }
+            for (; j + 4u * (AHEAD - 1u) < valid; j += 4u * AHEAD) {
+                vec4 v[AHEAD];
+                [[unroll]] for (uint n = 0u; n < AHEAD; ++n)
+                    v[n] = levels(V_TYPE, values + (j + 4u * n) * v_words, 1u, b, s);
+                [[unroll]] for (uint n = 0u; n < AHEAD; ++n) acc = acc + weights[j + 4u * n] * v[n];
             }
             for (; j < valid; j += 4u)
                 acc = acc + weights[j] * levels(V_TYPE, values + j * v_words, 1u, b, s);
