@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "out.h"
+#include "stats.h"
 
 #ifndef TVK_BUILD_COMMIT
 #define TVK_BUILD_COMMIT "unknown"
@@ -91,6 +92,40 @@ static json_t *row_object(const bench_setup *s, const bench_row *r, const double
         "median_ns", ns.median, "median_ts", rate.median);
 }
 
+/* Behind the other fields; null where nothing was counted. Zeros in %, bytes of one decoded token.
+ */
+static bool add_stats(json_t *o, const tvk_stats *s)
+{
+    static const char *const names[TVK_LINEAR_COUNT] = {"zeros_qkv", "zeros_out", "zeros_up",
+                                                        "zeros_gate", "zeros_down"};
+    bool failed = false;
+    for (int i = 0; i < TVK_LINEAR_COUNT; i++)
+        failed |= json_object_set_new(o, names[i], s ? json_real(100 * s->zeros[i]) : json_null());
+    failed |= json_object_set_new(o, "zeros_overall",
+                                  s ? json_real(100 * s->zeros_overall) : json_null());
+    failed |=
+        json_object_set_new(o, "gates_not_positive", s ? json_real(100 * s->gates) : json_null());
+    failed |= json_object_set_new(o, "active_params",
+                                  s ? json_integer(llround(s->active_parameters)) : json_null());
+    failed |= json_object_set_new(o, "weight_bytes_per_token",
+                                  s ? json_integer(llround(s->weight_bytes_read)) : json_null());
+    failed |= json_object_set_new(o, "kv_bytes_read_per_token",
+                                  s ? json_integer((json_int_t)s->kv_bytes_read) : json_null());
+    failed |= json_object_set_new(o, "kv_bytes_written_per_token",
+                                  s ? json_integer((json_int_t)s->kv_bytes_written) : json_null());
+    return !failed;
+}
+
+void bench_report_stats(const bench_row *rows, uint32_t count)
+{
+    char name[64];
+    putchar('\n');
+    stats_head(stdout, "zeros %, bytes a decoded token");
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i].stats)
+            stats_row(stdout, bench_test_name(&rows[i], name, sizeof name), rows[i].stats);
+}
+
 static void print_csv(json_t *o, bool head)
 {
     const char *key, *comma = "";
@@ -163,7 +198,7 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
     if (ok && form == BENCH_MD) print_md(setup, row, rate);
     if (ok && form != BENCH_MD) {
         o = row_object(setup, row, ts, ns, rate);
-        line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+        line = o && add_stats(o, row->stats) ? json_dumps(o, JSON_COMPACT) : NULL;
         ok = line != NULL;
         if (!ok) out_error("bench: the row cannot be written as JSON");
     }

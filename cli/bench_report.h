@@ -29,7 +29,8 @@ typedef struct bench_row {
     uint32_t n_prompt, n_gen, n_depth; /* one of the first two is 0 */
     const double *ns;                  /* [count], one run each */
     uint32_t count;
-    const char *programs; /* shader rows that ran, separated by spaces */
+    const char *programs;   /* shader rows that ran, separated by spaces */
+    const tvk_stats *stats; /* NULL: not counted */
 } bench_row;
 
 /* "pp512", "tg128 @ d1024" */
@@ -40,5 +41,7 @@ void bench_report_begin(bench_form form);
 bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row *row,
                       uint32_t index);
 void bench_report_end(bench_form form, uint32_t rows);
+/* The statistics of tests that have some, as a table of their own in markdown. */
+void bench_report_stats(const bench_row *rows, uint32_t count);
 
 #endif

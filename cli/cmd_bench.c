@@ -10,6 +10,7 @@
 #include "out.h"
 #include "progress.h"
 #include "shape.h"
+#include "stats.h"
 
 #define MAX_LIST 16u
 #define MAX_TESTS (2 * MAX_LIST * MAX_LIST)
@@ -24,6 +25,7 @@ typedef struct bench {
     shape *shape; /* instead of a file */
     counts prompt, gen, depth;
     bench_row tests[MAX_TESTS];
+    tvk_stats stats[MAX_TESTS];
     uint32_t test_count, runs, batch;
     bench_form form;
     bench_setup setup;
@@ -90,19 +92,44 @@ static int list_tests(bench *b)
     return 0;
 }
 
-/* The model on the device, the facts that every row names, and the token ids. */
-static int open_model(bench *b)
+static const tvk_weight_source *source_of(const bench *b)
+{
+    return b->shape ? shape_source(b->shape) : tvk_file_source(b->e.file);
+}
+
+/* The model on the device. stats: one whose steps count. */
+static int open_model(bench *b, bool stats, tvk_model_params *params)
+{
+    int status = engine_model_params(params, TVK_KV_F16);
+    params->context = b->context;
+    params->batch = b->batch;
+    params->stats = stats;
+    return status ? status : engine_open_model(&b->e, source_of(b), params);
+}
+
+static int make_tokens(bench *b, uint32_t vocab)
+{
+    uint32_t random = 1;
+    b->tokens = malloc(b->context * sizeof *b->tokens);
+    if (!b->tokens) {
+        out_error("bench: no memory for %u tokens", b->context);
+        return 1;
+    }
+    for (uint32_t i = 0; i < b->context; i++) {
+        random = random * 1664525u + 1013904223u;
+        b->tokens[i] = (int32_t)((random >> 8) % vocab);
+    }
+    return 0;
+}
+
+/* The model that is timed, the facts that every row names, and the token ids. */
+static int open_timed(bench *b)
 {
     static char bundled[4096]; /* the path's owner for as long as the program runs */
-    const tvk_weight_source *source =
-        b->shape ? shape_source(b->shape) : tvk_file_source(b->e.file);
+    const tvk_weight_source *source = source_of(b);
     const tvk_tensor *linear = source->tensor(source->user, "blk.0.attn_q.weight");
     tvk_model_params params;
-    uint32_t random = 1;
-    int status = engine_model_params(&params, TVK_KV_F16);
-    params.context = b->context;
-    params.batch = b->batch;
-    if (!status) status = engine_open_model(&b->e, source, &params);
+    int status = open_model(b, false, &params);
     if (status) return status;
     b->setup = (bench_setup){.device = tvk_device_get_info(b->e.device),
                              .model = tvk_model_get_info(b->e.model),
@@ -115,16 +142,7 @@ static int open_model(bench *b)
     if (!b->setup.file && bundled_model(bundled, sizeof bundled)) b->setup.file = bundled;
     for (uint32_t i = 0; i < source->tensor_count(source->user); i++)
         b->setup.bytes += source->tensor_at(source->user, i)->bytes;
-    b->tokens = malloc(b->context * sizeof *b->tokens);
-    if (!b->tokens) {
-        out_error("bench: no memory for %u tokens", b->context);
-        return 1;
-    }
-    for (uint32_t i = 0; i < b->context; i++) {
-        random = random * 1664525u + 1013904223u;
-        b->tokens[i] = (int32_t)((random >> 8) % b->setup.model->vocab);
-    }
-    return 0;
+    return b->tokens ? 0 : make_tokens(b, b->setup.model->vocab);
 }
 
 /* Shader rows of a step, each once, in the order they run. */
@@ -167,6 +185,40 @@ static tvk_status run_once(bench *b, tvk_session *session, const bench_row *t, d
         st = tvk_session_generate(session, t->n_gen, on_token, NULL, &reason, err);
     *ns = (out_now_ms() - start) * 1e6;
     return st;
+}
+
+/* One run of a test that is not timed, with a model that counts; the tokens of its depth are left
+ * out. */
+static int count_test(bench *b, bench_row *t, tvk_stats *out)
+{
+    static const tvk_sampler_params greedy = {.temperature = 0};
+    tvk_session *session = NULL;
+    tvk_error err = {0};
+    double ns;
+    tvk_status st = tvk_session_create(b->e.model, &session, &err);
+    int status = 0;
+    if (st == TVK_OK) st = tvk_session_set_sampler(session, &greedy, &err);
+    if (st == TVK_OK) st = feed(b, session, 0, t->n_depth, &err);
+    if (st == TVK_OK) st = tvk_model_stats_reset(b->e.model, &err);
+    if (st == TVK_OK) st = run_once(b, session, t, &ns, &err);
+    if (st != TVK_OK) status = out_failed(&err);
+    /* the middle of what was decoded: bytes grow evenly with the position */
+    if (!status) status = stats_take(b->e.model, t->n_depth + (t->n_prompt + t->n_gen) / 2, out);
+    if (!status) t->stats = out;
+    tvk_session_destroy(&session);
+    return status;
+}
+
+/* Statistics of all tests, from a model of their own so that timed steps hold nothing more. */
+static int count_all(bench *b)
+{
+    tvk_model_params params;
+    int status = open_model(b, true, &params);
+    if (!status) status = make_tokens(b, tvk_model_get_info(b->e.model)->vocab);
+    for (uint32_t i = 0; !status && !interrupted() && i < b->test_count; i++)
+        status = count_test(b, &b->tests[i], &b->stats[i]);
+    tvk_model_destroy(&b->e.model);
+    return status;
 }
 
 static int run_test(bench *b, bench_row *t, uint32_t index, tvk_progress *bar)
@@ -229,12 +281,14 @@ static int run_all(bench *b, const char *shape_name, uint32_t layers)
     if (!status) status = engine_open_device(&b->e);
     if (status) return status;
     engine_banner(tvk_device_get_info(b->e.device));
-    status = open_model(b);
+    if (engine_given.stats) status = count_all(b);
+    if (!status) status = open_timed(b);
     if (status) return status;
     bench_report_begin(b->form);
     for (; !status && done < b->test_count; done++)
         status = run_test(b, &b->tests[done], done, &bar);
     bench_report_end(b->form, status ? done - 1 : done);
+    if (!status && engine_given.stats && b->form == BENCH_MD) bench_report_stats(b->tests, done);
     if (!status && tvk_device_validation_messages(b->e.device) > 0) {
         out_error("%u messages of the validation layer",
                   tvk_device_validation_messages(b->e.device));
@@ -264,6 +318,7 @@ int cmd_bench(int argc, char **argv)
         {ARG_U32, "-r, --repetitions", "N", &b.runs, "timed runs, after one that warms up (5)", 1,
          MAX_RUNS, NULL},
         {ARG_TEXT, "-o, --output", "md|csv|json|jsonl", &format, "form of the table", 0, 0, NULL},
+        {ARG_INCLUDE, NULL, NULL, (void *)engine_stats_options, NULL, 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_model_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
     const arg_command command = {"bench",

@@ -10,6 +10,7 @@
 #include "passages.h"
 #include "progress.h"
 #include "prompt.h"
+#include "stats.h"
 
 #define CHUNK_TOKENS 512
 #define STEP_ROWS 256u
@@ -216,6 +217,8 @@ static int perplexity(engine *e, const prompt_source *text, const char *split)
         print_result(&parts, split, length);
         fprintf(stderr, "%.1f s, %.0f tokens/s\n", ms / 1e3,
                 (double)s.so_far.count / (ms > 0 ? ms : 1) * 1e3);
+        /* bytes: where the longest passage ends */
+        if (engine_given.stats) status = stats_print(stdout, e->model, parts.longest - 1);
     }
     if (!status && tvk_device_validation_messages(e->device) > 0) {
         out_error("%u messages of the validation layer", tvk_device_validation_messages(e->device));
@@ -235,6 +238,7 @@ int cmd_perplexity(int argc, char **argv)
         {ARG_TEXT, "-f, --file", "TEXT", &text.file, "the text (-: standard input)", 0, 0, NULL},
         {ARG_TEXT, "--split", "STRING", &split,
          "score each document between STRINGs by itself, and give bits per byte", 0, 0, NULL},
+        {ARG_INCLUDE, NULL, NULL, (void *)engine_stats_options, NULL, 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_model_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
     const arg_command command = {

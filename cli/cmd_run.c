@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "out.h"
 #include "prompt.h"
+#include "stats.h"
 
 #define BUNDLED_TOKENS 256
 #define BUNDLED_SEED 1
@@ -129,6 +130,7 @@ int cmd_run(int argc, char **argv)
         {ARG_FLAG, "--ignore-eos", NULL, &ignore_eos, "go on after an end token", 0, 0, NULL},
         {ARG_FLAG, "--no-display-prompt", NULL, &no_display, "do not repeat the prompt", 0, 0,
          NULL},
+        {ARG_INCLUDE, NULL, NULL, (void *)engine_stats_options, NULL, 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_model_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
     const arg_command command = {"run",
@@ -191,6 +193,8 @@ int cmd_run(int argc, char **argv)
     status = generate(&e, &w, &sampler, limit, e.bundled && !limit_given && !ignore_eos);
     write_bytes(&w, "\n", 1, true);
     print_statistics(&e, &w, count, prefill_ms, start_ms);
+    if (status == 0 && engine_given.stats)
+        status = stats_print(stderr, e.model, tvk_session_position(e.session) - 1);
     if (status == 0 && tvk_device_validation_messages(e.device) > 0) {
         out_error("%u messages of the validation layer", tvk_device_validation_messages(e.device));
         status = 1;

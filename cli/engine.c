@@ -43,6 +43,11 @@ const arg_option engine_model_options[] = {
     {ARG_INCLUDE, NULL, NULL, (void *)engine_device_options, NULL, 0, 0, NULL},
     {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
 
+const arg_option engine_stats_options[] = {
+    {ARG_FLAG, "--stats", NULL, &engine_given.stats,
+     "zeros per linear, active parameters, bytes a decoded token reads", 0, 0, NULL},
+    {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
+
 int engine_device_params(engine *e, tvk_device_params *out)
 {
     size_t bytes;
@@ -129,6 +134,7 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
                               .kv_k = kv,
                               .kv_v = kv,
                               .exact = engine_given.exact,
+                              .stats = engine_given.stats,
                               .progress = progress_bar()};
     if (!kv_type("-ctk", engine_given.kv_k, &out->kv_k) ||
         !kv_type("-ctv", engine_given.kv_v, &out->kv_v))

@@ -16,12 +16,14 @@ typedef struct engine_options {
     uint32_t context;
     uint32_t verbose;
     bool exact, list_devices, validate;
+    bool stats; /* the option belongs to the commands that have it */
 } engine_options;
 
 /* Tables for ARG_INCLUDE: -v and --device ...; -m; what a model on a device can be told. They write
  * to the one engine_options of the process. */
 extern engine_options engine_given;
 extern const arg_option engine_device_options[], engine_file_options[], engine_model_options[];
+extern const arg_option engine_stats_options[]; /* --stats */
 
 typedef struct engine {
     tvk_file *file;

@@ -23,8 +23,13 @@ uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k)
     return layout == TVK_LAYOUT_T2 ? 1 : layout == TVK_LAYOUT_Q8 ? k / 32 : 0;
 }
 
+uint32_t tvk_format_bits(tvk_format format)
+{
+    return format == TVK_FORMAT_I4 ? 4 : 8;
+}
+
 uint32_t tvk_act_words(tvk_format format, uint32_t k)
 {
-    uint32_t codes = format == TVK_FORMAT_I4 ? 8 : 4; /* a word */
-    return TVK_ACT_HEADER_WORDS + tvk_div_up(k, TVK_T2_ROW_ALIGN) * (TVK_T2_ROW_ALIGN / codes);
+    uint32_t words = TVK_T2_ROW_ALIGN * tvk_format_bits(format) / 32;
+    return TVK_ACT_HEADER_WORDS + tvk_div_up(k, TVK_T2_ROW_ALIGN) * words;
 }

@@ -42,6 +42,8 @@ typedef enum tvk_format {
     TVK_FORMAT_FP4 = 3   /* E2M1 of the largest magnitude; the codes are doubled: integers */
 } tvk_format;
 
+/* Bits that a code of a record takes: 8 or 4. */
+uint32_t tvk_format_bits(tvk_format format);
 /* Words an activation record of K values takes: header, codes, padding to T2 rows. */
 uint32_t tvk_act_words(tvk_format format, uint32_t k);
 
@@ -94,6 +96,18 @@ tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
                             uint32_t rows, tvk_error *err);
 tvk_status tvk_op_glu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span gate_up, tvk_span f,
                       uint32_t width, bool relu2, uint32_t rows, tvk_error *err);
+
+/* ---- statistics ---- */
+
+/* counters[counter] += {zeros, 1} of each row of the step: zero codes of act records. */
+tvk_status tvk_op_count_codes(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format,
+                              tvk_span state, tvk_span act, tvk_span counters, uint32_t counter,
+                              uint32_t width, uint32_t rows, tvk_error *err);
+/* The same of f32 rows [rows, stride], the first `width` values of each: zeros, or not_positive:
+ * values <= 0. */
+tvk_status tvk_op_count_floats(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                               tvk_span counters, uint32_t counter, uint32_t width, uint32_t stride,
+                               bool not_positive, uint32_t rows, tvk_error *err);
 
 /* ---- weights ---- */
 

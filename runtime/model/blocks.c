@@ -1,6 +1,7 @@
 #include "model/blocks.h"
 
 #include "kernels/ops.h"
+#include "model/stats.h"
 
 #include <math.h>
 
@@ -20,6 +21,33 @@ static const tvk_format formats[][4] = {
     [TVK_ACT_A48] = {TVK_FORMAT_I4, TVK_FORMAT_TOPK, TVK_FORMAT_I4, TVK_FORMAT_I8},
     [TVK_ACT_A48_FP4] = {TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_I8},
 };
+
+/* Counts zeros among what a linear reads. */
+static tvk_status count_input(tvk_block_context *c, linear_at which, tvk_span in, uint32_t width,
+                              uint32_t layer, tvk_error *err)
+{
+    static const tvk_count_kind kinds[] = {TVK_COUNT_QKV, TVK_COUNT_OUT, TVK_COUNT_GATE_UP,
+                                           TVK_COUNT_DOWN};
+    uint32_t counter = tvk_stats_counter(layer, kinds[which]);
+    tvk_dispatch_list *list = &c->graph->list;
+    if (!c->counters.buffer) return TVK_OK;
+    if (c->config->act == TVK_ACT_NONE)
+        return tvk_op_count_floats(c->kernels, list, c->state, in, c->counters, counter, width,
+                                   width, false, c->rows, err);
+    return tvk_op_count_codes(c->kernels, list, formats[c->config->act][which], c->state, in,
+                              c->counters, counter, width, c->rows, err);
+}
+
+/* Counts gates that ReLU^2 makes 0. */
+static tvk_status count_gates(tvk_block_context *c, tvk_span gate_up, uint32_t layer,
+                              tvk_error *err)
+{
+    uint32_t ffn = c->config->ffn;
+    if (!c->counters.buffer || c->config->glu != TVK_GLU_RELU2) return TVK_OK;
+    return tvk_op_count_floats(c->kernels, &c->graph->list, c->state, gate_up, c->counters,
+                               tvk_stats_counter(layer, TVK_COUNT_GATES), ffn, 2 * ffn, true,
+                               c->rows, err);
+}
 
 /* What a linear reads: records of codes, or floats. gain.buffer NULL: no norm before it. */
 static tvk_status linear_input(tvk_block_context *c, linear_at which, tvk_span x, tvk_span gain,
@@ -41,6 +69,7 @@ static tvk_status linear_input(tvk_block_context *c, linear_at which, tvk_span x
     } else {
         *out = x;
     }
+    TVK_TRY(count_input(c, which, *out, width, layer, err));
 fail:
     return st;
 }
@@ -139,6 +168,7 @@ static tvk_status ffn(tvk_block_context *c, uint32_t layer, tvk_error *err)
     TVK_TRY(linear_input(c, GATE_UP, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
     TVK_TRY(floats(c, c->rows, 2 * m->ffn, "gate_up", layer, &gate_up, err));
     TVK_TRY(linear(c, GATE_UP, &w->gate_up, in, gate_up, false, err));
+    TVK_TRY(count_gates(c, gate_up, layer, err));
     TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, &f, err));
     TVK_TRY(
         tvk_op_glu(c->kernels, list, gate_up, f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows, err));

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "base/check.h"
+#include "model/stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,7 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
                                &m->kv, err));
     TVK_TRY(tvk_weights_load(m->kernels, &m->config, &plan, &m->params.progress, &m->arena,
                              &m->weights, err));
+    TVK_TRY(tvk_stats_create(m, err));
     TVK_TRY(tvk_steps_create(m, err));
     *out = m;
     m = NULL;
@@ -181,6 +183,7 @@ void tvk_model_destroy(tvk_model **model)
     tvk_buffer_destroy(&m->logits);
     tvk_buffer_destroy(&m->rope);
     tvk_buffer_destroy(&m->scratch);
+    tvk_buffer_destroy(&m->counters);
     tvk_weights_destroy(&m->weights);
     tvk_kv_pool_destroy(&m->kv);
     tvk_kernels_destroy(&m->kernels);

@@ -32,6 +32,7 @@ struct tvk_model {
     tvk_kv_pool kv;
     tvk_state_layout layout;
     tvk_buffer *state, *requests, *results, *logits, *rope, *scratch;
+    tvk_buffer *counters; /* NULL without params.stats */
     tvk_step steps[TVK_STEP_COUNT];
     const tvk_step *last_step; /* for tvk_model_read */
     uint32_t seq;              /* submissions of steps so far, as the device counts them */

@@ -21,6 +21,7 @@ static tvk_status build_graph(tvk_model *m, tvk_step *step, tvk_error *err)
                            .rows = step->rows,
                            .outs = step->outs};
     tvk_block block;
+    if (m->counters) c.counters = tvk_buffer_span(m->counters);
     tvk_graph_init(&step->graph, m->params.keep_activations);
     for (uint32_t i = 0; m->config.arch->block(&m->config, i, &block); i++) {
         TVK_TRY(tvk_block_build(&c, &block, err));

@@ -36,6 +36,10 @@ void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, ui
 void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record);
 uint32_t tvk_ref_act_words(uint32_t k);
 uint32_t tvk_ref_act_i4_words(uint32_t k);
+/* zeros among K codes of a record, code_bits 8 or 4 */
+uint32_t tvk_ref_count_codes(const uint32_t *record, uint32_t k, uint32_t code_bits);
+/* zeros, either sign, among K floats; not_positive: values <= 0. NaN is neither. */
+uint32_t tvk_ref_count_floats(const float *x, uint32_t k, bool not_positive);
 void tvk_ref_glu(const float *gate_up, uint32_t f, bool relu2, float *out);
 /* table [positions][rotary/2] {cos, sin} */
 void tvk_ref_rope_table(float theta, uint32_t rotary, uint32_t positions, float *table);

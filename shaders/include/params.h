@@ -22,6 +22,7 @@
 #define TVK_DOT_PARTIALS 16u   /* strided partial sums of a float dot product */
 #define TVK_ACT_HEADER_WORDS 4u /* d (f32 bits), sum of codes (i32), 0, 0 */
 #define TVK_T2_ROW_ALIGN 128u  /* ternary rows are padded to this many codes */
+#define TVK_COUNTER_WORDS 4u    /* zeros and rows, 64 bits each, low word first */
 #define TVK_CANDIDATES 256u
 #define TVK_NO_OUTPUT 0xffffffffu
 
@@ -165,6 +166,14 @@ struct tvk_glu_params {
     TVK_U32 f;         /* width */
     TVK_U32 in_stride; /* floats: row holds gate [f] then up [f] */
     TVK_U32 out_stride;
+};
+
+struct tvk_count_params {
+    TVK_U32 k;            /* values of a row */
+    TVK_U32 stride;       /* words from row to row */
+    TVK_U32 code_bits;    /* 8 or 4, of records; 0: floats */
+    TVK_U32 not_positive; /* floats: 1 counts values <= 0, not only zeros */
+    TVK_U32 word;         /* first of the TVK_COUNTER_WORDS that are added to */
 };
 
 struct tvk_sample_params {

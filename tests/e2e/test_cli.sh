@@ -157,7 +157,13 @@ printf 'Once upon a time' >"$work/prompt.txt"
 accepts run -m "$model" -n 8 --temp 0 -f "$work/prompt.txt"
 cmp -s "$work/out" "$work/greedy" || note "-f reads the prompt"
 accepts run -m "$model" -n 8 --temp 0 --no-display-prompt "Once upon a time"
+cp "$work/out" "$work/hidden"
 ! grep -q '^Once upon a time' "$work/out" || note "--no-display-prompt hides the prompt"
+accepts run -m "$model" -n 8 --temp 0 --no-display-prompt --stats "Once upon a time"
+cmp -s "$work/out" "$work/hidden" || note "--stats changes no text"
+# the last of 8 drawn tokens is not fed
+grep -Eq '^\| position 12 \| 12 \|( [0-9.]+ \|){7} [0-9.]+ M of 16.52 M \| [0-9.]+ MiB \| 78.0 KiB \| 6.00 KiB \|$' "$work/err" ||
+    note "run --stats prints a table"
 accepts run -m "$model" -n 12 -s 7 "Once upon a time"
 cp "$work/out" "$work/seeded"
 accepts run -m "$model" -n 12 -s 7 "Once upon a time"
@@ -186,6 +192,12 @@ grep -Eq '^bits per byte = [0-9.]+$' "$work/out" || note "perplexity --split pri
 accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -r 2
 [ "$(grep -Ec '\| (pp20|pp8|tg4)( @ d30)? \|.* [0-9.]+ ± [0-9.]+ \| [0-9.]+ \|$' "$work/out")" = 6 ] ||
     note "bench prints a row for each test"
+accepts bench -m "$model" -p 20 -n 4 -r 1 --stats
+[ "$(grep -Ec '^\| (pp20 \| 20|tg4 \| 4) \|( [0-9.]+ \|){7} [0-9.]+ M of 16.52 M \| [0-9.]+ MiB \|' "$work/out")" = 2 ] ||
+    note "bench --stats prints zeros of each test"
+accepts bench -m "$model" -p 0 -n 4 -r 1 --stats -o jsonl
+grep -Eq '"zeros_down":[1-9][0-9.]*,"zeros_overall":[1-9].*"active_params":[0-9]{7}.*"weight_bytes_per_token":6[0-9]{6},' "$work/out" ||
+    note "bench --stats -o jsonl has zeros, parameters and bytes"
 accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk q4 -ctv q3
 for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_depth":0' '"type_k":"q4","type_v":"q3"' \
     '"build_commit":' '"driver":"' '"samples_ns":\[[0-9]*,[0-9]*,[0-9]*\]' '"avg_ts":[0-9.e]*,"stddev_ts"'; do
@@ -193,7 +205,7 @@ for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_dep
 done
 [ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
 accepts bench --shape 25m --layers 1 -p 8 -n 0 -r 1 -o csv
-[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 31 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
+[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 42 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
 accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"

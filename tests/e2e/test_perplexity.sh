@@ -32,16 +32,31 @@ perplexity() {
     parts=$(sed -n 's/^\([0-9]*\) \(documents\|chunks\) .*/\1/p' "$work/out")
 }
 
+# zeros COLUMN: of the table that --stats prints
+zeros() {
+    awk -F'|' -v c="$1" '/^\| position/ { print $c + 0 }' "$work/out"
+}
+
 if [ -n "$corpus" ]; then
     if [ ! -e "$corpus" ]; then
         echo "SKIPPED: $corpus is not on this machine"
         exit 77
     fi
-    for row in "stories-b158.gguf 5.812 0.6558" "stories-fp16-00001-of-00003.gguf 5.887 0.6606"; do
+    # the last five: zeros in % of what enters QKV and O, gate and up, down, and gates <= 0
+    for row in "stories-b158.gguf 5.812 0.6558 0.9 1.7 1.0 83.6 68.3" \
+        "stories-a48.gguf 5.833 0.6571 11.6 50.0 11.8 83.6 68.2" \
+        "stories-fp16-00001-of-00003.gguf 5.887 0.6606"; do
         # shellcheck disable=SC2086
         set -- $row
-        perplexity -m "$models/$1" -f "$corpus" --split "$end"
+        perplexity -m "$models/$1" -f "$corpus" --split "$end" --stats
         cat "$work/out"
+        if [ -n "${4:-}" ]; then
+            near "$1: zeros into QKV" "$4" "$(zeros 4)" 0.1
+            near "$1: zeros into O" "$5" "$(zeros 5)" 0.1
+            near "$1: zeros into gate and up" "$6" "$(zeros 7)" 0.1
+            near "$1: zeros into down" "$7" "$(zeros 8)" 0.1
+            near "$1: gates <= 0" "$8" "$(zeros 10)" 0.1
+        fi
         near "$1: perplexity" "$2" "$ppl" 0.002
         near "$1: bits per byte" "$3" "$bpb" 0.0003
         near "$1: tokens" 98682 "$tokens" 0

@@ -263,6 +263,23 @@ static void test_act_i4(void **state)
     assert_near(tvk_f32_from_bits(record[0]), 1e-5 / sqrt(7.0), 3 * U * 1e-5);
 }
 
+/* By hand: which codes of a word are zero, and that padding and header do not count. */
+static void test_count(void **state)
+{
+    (void)state;
+    const uint32_t bytes[4 + 64] = {0, 0, 0, 0, 0x00ff0100u, 0x80000010u};
+    const uint32_t halves[4 + 16] = {1, 1, 0, 0, 0x80f00102u};
+    const float x[] = {0.0f, -0.0f, 1e-42f, -1e-42f, -2.0f, 2.0f, NAN, -INFINITY};
+    assert_int_equal(tvk_ref_count_codes(bytes, 8, 8), 4);
+    assert_int_equal(tvk_ref_count_codes(bytes, 5, 8), 2);
+    assert_int_equal(tvk_ref_count_codes(bytes, 132, 8), 128);
+    /* values 0 to 3 in the low halves of the bytes: 2 1 0 0; 4 to 7 in the high ones: 0 0 f 8 */
+    assert_int_equal(tvk_ref_count_codes(halves, 8, 4), 4);
+    assert_int_equal(tvk_ref_count_codes(halves, 4, 4), 2);
+    assert_int_equal(tvk_ref_count_floats(x, 8, false), 2);
+    assert_int_equal(tvk_ref_count_floats(x, 8, true), 5);
+}
+
 static void test_act_fp4(void **state)
 {
     /* the grid, and its ties: 0.25, 0.75 .. 5 lie half-way, the even code stays */
@@ -617,6 +634,7 @@ int main(void)
         cmocka_unit_test(test_act_topk),
         cmocka_unit_test(test_act_i4),
         cmocka_unit_test(test_act_fp4),
+        cmocka_unit_test(test_count),
         cmocka_unit_test(test_act_a48_double),
         cmocka_unit_test(test_act_i8_double),
         cmocka_unit_test(test_glu),

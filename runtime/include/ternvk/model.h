@@ -69,6 +69,7 @@ typedef struct tvk_model_params {
     tvk_act act;
     bool exact;            /* only kernel rows whose bits are the same on every driver */
     bool keep_activations; /* every intermediate tensor stays readable (tests); costs memory */
+    bool stats; /* steps count zeros: tvk_model_stats_layers(); a few dispatches more a layer */
     bool fresh_scratch;    /* reserved for tests: poison transients with NaN before use */
     tvk_progress progress; /* loading: bytes of weights */
 } tvk_model_params;
@@ -121,6 +122,56 @@ TVK_API tvk_status tvk_model_profile(tvk_model *model, uint32_t rows, uint32_t d
                                      void (*fn)(void *user, const char *name, const char *program,
                                                 double ns),
                                      void *user, tvk_error *err);
+
+/* ---- what the linears use: a model made with params.stats ---- */
+
+/* Values that were looked at, and how many of them were zero. */
+typedef struct tvk_count {
+    uint64_t values, zeros;
+} tvk_count;
+
+/* Of a layer, over all rows (prefill and decode) since the last reset. What enters a linear is
+ * codes where activations are quantised, floats else (zeros of either sign). */
+typedef struct tvk_layer_stats {
+    tvk_count qkv, out; /* inputs of Q, K and V; of the attention output */
+    tvk_count gate_up;  /* inputs of gate and of up */
+    tvk_count gates;    /* gates; zeros: those <= 0, for which ReLU^2 needs no row of up. Without
+                         * ReLU^2 none is looked at */
+    tvk_count down;
+} tvk_layer_stats;
+
+/* The columns of BitNet a4.8's table of sparsity, arXiv 2411.04965. */
+typedef enum tvk_linear {
+    TVK_LINEAR_QKV = 0,
+    TVK_LINEAR_OUT = 1,
+    TVK_LINEAR_UP = 2, /* 1 - (1 - zeros of its inputs) (1 - gates <= 0) of each layer */
+    TVK_LINEAR_GATE = 3,
+    TVK_LINEAR_DOWN = 4
+} tvk_linear;
+#define TVK_LINEAR_COUNT 5
+
+typedef struct tvk_stats {
+    uint64_t tokens;                /* rows that were counted */
+    double zeros[TVK_LINEAR_COUNT]; /* share of zeros, 0 .. 1, mean of the layers */
+    double gates;                   /* share of gates <= 0, mean of the layers */
+    double zeros_overall;           /* weighted by parameters */
+    uint64_t parameters;            /* of the linears: neither embedding, head nor norms */
+    double active_parameters;       /* sum of parameters (1 - zeros) */
+    /* Bytes that decoding one token moves: packed weights with their scales, norms, head, one row
+     * of the embedding; keys and values of the positions up to this one. Not activations. */
+    double weight_bytes_read;
+    uint64_t kv_bytes_read, kv_bytes_written;
+} tvk_stats;
+
+/* Counts of every layer so far, out [layers]. Waits for the steps that were submitted.
+ * Errors: TVK_ERR_ARG for a model without params.stats. Since: 0.1 */
+TVK_API tvk_status tvk_model_stats_layers(tvk_model *model, tvk_layer_stats *out, tvk_error *err);
+/* Counts from 0 on. Errors: as above. Since: 0.1 */
+TVK_API tvk_status tvk_model_stats_reset(tvk_model *model, tvk_error *err);
+/* What counts mean. layers [layers]: of tvk_model_stats_layers(), or zeroed (then only parameters
+ * and bytes say something). position: of the decoded token. Since: 0.1 */
+TVK_API void tvk_model_stats_sum(const tvk_model *model, const tvk_layer_stats *layers,
+                                 uint32_t position, tvk_stats *out);
 
 #ifdef __cplusplus
 }
