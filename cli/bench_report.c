@@ -58,6 +58,14 @@ const char *bench_test_name(const bench_row *row, char *text, size_t bytes)
     return text;
 }
 
+/* Of all buffers; the blocks they lie in are larger. */
+static uint64_t memory_of(const bench_setup *s)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < TVK_PURPOSE_COUNT; i++) sum += s->memory.by_purpose[i];
+    return sum;
+}
+
 static json_t *numbers(const double *v, uint32_t n, bool whole)
 {
     json_t *list = json_array();
@@ -78,7 +86,7 @@ static json_t *row_object(const bench_setup *s, const bench_row *r, const double
     snprintf(type, sizeof type, "%s %s", s->model->architecture, s->type);
     return json_pack(
         "{ss ss* ss ss* ss sI sI si si ss ss si si si ss sI sI sf sf so so"
-        " ss ss ss* ss ss* ss sb ss sf sf}",
+        " ss ss ss* ss ss* ss sb ss sf sf sf sI sI sI}",
         "build_commit", TVK_BUILD_COMMIT, "gpu_info", s->device->name, "backends", "Vulkan",
         "model_filename", s->file, "model_type", type, "model_size", (json_int_t)s->bytes,
         "model_n_params", (json_int_t)s->model->parameters, "n_batch", (int)s->batch, "n_ubatch",
@@ -89,7 +97,10 @@ static json_t *row_object(const bench_setup *s, const bench_row *r, const double
         "samples_ts", numbers(ts, r->count, false), "test", bench_test_name(r, test, sizeof test),
         "version", tvk_version(), "driver", s->device->driver, "engine", "ternvk", "model_name",
         s->model->name, "act", s->model->act_quant, "exact", s->exact, "rows", r->programs,
-        "median_ns", ns.median, "median_ts", rate.median);
+        "median_ns", ns.median, "median_ts", rate.median, "ms_per_token", 1e3 / rate.mean,
+        "memory_bytes", (json_int_t)memory_of(s), "memory_weights",
+        (json_int_t)s->memory.by_purpose[TVK_PURPOSE_WEIGHTS], "memory_kv",
+        (json_int_t)s->memory.by_purpose[TVK_PURPOSE_KV]);
 }
 
 /* Behind the other fields; null where nothing was counted. Zeros in %, bytes of one decoded token.
@@ -156,22 +167,23 @@ static void print_csv(json_t *o, bool head)
 
 static void print_md(const bench_setup *s, const bench_row *r, spread rate)
 {
-    char test[64], size[32];
+    char test[64], size[32], memory[32];
     const tvk_model_info *m = s->model;
-    printf("| %s %s | %s | %.2f M | %s | %s | %s | %s/%s | %s | %s (%s) | %.2f ± %.2f | %.2f |\n",
+    printf("| %s %s | %s | %.2f M | %s | %s | %s | %s | %s/%s | %s | %s (%s) | %.2f ± %.2f | %.2f "
+           "| %.3f |\n",
            m->name, s->type, out_bytes(s->bytes, size, sizeof size), (double)m->parameters / 1e6,
-           s->device->name, s->device->driver, m->act_quant, s->kv_k, s->kv_v,
-           bench_test_name(r, test, sizeof test), tvk_version(), TVK_BUILD_COMMIT, rate.mean,
-           rate.deviation, rate.median);
+           out_bytes(memory_of(s), memory, sizeof memory), s->device->name, s->device->driver,
+           m->act_quant, s->kv_k, s->kv_v, bench_test_name(r, test, sizeof test), tvk_version(),
+           TVK_BUILD_COMMIT, rate.mean, rate.deviation, rate.median, 1e3 / rate.mean);
 }
 
 void bench_report_begin(bench_form form)
 {
     if (form == BENCH_JSON) puts("[");
     if (form == BENCH_MD)
-        puts("| model | size | params | device | driver | act | k/v | test | build | t/s | median "
-             "|\n"
-             "|---|--:|--:|---|---|---|---|--:|---|--:|--:|");
+        puts("| model | size | params | memory | device | driver | act | k/v | test | build | t/s "
+             "| median | ms/token |\n"
+             "|---|--:|--:|--:|---|---|---|---|--:|---|--:|--:|--:|");
     fflush(stdout);
 }
 

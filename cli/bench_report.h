@@ -21,6 +21,7 @@ typedef struct bench_setup {
     const char *type;        /* of the linears, "I2_S" */
     const char *kv_k, *kv_v; /* "f16" */
     uint64_t bytes;          /* of all tensors in the file */
+    tvk_memory_use memory;   /* of the device, with the model */
     uint32_t batch;          /* rows of the largest step */
     bool exact;
 } bench_setup;

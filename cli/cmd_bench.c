@@ -139,6 +139,7 @@ static int open_timed(bench *b)
                              .kv_v = engine_kv_name(params.kv_v),
                              .batch = b->batch,
                              .exact = engine_given.exact};
+    tvk_device_memory(b->e.device, &b->setup.memory);
     if (!b->setup.file && bundled_model(bundled, sizeof bundled)) b->setup.file = bundled;
     for (uint32_t i = 0; i < source->tensor_count(source->user); i++)
         b->setup.bytes += source->tensor_at(source->user, i)->bytes;
@@ -269,13 +270,14 @@ static int run_test(bench *b, bench_row *t, uint32_t index, tvk_progress *bar)
 
 static int run_all(bench *b, const char *shape_name, uint32_t layers)
 {
+    const bool a48 = engine_given.act && !strncmp(engine_given.act, "a4.8", 4);
     tvk_progress bar = progress_bar();
     uint32_t done = 0;
     int status = list_tests(b);
     if (status) return status;
     interrupt_catch();
     if (shape_name)
-        b->shape = shape_open(shape_name, layers, &status);
+        b->shape = shape_open(shape_name, layers, a48, &status);
     else
         status = engine_open_file(&b->e);
     if (!status) status = engine_open_device(&b->e);

@@ -274,7 +274,7 @@ const char *shape_sizes(char *text, size_t bytes)
     return text;
 }
 
-shape *shape_open(const char *name, uint32_t layers, int *status)
+shape *shape_open(const char *name, uint32_t layers, bool a48, int *status)
 {
     char text[128];
     const bool llama = !strncmp(name, "llama-", 6), bitnet = !strncmp(name, "bitnet-", 7);
@@ -298,6 +298,7 @@ shape *shape_open(const char *name, uint32_t layers, int *status)
     if (s) {
         s->size = *row;
         if (layers) s->size.layers = layers;
+        s->size.relu2 |= a48;
         s->ternary = !llama;
         s->random = 88172645463325252u;
         snprintf(s->name, sizeof s->name, "%s%s", llama || bitnet ? "" : "bitnet-", name);
