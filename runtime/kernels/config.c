@@ -33,6 +33,15 @@ static const tvk_config gemm_f[] = {
     {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},
     {GPU, 128, {16, 1, 4}}, {GPU, 64, {16, 2, 8}},
 };
+/* LANES, WORDS */
+static const tvk_config gemv_sparse[] = {
+    {CPU, 8, {1, 2}},      {CPU, 8, {1, 1}},    {CPU, 16, {1, 1}},   {GPU, 512, {64, 1}},
+    {GPU, 1024, {128, 1}}, {GPU, 256, {32, 1}}, {GPU, 128, {32, 1}}, {GPU, 128, {16, 1}},
+};
+/* QUADS */
+static const tvk_config relu_list[] = {
+    {CPU, 8, {4}}, {CPU, 16, {2}}, {GPU, 1024, {1}}, {GPU, 256, {2}}, {GPU, 128, {4}}};
+static const tvk_config kmajor[] = {{CPU, 8, {0}}, {GPU, 64, {0}}};
 /* SPLIT, most groups of four dimensions a turn */
 static const tvk_config attention[] = {{CPU, 8, {1, 5}},
                                        {CPU, 16, {4, 5}},
@@ -63,7 +72,15 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
         TABLE(norm);
     case TVK_OP_gemv_t2_i8:
     case TVK_OP_gemv_t2_i4:
+    case TVK_OP_up_t2_i8:
+    case TVK_OP_up_t2_i4:
         TABLE(gemv_t2);
+    case TVK_OP_gemv_t2_sparse:
+        TABLE(gemv_sparse);
+    case TVK_OP_relu_list:
+        TABLE(relu_list);
+    case TVK_OP_repack_kmajor:
+        TABLE(kmajor);
     case TVK_OP_gemm_t2_i8:
         TABLE(gemm_t2);
     case TVK_OP_gemm_t2_i4:

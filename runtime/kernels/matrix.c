@@ -33,3 +33,18 @@ uint32_t tvk_act_words(tvk_format format, uint32_t k)
     uint32_t words = TVK_T2_ROW_ALIGN * tvk_format_bits(format) / 32;
     return TVK_ACT_HEADER_WORDS + tvk_div_up(k, TVK_T2_ROW_ALIGN) * words;
 }
+
+uint32_t tvk_list_words(uint32_t k)
+{
+    return (uint32_t)tvk_round_up(k, TVK_T2_ROW_ALIGN);
+}
+
+uint32_t tvk_kmajor_words(uint32_t rows)
+{
+    return tvk_div_up(rows, TVK_KMAJOR_ALIGN) * (TVK_KMAJOR_ALIGN / 16);
+}
+
+uint32_t tvk_up_words(uint32_t f)
+{
+    return 2 * f + TVK_ROWS_HEADER_WORDS;
+}

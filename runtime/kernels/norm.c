@@ -6,7 +6,7 @@ static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
                               const struct tvk_norm_params *p, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const uint32_t constants[] = {tvk_kernels_active(k, op)->group, 1, 1};
+    const uint32_t constants[] = {tvk_kernels_active(k, op)->group, 1, 1, p->list_word != 0};
     const tvk_groups groups = {
         {p->gather ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
     TVK_TRY(tvk_check_value(op, p->k > 0 && p->k % 4 == 0, "a width that is a multiple of 4", p->k,
@@ -16,7 +16,8 @@ static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
     TVK_TRY(tvk_check_span(k, op, "x", bindings[1], 4ull * rows * p->x_stride, err));
     if (gain) TVK_TRY(tvk_check_span(k, op, "gain", bindings[2], 4ull * p->k, err));
     TVK_TRY(tvk_check_span(k, op, "y", bindings[3], 4ull * rows * p->y_stride, err));
-    TVK_TRY(tvk_kernels_append(k, l, op, constants, 3, bindings, p, &groups, err));
+    TVK_TRY(
+        tvk_kernels_append(k, l, op, constants, p->list_word ? 4 : 3, bindings, p, &groups, err));
 fail:
     return st;
 }
@@ -44,16 +45,28 @@ static const tvk_op act_ops[][2] = {
     [TVK_FORMAT_FP4] = {TVK_OP_quant_fp4, TVK_OP_rmsnorm_fp4},
 };
 
-tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, tvk_span state,
-                      tvk_span x, tvk_span gain, tvk_span act, uint32_t width, float eps,
-                      uint32_t rows, tvk_error *err)
+tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, bool list,
+                      tvk_span state, tvk_span x, tvk_span gain, tvk_span act, uint32_t width,
+                      float eps, uint32_t rows, tvk_error *err)
 {
+    tvk_status st = TVK_OK;
     const bool norm = gain.buffer || gain.tensor;
+    const tvk_op op = act_ops[format][norm];
+    const uint32_t words = tvk_act_words(format, width);
     const tvk_span bindings[] = {state, x, norm ? gain : x, act};
     const struct tvk_norm_params p = {.k = width,
                                       .x_stride = width,
-                                      .y_stride = tvk_act_words(format, width),
+                                      .y_stride = words + (list ? tvk_list_words(width) : 0),
                                       .inv_k = 1.0f / (float)width,
-                                      .eps = eps};
-    return append_norm(k, l, act_ops[format][norm], bindings, norm, &p, rows, err);
+                                      .eps = eps,
+                                      .code_words = words - TVK_ACT_HEADER_WORDS,
+                                      .list_word = list ? words : 0};
+    TVK_TRY(tvk_check_value(op, !list || format != TVK_FORMAT_I4, "codes of a byte each for a list",
+                            (uint64_t)format, err));
+    /* entries hold the index in 24 bits */
+    TVK_TRY(tvk_check_value(op, !list || width <= 1u << 24, "at most 2^24 values for a list", width,
+                            err));
+    TVK_TRY(append_norm(k, l, op, bindings, norm, &p, rows, err));
+fail:
+    return st;
 }

@@ -26,6 +26,8 @@ typedef struct tvk_matrix {
     struct {
         tvk_span words;  /* rows * row_words words */
         tvk_span scales; /* rows of this piece; the words span again when the layout has none */
+        tvk_span kmajor; /* T2: the same codes K-major, for rows of non-zero inputs; buffer NULL:
+                          * not kept */
         uint32_t first, rows;
     } piece[TVK_MAX_PIECES];
 } tvk_matrix;
@@ -34,6 +36,8 @@ typedef struct tvk_matrix {
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k);
 /* Scale floats a row takes. */
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k);
+/* Words that K-major codes of `rows` outputs take for each k. */
+uint32_t tvk_kmajor_words(uint32_t rows);
 /* How a row is quantised (docs/numerics.md) and what its record holds. */
 typedef enum tvk_format {
     TVK_FORMAT_I8 = 0,   /* INT8 absmax */
@@ -46,6 +50,8 @@ typedef enum tvk_format {
 uint32_t tvk_format_bits(tvk_format format);
 /* Words an activation record of K values takes: header, codes, padding to T2 rows. */
 uint32_t tvk_act_words(tvk_format format, uint32_t k);
+/* Words of a list of non-zero codes behind a record of bytes. */
+uint32_t tvk_list_words(uint32_t k);
 
 /* ---- step control ---- */
 
@@ -63,10 +69,11 @@ tvk_status tvk_op_embed(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *
 tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
                           tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
                           bool outs, uint32_t outs_word, tvk_error *err);
-/* act records of RMSNorm(x), or of x itself when gain.buffer is NULL */
-tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, tvk_span state,
-                      tvk_span x, tvk_span gain, tvk_span act, uint32_t width, float eps,
-                      uint32_t rows, tvk_error *err);
+/* act records of RMSNorm(x), or of x itself when gain.buffer is NULL. list: each record is followed
+ * by the list of its non-zero codes (docs/formats.md; all formats but I4). */
+tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, bool list,
+                      tvk_span state, tvk_span x, tvk_span gain, tvk_span act, uint32_t width,
+                      float eps, uint32_t rows, tvk_error *err);
 /* y [rows, N] (+)= act W^T. T2 takes act records, the others f32 rows.
  * outs: the rows are output rows. */
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
@@ -75,6 +82,21 @@ tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix 
 tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
                              tvk_format format, tvk_span act, tvk_span y, uint32_t rows, bool add,
                              bool outs, tvk_error *err);
+/* ---- zeros that are skipped, one activation row ---- */
+
+/* y [N] (+)= act W^T from W's K-major codes, which all pieces must have; act is a byte record with
+ * its list. The same bits as tvk_op_matmul_act. */
+tvk_status tvk_op_matmul_sparse(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
+                                tvk_span act, tvk_span y, bool add, tvk_error *err);
+/* Words of gates or products [F] and, behind them, the list of the open gates. */
+uint32_t tvk_up_words(uint32_t f);
+/* f [F] holds gates: lists the rows above 0, and f = 0 for the others. */
+tvk_status tvk_op_relu_list(tvk_kernels *k, tvk_dispatch_list *l, tvk_span f, uint32_t width,
+                            tvk_error *err);
+/* f = gate^2 (act W^T) at the listed rows; row r is row up_row + r of w. */
+tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, uint32_t up_row,
+                     tvk_format format, tvk_span act, tvk_span f, uint32_t width, tvk_error *err);
+
 /* Turns the first `heads` heads of each row of qkv. table: [context][rotary/2] {cos, sin}. */
 tvk_status tvk_op_rope(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
                        tvk_span qkv, const struct tvk_rope_params *p, bool interleaved,
@@ -114,6 +136,9 @@ tvk_status tvk_op_count_floats(tvk_kernels *k, tvk_dispatch_list *l, tvk_span st
 /* Window of file rows of a ternary type (I2_S, TQ1_0, TQ2_0) -> T2 rows from first_row on. */
 tvk_status tvk_op_repack_t2(tvk_kernels *k, tvk_dispatch_list *l, tvk_dtype type, tvk_span window,
                             tvk_span words, const struct tvk_repack_params *p, tvk_error *err);
+/* T2 rows [rows, K] -> the same codes K-major. */
+tvk_status tvk_op_repack_kmajor(tvk_kernels *k, tvk_dispatch_list *l, tvk_span words,
+                                tvk_span kmajor, uint32_t rows, uint32_t inputs, tvk_error *err);
 tvk_status tvk_op_repack_q8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span window, tvk_span words,
                             tvk_span scales, const struct tvk_repack_params *p, tvk_error *err);
 

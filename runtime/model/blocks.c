@@ -60,8 +60,8 @@ static tvk_status linear_input(tvk_block_context *c, linear_at which, tvk_span x
         tvk_format format = formats[c->config->act][which];
         TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(format, width) * 4,
                                  out, err, "l%u.%s", layer, name));
-        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, format, c->state, x, gain, *out, width, eps,
-                           c->rows, err));
+        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, format, false, c->state, x, gain, *out,
+                           width, eps, c->rows, err));
     } else if (gain.buffer) {
         TVK_TRY(floats(c, c->rows, width, name, layer, out, err));
         TVK_TRY(tvk_op_rmsnorm(c->kernels, &c->graph->list, c->state, x, gain, *out, width, eps,

@@ -34,6 +34,9 @@ void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, ui
 /* m = max(max|x|, 1e-5); q = the nearest of 0 1 2 3 4 6 8 12 to |x| * 12/m with x's sign: FP4 E2M1
  * doubled; d = m/12 */
 void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record);
+/* Appends to a byte record the list of its non-zero codes, {k << 8 | code byte} by ascending k,
+ * zero entries to a multiple of TVK_LIST_ALIGN; their number goes into word 2. Returns it. */
+uint32_t tvk_ref_list(uint32_t *record, uint32_t k);
 uint32_t tvk_ref_act_words(uint32_t k);
 uint32_t tvk_ref_act_i4_words(uint32_t k);
 /* zeros among K codes of a record, code_bits 8 or 4 */
@@ -52,6 +55,14 @@ void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32
 /* the same with an INT4 record */
 void tvk_ref_gemv_t2_i4(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y);
+/* the same from K-major codes [K][kmajor words], of the record's list only */
+void tvk_ref_gemv_t2_sparse(const uint32_t *kmajor, const float *scales, const uint32_t *record,
+                            uint32_t n, uint32_t k, bool add, float *y);
+/* f [F] gates -> 0 where they are not above 0; {count, 0, 0, 0} and the other rows behind them */
+void tvk_ref_relu_list(uint32_t *f, uint32_t width);
+/* f[r] = gate^2 * (row r of words times the record) at the listed rows; i4: an INT4 record */
+void tvk_ref_up(const uint32_t *words, const float *scales, const uint32_t *record, bool i4,
+                uint32_t k, uint32_t width, uint32_t *f);
 void tvk_ref_gemv_f32(const float *w, const float *x, uint32_t n, uint32_t k, bool add, float *y);
 void tvk_ref_gemv_f16(const uint32_t *words, const float *x, uint32_t n, uint32_t k, bool add,
                       float *y);
@@ -104,6 +115,10 @@ void tvk_ref_repack_i2s(const uint8_t *blocks, uint32_t skip, uint32_t n, uint32
                         uint32_t *words);
 void tvk_ref_repack_tq1(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words);
 void tvk_ref_repack_tq2(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words);
+/* T2 rows [N][..] -> for each k the codes of N outputs, 16 a word, padded with code 1 to a multiple
+ * of TVK_KMAJOR_ALIGN outputs */
+void tvk_ref_repack_kmajor(const uint32_t *words, uint32_t n, uint32_t k, uint32_t *kmajor);
+uint32_t tvk_ref_kmajor_words(uint32_t n); /* a k */
 void tvk_ref_repack_q8(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words,
                        float *scales);
 

@@ -4,6 +4,8 @@
 // workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
 // constants: 0-2 workgroup size, 3 LANES invocations that share a row along K (power of two),
 //            4 ROWS rows an invocation. LANES = 1: a row an invocation, nothing is shared
+// UP: the up projection at open gates. The rows are up_row + those of the list, and the result is
+//     f[row] = (gate^2) y; binding 3 holds f [F] with the gates, {count, 0, 0, 0}, the list
 // PLANES (with ACT_I4): four bit planes of the activations against two of the weights, by popcount
 // needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
 #version 450
@@ -13,23 +15,55 @@
 layout(constant_id = 3) const uint LANES = 16u;
 layout(constant_id = 4) const uint ROWS = 4u;
 
+#ifdef UP
+layout(push_constant) uniform Push { tvk_up_params p; };
+#else
 layout(push_constant) uniform Push { tvk_matmul_params p; };
+#endif
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Act { uvec4 act[]; };
+#ifdef UP
+layout(set = 0, binding = 3, std430) buffer F { uint f[]; };
+#else
 layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
+#endif
 
 const uint SETS = GROUP / LANES; // rows side by side
 shared int sums[LANES > 1u ? GROUP * ROWS : 1u];
 
-void finish(uint t, uint row, int sum)
+float scaled(uvec4 header, uint row, int sum)
 {
-    if (row >= p.n) return;
-    uvec4 header = act[t * (p.act_stride / 4u)];
 #if defined(ACT_I4) && !defined(PLANES)
     sum >>= 4;
 #endif
     precise float v = (float(sum - int(header.y)) * uintBitsToFloat(header.x)) * scales[row];
+    return v;
+}
+
+#ifdef UP
+// Row of the piece for entry i of the list; p.n and more: none.
+uint row_of(uint i, uint count)
+{
+    return i < count ? p.up_row + f[p.f + TVK_ROWS_HEADER_WORDS + i] - p.first_row : p.n;
+}
+
+void finish(uint t, uint i, int sum)
+{
+    uint row = row_of(i, f[p.f]);
+    if (row >= p.n) return;
+    uint at = p.first_row + row - p.up_row;
+    float gate = uintBitsToFloat(f[at]);
+    precise float v = (gate * gate) * scaled(act[0], row, sum);
+    f[at] = floatBitsToUint(v);
+}
+#else
+uint row_of(uint i, uint count) { return i; }
+
+void finish(uint t, uint row, int sum)
+{
+    if (row >= p.n) return;
+    precise float v = scaled(act[t * (p.act_stride / 4u)], row, sum);
     uint at = t * p.y_stride + p.first_row + row;
     if (p.add != 0u) {
         precise float with = y[at] + v;
@@ -37,6 +71,7 @@ void finish(uint t, uint row, int sum)
     }
     y[at] = v;
 }
+#endif
 
 void main()
 {
@@ -44,14 +79,21 @@ void main()
     uint lane = lid % LANES;
     uint set = lid / LANES;
     uint first = gl_WorkGroupID.x * (SETS * ROWS) + set;
+#ifdef UP
+    const uint t = 0u, act_base = 1u;
+    uint count = f[p.f];
+    if (gl_WorkGroupID.x * (SETS * ROWS) >= count) return;
+#else
+    const uint count = p.n;
     uint t = gl_WorkGroupID.y;
-    uint units = p.row_words / 4u; // 64 codes each
     uint act_base = t * (p.act_stride / 4u) + 1u;
+#endif
+    uint units = p.row_words / 4u; // 64 codes each
 
     uint base[ROWS];
     int sum[ROWS];
     [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-        base[i] = min(first + SETS * i, p.n - 1u) * units;
+        base[i] = min(row_of(first + SETS * i, count), p.n - 1u) * units;
         sum[i] = 0;
     }
     for (uint u = lane; u < units; u += LANES) {

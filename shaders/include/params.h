@@ -20,7 +20,10 @@
 #define TVK_CHUNK 128u         /* KV positions a page and an attention chunk */
 #define TVK_NORM_PARTIALS 128u /* strided partial sums of a sum of squares */
 #define TVK_DOT_PARTIALS 16u   /* strided partial sums of a float dot product */
-#define TVK_ACT_HEADER_WORDS 4u /* d (f32 bits), sum of codes (i32), 0, 0 */
+#define TVK_ACT_HEADER_WORDS 4u /* d (f32 bits), sum of codes (i32), entries of the list, 0 */
+#define TVK_LIST_ALIGN 16u     /* lists are padded with zero entries to a multiple of this */
+#define TVK_KMAJOR_ALIGN 64u   /* outputs of a K-major matrix are padded to this many codes */
+#define TVK_ROWS_HEADER_WORDS 4u /* before a list of rows: count, 0, 0, 0 */
 #define TVK_T2_ROW_ALIGN 128u  /* ternary rows are padded to this many codes */
 #define TVK_COUNTER_WORDS 4u    /* zeros and rows, 64 bits each, low word first */
 #define TVK_CANDIDATES 256u
@@ -126,6 +129,8 @@ struct tvk_norm_params {
     TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
     TVK_U32 gather;       /* 1: row t of y is row outs[t] of x */
     TVK_U32 outs_word;
+    TVK_U32 code_words;   /* words of codes in a record */
+    TVK_U32 list_word;    /* of a record: where its list of non-zero codes begins; 0: none */
 };
 
 struct tvk_matmul_params {
@@ -136,6 +141,32 @@ struct tvk_matmul_params {
     TVK_U32 y_stride;    /* floats from row to row of y */
     TVK_U32 add;         /* 1: y += result (residual) */
     TVK_U32 rows;        /* activation rows that exist in memory (capacity) */
+};
+
+struct tvk_sparse_params {
+    TVK_U32 n;           /* outputs of this piece */
+    TVK_U32 row_words;   /* K-major: words from k to k */
+    TVK_U32 first_row;   /* of the piece in the whole matrix: offset in y */
+    TVK_U32 list_word;   /* of the record: where its list begins */
+    TVK_U32 add;         /* 1: y += result (residual) */
+};
+
+struct tvk_kmajor_params {
+    TVK_U32 n, k;      /* rows of the piece, inputs */
+    TVK_U32 row_words; /* T2: words from row to row */
+    TVK_U32 out_words; /* K-major: words from k to k */
+};
+
+struct tvk_relu_list_params {
+    TVK_U32 f;         /* gates, f % 4 == 0; the list's header stands behind them */
+};
+
+struct tvk_up_params {
+    TVK_U32 n;           /* rows of this piece */
+    TVK_U32 row_words;   /* words from weight row to weight row */
+    TVK_U32 first_row;   /* of the piece in the whole matrix */
+    TVK_U32 up_row;      /* row of the matrix that row 0 of the list stands for */
+    TVK_U32 f;           /* gates, then products; the list's header stands behind them */
 };
 
 struct tvk_rope_params {

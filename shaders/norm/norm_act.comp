@@ -6,14 +6,21 @@
 //   s = 12 / max(max|y|, 1e-5), q = nearest of +-{0 1 2 3 4 6 8 12} QUANT_FP4: E2M1 codes doubled
 // bindings: 0 state | 1 x [T, K] f32 | 2 gain [K] (unused without NORM)
 //           3 y [T, K] f32, or records {bits(d), sum q, 0, 0, codes four a word; INT4: eight}
+//           with LIST, byte codes only: {bits(d), sum q, entries, 0, codes, list}, an entry k << 8 |
+//           code byte for every code that is not 0, ascending, zero entries to a multiple of 16
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
-// constants: 0-2 workgroup size (x: power of two, 8 .. 128)
+// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LIST
 // needs: nothing
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "reduce.glsl"
 
+#if defined(QUANT_I8) || defined(QUANT_FP4)
+#define LISTS
+#include "scan.glsl"
+layout(constant_id = 3) const uint LIST = 0u;
+#endif
 #if defined(QUANT_I8) || defined(QUANT_I4) || defined(QUANT_FP4)
 #define QUANT
 #endif
@@ -80,11 +87,71 @@ ivec4 codes_of(vec4 v)
 }
 #endif
 
+#ifdef LISTS
+// Word c of the codes; adds to their sum.
+uint code_word(uint c, float r, float s,
+#ifdef TOPK
+               tvk_border border,
+#endif
+               inout int total)
+{
+    if (c >= p.k / 4u) return 0u;
+    precise vec4 v = normed(c, r);
+    precise vec4 scaled_v = v * s;
+    ivec4 q = codes_of(scaled_v);
+#ifdef TOPK
+    uvec4 bits = floatBitsToUint(v);
+    [[unroll]] for (uint j = 0u; j < 4u; ++j)
+        q[j] = tvk_topk_kept(border, bits[j], 4u * c + j) ? q[j] : 0;
+#endif
+    total += (q.x + q.y) + (q.z + q.w);
+    return (uint(q.x) & 0xffu) | ((uint(q.y) & 0xffu) << 8) | ((uint(q.z) & 0xffu) << 16) |
+           (uint(q.w) << 24);
+}
+
+// Codes go through shared memory a tile at a time: neighbours read x side by side, and each then
+// lists eight words that follow each other.
+const uint TILE = 8u; // words an invocation
+shared uint tile[LIST != 0u ? GROUP * TILE : 1u];
+
+// Lists the codes of the tile from word `first` on behind the `listed` entries before; returns how
+// many there are now.
+uint list_tile(uint first, uint list, uint listed)
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint own = 0u;
+    uint words[TILE];
+    int total;
+    [[unroll]] for (uint i = 0u; i < TILE; ++i) {
+        uint w = words[i] = tile[TILE * lid + i];
+        w |= (w >> 4) & 0x0f0f0f0fu;
+        w |= (w >> 2) & 0x03030303u;
+        w |= (w >> 1) & 0x01010101u;
+        own += bitCount(w & 0x01010101u);
+    }
+    uint at = list + listed + uint(tvk_scan_int(int(own), total));
+    [[unroll]] for (uint i = 0u; i < TILE; ++i) {
+        uint w = words[i];
+        uint k = 4u * (first + TILE * lid + i);
+        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+            uint code = (w >> (8u * j)) & 0xffu;
+            if (code != 0u) y[at++] = ((k + j) << 8) | code;
+        }
+    }
+    return listed + uint(total);
+}
+#endif
+
 void main()
 {
     uint lid = gl_LocalInvocationIndex;
     uint t = gl_WorkGroupID.x;
     uint count = p.gather != 0u ? state[TVK_STATE_OUTS] : state[TVK_STATE_COUNT];
+#ifdef LISTS
+    if (LIST != 0u && t >= count && lid < TVK_ACT_HEADER_WORDS) {
+        y[t * p.y_stride + lid] = 0u; // who follows a list must find one
+    }
+#endif
     if (t >= count) return;
     uint source = p.gather != 0u ? state[p.outs_word + TVK_OUT_WORDS * t] : t;
     base = source * (p.x_stride / 4u);
@@ -155,9 +222,11 @@ void main()
     tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r);
 #endif
     uint out_base = t * p.y_stride;
+    uint codes = out_base + TVK_ACT_HEADER_WORDS;
+    uint listed = 0u;
     int total = 0;
 #ifdef QUANT_I4
-    for (uint c = lid; c < p.y_stride - TVK_ACT_HEADER_WORDS; c += GROUP) {
+    for (uint c = lid; c < p.code_words; c += GROUP) {
         uint word = 0u;
         [[unroll]] for (uint h = 0u; h < 2u; ++h) {
             if (2u * c + h >= quads) continue;
@@ -168,32 +237,37 @@ void main()
             uvec4 nibble = (uvec4(q) & 15u) << (uvec4(0u, 8u, 16u, 24u) + 4u * h);
             word |= (nibble.x | nibble.y) | (nibble.z | nibble.w);
         }
-        y[out_base + TVK_ACT_HEADER_WORDS + c] = word;
+        y[codes + c] = word;
     }
 #else
-    for (uint c = lid; c < p.y_stride - TVK_ACT_HEADER_WORDS; c += GROUP) {
-        uint word = 0u;
-        if (c < quads) {
-            precise vec4 v = normed(c, r);
-            precise vec4 scaled_v = v * s;
-            ivec4 q = codes_of(scaled_v);
 #ifdef TOPK
-            uvec4 bits = floatBitsToUint(v);
-            [[unroll]] for (uint j = 0u; j < 4u; ++j)
-                q[j] = tvk_topk_kept(border, bits[j], 4u * c + j) ? q[j] : 0;
+#define CODE_WORD(c) code_word(c, r, s, border, total)
+#else
+#define CODE_WORD(c) code_word(c, r, s, total)
 #endif
-            total += (q.x + q.y) + (q.z + q.w);
-            word = (uint(q.x) & 0xffu) | ((uint(q.y) & 0xffu) << 8) | ((uint(q.z) & 0xffu) << 16) |
-                   (uint(q.w) << 24);
+    if (LIST == 0u) {
+        for (uint c = lid; c < p.code_words; c += GROUP) y[codes + c] = CODE_WORD(c);
+    } else {
+        uint list = out_base + p.list_word;
+        for (uint first = 0u; first < p.code_words; first += GROUP * TILE) {
+            for (uint i = lid; i < GROUP * TILE; i += GROUP) {
+                uint c = first + i;
+                uint word = CODE_WORD(c);
+                if (c < p.code_words) y[codes + c] = word;
+                tile[i] = word;
+            }
+            barrier();
+            listed = list_tile(first, list, listed);
         }
-        y[out_base + TVK_ACT_HEADER_WORDS + c] = word;
+        uint end = (listed + TVK_LIST_ALIGN - 1u) / TVK_LIST_ALIGN * TVK_LIST_ALIGN;
+        for (uint i = listed + lid; i < end; i += GROUP) y[list + i] = 0u;
     }
 #endif
     total = tvk_reduce_int(total);
     if (lid == 0u) {
         y[out_base] = floatBitsToUint(d);
         y[out_base + 1u] = uint(total);
-        y[out_base + 2u] = 0u;
+        y[out_base + 2u] = listed;
         y[out_base + 3u] = 0u;
     }
 #else

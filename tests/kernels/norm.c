@@ -9,10 +9,13 @@ typedef enum fill {
     ZEROS,     /* under the floor of the absmax */
     SATURATED, /* +-the same magnitude everywhere, codes +-127 */
     TIES,      /* plain rows whose codes stand half-way between two integers, if 127/max is exact */
-    STEPS      /* few magnitudes: those of the border of the larger half lie on both sides of it */
+    STEPS,     /* few magnitudes: those of the border of the larger half lie on both sides of it */
+    HOLES,     /* most values are 0, as after ReLU */
+    ONE        /* all but one are */
 } fill;
 
-static const char *const fill_names[] = {"", " zeros", " saturated", " ties", " steps"};
+static const char *const fill_names[] = {"",       " zeros", " saturated", " ties",
+                                         " steps", " holes", " one"};
 
 typedef struct shape {
     tvk_case_size size;
@@ -39,22 +42,35 @@ static const shape shapes[] = {
     {TINY, 64, 3, 4, STEPS, false},       {TINY, 1028, 3, 3, STEPS, false},
     {SMALL, 6912, 5, 8, STEPS, false},    {SMALL, 32768, 2, 2, MIXED, false},
     {SMALL, 32768, 2, 2, STEPS, false},   {SMALL, 32768, 1, 1, ZEROS, false},
+    {TINY, 132, 2, 2, HOLES, false},      {TINY, 1280, 1, 2, HOLES, false},
+    {TINY, 516, 1, 1, ONE, false},        {SMALL, 6912, 3, 3, HOLES, false},
     {REAL, 512, 1, 1, MIXED, false},      {REAL, 1280, 1, 1, MIXED, false},
     {REAL, 2560, 1, 1, MIXED, false},     {REAL, 6912, 1, 1, MIXED, false},
     {REAL, 2560, 512, 512, MIXED, false}, {REAL, 6912, 512, 512, MIXED, false},
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
+/* rows of one op stand together */
 static const struct {
     tvk_op op;
     bool norm;
     tvk_format format; /* of rmsnorm_f32: none */
-} ops[] = {
-    {TVK_OP_rmsnorm_f32, true, TVK_FORMAT_I8},   {TVK_OP_rmsnorm_i8, true, TVK_FORMAT_I8},
-    {TVK_OP_quant_i8, false, TVK_FORMAT_I8},     {TVK_OP_rmsnorm_topk, true, TVK_FORMAT_TOPK},
-    {TVK_OP_quant_topk, false, TVK_FORMAT_TOPK}, {TVK_OP_rmsnorm_i4, true, TVK_FORMAT_I4},
-    {TVK_OP_quant_i4, false, TVK_FORMAT_I4},     {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4},
-    {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4}};
+    bool list;
+} ops[] = {{TVK_OP_rmsnorm_f32, true, TVK_FORMAT_I8, false},
+           {TVK_OP_rmsnorm_i8, true, TVK_FORMAT_I8, false},
+           {TVK_OP_rmsnorm_i8, true, TVK_FORMAT_I8, true},
+           {TVK_OP_quant_i8, false, TVK_FORMAT_I8, false},
+           {TVK_OP_quant_i8, false, TVK_FORMAT_I8, true},
+           {TVK_OP_rmsnorm_topk, true, TVK_FORMAT_TOPK, false},
+           {TVK_OP_rmsnorm_topk, true, TVK_FORMAT_TOPK, true},
+           {TVK_OP_quant_topk, false, TVK_FORMAT_TOPK, false},
+           {TVK_OP_quant_topk, false, TVK_FORMAT_TOPK, true},
+           {TVK_OP_rmsnorm_i4, true, TVK_FORMAT_I4, false},
+           {TVK_OP_quant_i4, false, TVK_FORMAT_I4, false},
+           {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4, false},
+           {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4, true},
+           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, false},
+           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, true}};
 #define OPS ((uint32_t)(sizeof ops / sizeof *ops))
 static const float eps = 1e-5f;
 
@@ -62,7 +78,7 @@ typedef struct own {
     const shape *shape;
     tvk_op op;
     tvk_format format;
-    bool norm;
+    bool norm, list;
     tvk_array *x, *gain, *y;
 } own;
 
@@ -78,8 +94,9 @@ static void describe(uint32_t index, tvk_case *out)
     out->size = s->size;
     out->shape[1] = s->k;
     out->shape[2] = s->t;
-    snprintf(out->name, sizeof out->name, "K %u T %u of %u%s%s", s->k, s->t, s->capacity,
-             s->outs && out->op == TVK_OP_rmsnorm_f32 ? " outs" : "", fill_names[s->fill]);
+    snprintf(out->name, sizeof out->name, "K %u T %u of %u%s%s%s", s->k, s->t, s->capacity,
+             s->outs && out->op == TVK_OP_rmsnorm_f32 ? " outs" : "", fill_names[s->fill],
+             ops[index / SHAPES].list ? " list" : "");
 }
 
 static float value(fill f, uint32_t t, uint32_t k)
@@ -92,6 +109,8 @@ static float value(fill f, uint32_t t, uint32_t k)
         return (k % 128 == 127 ? top : half * top / 127.0f) * (k & 1u ? 1.0f : -1.0f);
     }
     if (f == STEPS) return (float)(tvk_rig_hash(t, k) % 5u) * (k & 1u ? 0.75f : -0.75f);
+    if (f == HOLES && tvk_rig_hash(t + 7, k) % 5u) return 0.0f;
+    if (f == ONE) return k == 300 ? -2.0f : 0.0f;
     /* rows of very different size, and one outlier a row */
     return tvk_rig_float(t, k) *
            (t % 3 == 1   ? 1000.0f
@@ -120,6 +139,7 @@ static void want_row(const own *o, const float *x, uint32_t y_row, uint32_t stri
         tvk_ref_act_i4(x, gain, eps, k, y);
     else
         tvk_ref_act_fp4(source, k, y);
+    if (o->list) tvk_ref_list(y, k);
 }
 
 static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
@@ -137,9 +157,11 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     o->op = ops[index / SHAPES].op;
     o->format = ops[index / SHAPES].format;
     o->norm = ops[index / SHAPES].norm;
+    o->list = ops[index / SHAPES].list;
     rig->own = o;
     outs = s->outs && o->op == TVK_OP_rmsnorm_f32;
     stride = o->op == TVK_OP_rmsnorm_f32 ? s->k : tvk_act_words(o->format, s->k);
+    if (o->list) stride += tvk_list_words(s->k);
     for (uint32_t t = 0; t < s->t; t++) rows[t].flags = t % 2 ? TVK_REQUEST_OUTPUT : 0;
     TVK_TRY(tvk_rig_state(rig, &layout, rows, s->t, false, err));
     TVK_TRY(tvk_rig_array(rig, "x", (uint64_t)s->capacity * s->k, s->k, false, &o->x, err));
@@ -170,7 +192,7 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
         return tvk_op_rmsnorm(rig->kernels, &rig->list, rig->state->span, o->x->span, o->gain->span,
                               o->y->span, s->k, eps, s->capacity, s->outs, rig->layout.outs_word,
                               err);
-    return tvk_op_act(rig->kernels, &rig->list, o->format, rig->state->span, o->x->span,
+    return tvk_op_act(rig->kernels, &rig->list, o->format, o->list, rig->state->span, o->x->span,
                       o->norm ? o->gain->span : none, o->y->span, s->k, eps, s->capacity, err);
 }
 
