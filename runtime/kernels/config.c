@@ -69,9 +69,12 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     case TVK_OP_quant_i4:
     case TVK_OP_rmsnorm_fp4:
     case TVK_OP_quant_fp4:
+    case TVK_OP_layernorm_f32:
+    case TVK_OP_layernorm_i8:
         TABLE(norm);
     case TVK_OP_gemv_t2_i8:
     case TVK_OP_gemv_t2_i4:
+    case TVK_OP_gemv_t1_i8:
     case TVK_OP_up_t2_i8:
     case TVK_OP_up_t2_i4:
         TABLE(gemv_t2);
@@ -81,6 +84,7 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
         TABLE(relu_list);
     case TVK_OP_repack_kmajor:
         TABLE(kmajor);
+    case TVK_OP_gemm_t1_i8:
     case TVK_OP_gemm_t2_i8:
         TABLE(gemm_t2);
     case TVK_OP_gemm_t2_i4:

@@ -3,9 +3,9 @@
 #include "kernels/internal.h"
 
 static const tvk_op vec_ops[] = {TVK_OP_gemv_t2_i8, TVK_OP_gemv_f32, TVK_OP_gemv_f16,
-                                 TVK_OP_gemv_q8};
+                                 TVK_OP_gemv_q8, TVK_OP_gemv_t1_i8};
 static const tvk_op mat_ops[] = {TVK_OP_gemm_t2_i8, TVK_OP_gemm_f32, TVK_OP_gemm_f16,
-                                 TVK_OP_gemm_q8};
+                                 TVK_OP_gemm_q8, TVK_OP_gemm_t1_i8};
 
 static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
 {
@@ -24,10 +24,10 @@ static cut make_cut(const tvk_kernels *k, tvk_op op, const tvk_matrix *w, bool o
 {
     const tvk_config *c = tvk_kernels_active(k, op);
     cut r = {{c->group, 1, 1, c->tile[0], c->tile[1], c->tile[2]}, 0, 0, 1};
-    if (w->layout == TVK_LAYOUT_T2 && one) { /* LANES, ROWS */
+    if (tvk_layout_coded(w->layout) && one) { /* LANES, ROWS */
         r.count = 5;
         r.rows = c->group / c->tile[0] * c->tile[1];
-    } else if (w->layout == TVK_LAYOUT_T2) { /* TM, TILE, ROWS */
+    } else if (tvk_layout_coded(w->layout)) { /* TM, TILE, ROWS */
         r.count = 6;
         r.tm = c->tile[0];
         r.rows = c->group * c->tile[2];
@@ -82,7 +82,7 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
 {
     tvk_status st = TVK_OK;
     const tvk_op op = op_of(w, format, rows);
-    const uint32_t act_words = w->layout == TVK_LAYOUT_T2 ? tvk_act_words(format, w->k) : w->k;
+    const uint32_t act_words = tvk_layout_coded(w->layout) ? tvk_act_words(format, w->k) : w->k;
     const cut c = make_cut(k, op, w, rows == 1);
     TVK_TRY(check(k, op, w, act_words, act, y, rows, err));
     for (uint32_t i = 0; i < w->piece_count; i++) {

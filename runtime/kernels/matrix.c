@@ -3,11 +3,18 @@
 
 #include "base/check.h"
 
+bool tvk_layout_coded(tvk_layout layout)
+{
+    return layout == TVK_LAYOUT_T2 || layout == TVK_LAYOUT_T1;
+}
+
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k)
 {
     switch (layout) {
     case TVK_LAYOUT_T2:
         return k <= UINT32_MAX - TVK_T2_ROW_ALIGN ? tvk_div_up(k, TVK_T2_ROW_ALIGN) * 8 : 0;
+    case TVK_LAYOUT_T1:
+        return k <= UINT32_MAX - TVK_T2_ROW_ALIGN ? tvk_div_up(k, TVK_T2_ROW_ALIGN) * 4 : 0;
     case TVK_LAYOUT_F32:
         return k % 4 ? 0 : k;
     case TVK_LAYOUT_F16:
@@ -20,7 +27,7 @@ uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k)
 
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k)
 {
-    return layout == TVK_LAYOUT_T2 ? 1 : layout == TVK_LAYOUT_Q8 ? k / 32 : 0;
+    return tvk_layout_coded(layout) ? 1 : layout == TVK_LAYOUT_Q8 ? k / 32 : 0;
 }
 
 uint32_t tvk_format_bits(tvk_format format)

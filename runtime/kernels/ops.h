@@ -12,7 +12,8 @@ typedef enum tvk_layout {
     TVK_LAYOUT_T2 = 0, /* 16 codes w+1 a word; scales f32 [N] */
     TVK_LAYOUT_F32 = 1,
     TVK_LAYOUT_F16 = 2, /* 2 values a word */
-    TVK_LAYOUT_Q8 = 3   /* 4 codes a word; scales f32 [N, K/32] */
+    TVK_LAYOUT_Q8 = 3,  /* 4 codes a word; scales f32 [N, K/32] */
+    TVK_LAYOUT_T1 = 4   /* 32 signs a word; scales f32 [N] */
 } tvk_layout;
 
 #define TVK_MAX_PIECES 32
@@ -32,7 +33,10 @@ typedef struct tvk_matrix {
     } piece[TVK_MAX_PIECES];
 } tvk_matrix;
 
-/* Words a row takes; 0 when K does not fit the layout (T2: any K; F32, F16: K % 4; Q8: K % 32). */
+/* T2 and T1: weights of few values that take act records. */
+bool tvk_layout_coded(tvk_layout layout);
+/* Words a row takes; 0 when K does not fit the layout (T2, T1: any K; F32, F16: K % 4; Q8: K % 32).
+ */
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k);
 /* Scale floats a row takes. */
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k);
@@ -74,11 +78,20 @@ tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, 
 tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, bool list,
                       tvk_span state, tvk_span x, tvk_span gain, tvk_span act, uint32_t width,
                       float eps, uint32_t rows, tvk_error *err);
-/* y [rows, N] (+)= act W^T. T2 takes act records, the others f32 rows.
+/* LayerNorm(x) of the values [first, first + width) of rows of `stride`: y [rows, width] f32 of the
+ * step's output rows (gathered), with a gain; or act records (INT8) without one. */
+tvk_status tvk_op_layernorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                            tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
+                            uint32_t outs_word, tvk_error *err);
+tvk_status tvk_op_layernorm_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                                tvk_span act, uint32_t first, uint32_t width, uint32_t stride,
+                                float eps, uint32_t rows, tvk_error *err);
+/* y [rows, N] (+)= act W^T. T2 and T1 take act records, the others f32 rows.
  * outs: the rows are output rows. */
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
                          tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err);
-/* The same of a T2 matrix with records of any format; those of tvk_op_matmul are byte records. */
+/* The same of a T2 matrix with records of any format (T1: of byte records); those of tvk_op_matmul
+ * are byte records. */
 tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
                              tvk_format format, tvk_span act, tvk_span y, uint32_t rows, bool add,
                              bool outs, tvk_error *err);
@@ -118,6 +131,9 @@ tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
                             uint32_t rows, tvk_error *err);
 tvk_status tvk_op_glu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span gate_up, tvk_span f,
                       uint32_t width, bool relu2, uint32_t rows, tvk_error *err);
+/* f [rows, width] = GELU(x [rows, width]) */
+tvk_status tvk_op_gelu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span x, tvk_span f, uint32_t width,
+                       uint32_t rows, tvk_error *err);
 
 /* ---- statistics ---- */
 

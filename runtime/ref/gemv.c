@@ -1,4 +1,6 @@
-/* y[n] = sum_k W[n,k] x[k] (+ y[n]): ternary times INT8, and F32, F16, Q8 weights times f32. */
+/* y[n] = sum_k W[n,k] x[k] (+ y[n]): ternary or signs times codes, and F32, F16, Q8 weights times
+ * f32.
+ */
 #include "ref/ref.h"
 
 #include <stddef.h>
@@ -15,6 +17,12 @@ static int32_t t2_weight(const uint32_t *row, uint32_t k)
 {
     uint32_t i = k % 16 / 4, j = k % 4;
     return (int32_t)(row[k / 16] >> (8 * j + 2 * i) & 3u) - 1;
+}
+
+/* Value k of a T1 row stands at bit 8j + i of word k / 32, k = 32 * word + 4i + j; 1: +1, 0: -1. */
+static int32_t t1_weight(const uint32_t *row, uint32_t k)
+{
+    return row[k / 32] >> (8 * (k % 4) + k % 32 / 4) & 1u ? 1 : -1;
 }
 
 /* Signed byte k of words, lowest byte first. */
@@ -56,6 +64,20 @@ void tvk_ref_gemv_t2_i4(const uint32_t *words, const float *scales, const uint32
                         uint32_t n, uint32_t k, bool add, float *y)
 {
     gemv_t2(words, scales, record, code_i4, n, k, add, y);
+}
+
+void tvk_ref_gemv_t1_i8(const uint32_t *words, const float *scales, const uint32_t *record,
+                        uint32_t n, uint32_t k, bool add, float *y)
+{
+    uint32_t row_words = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN / 32;
+    const uint32_t *codes = record + TVK_ACT_HEADER_WORDS;
+    float d = tvk_f32_from_bits(record[0]);
+    for (uint32_t r = 0; r < n; r++) {
+        const uint32_t *row = words + (size_t)r * row_words;
+        int32_t acc = 0;
+        for (uint32_t i = 0; i < k; i++) acc += t1_weight(row, i) * code_i8(codes, i);
+        y[r] = store(((float)acc * d) * scales[r], add, y[r]);
+    }
 }
 
 #define TILE 256 /* values widened at a time: a whole number of rounds of 16 units, any type */

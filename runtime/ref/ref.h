@@ -22,6 +22,8 @@ float tvk_ref_dot4(const float *a, const float *b); /* (a0b0 + a1b1) + (a2b2 + a
 void tvk_ref_rmsnorm(const float *x, const float *gain, float eps, uint32_t k, float *y);
 /* the r of the norm */
 float tvk_ref_rms(const float *x, float eps, uint32_t k);
+/* mean = sum(x)/K, u = x - mean, r = rsqrt(sumsq(u)/K + eps); y = (u*g)*r (gain NULL: u*r) */
+void tvk_ref_layernorm(const float *x, const float *gain, float eps, uint32_t k, float *y);
 /* gamma = max|x|; q = roundEven(x * 127/max(gamma,1e-5)); record: d = max(gamma,1e-5)/127, sum(q),
  * 0, 0, then the codes four a word, zero padded to tvk_act_words */
 void tvk_ref_act_i8(const float *x, uint32_t k, uint32_t *record);
@@ -44,6 +46,8 @@ uint32_t tvk_ref_count_codes(const uint32_t *record, uint32_t k, uint32_t code_b
 /* zeros, either sign, among K floats; not_positive: values <= 0. NaN is neither. */
 uint32_t tvk_ref_count_floats(const float *x, uint32_t k, bool not_positive);
 void tvk_ref_glu(const float *gate_up, uint32_t f, bool relu2, float *out);
+/* y = x Phi(x), Phi the normal distribution function */
+void tvk_ref_gelu(const float *x, uint32_t f, float *out);
 /* table [positions][rotary/2] {cos, sin} */
 void tvk_ref_rope_table(float theta, uint32_t rotary, uint32_t positions, float *table);
 void tvk_ref_rope(float *head, const float *cos_sin, uint32_t d, uint32_t rotary, bool interleaved);
@@ -63,6 +67,9 @@ void tvk_ref_relu_list(uint32_t *f, uint32_t width);
 /* f[r] = gate^2 * (row r of words times the record) at the listed rows; i4: an INT4 record */
 void tvk_ref_up(const uint32_t *words, const float *scales, const uint32_t *record, bool i4,
                 uint32_t k, uint32_t width, uint32_t *f);
+/* words [N][row_words] T1: weights -1 and +1 */
+void tvk_ref_gemv_t1_i8(const uint32_t *words, const float *scales, const uint32_t *record,
+                        uint32_t n, uint32_t k, bool add, float *y);
 void tvk_ref_gemv_f32(const float *w, const float *x, uint32_t n, uint32_t k, bool add, float *y);
 void tvk_ref_gemv_f16(const uint32_t *words, const float *x, uint32_t n, uint32_t k, bool add,
                       float *y);

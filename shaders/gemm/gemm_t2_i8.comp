@@ -1,4 +1,4 @@
-// Ternary mat-mat with INT8 activations, or INT4 ones with ACT_I4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// Ternary (SIGNS: two-valued) mat-mat with INT8 activations, or INT4 ones with ACT_I4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, y): GROUP * ROWS weight rows times TM activation rows; a step of TILE inputs of the
@@ -24,6 +24,13 @@ layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
 #else
 #define PER_WORD 2
 #endif
+#ifdef SIGNS
+const uint BITS = 1u; // of a code
+#else
+const uint BITS = 2u;
+#endif
+const uint WORDS = 8u / BITS; // activation words that a weight word stands against
+const uint MASK = BITS == 1u ? 0x01010101u : 0x03030303u;
 shared uint tile[TM * uint(PER_WORD) * TILE / 4u]; // [activation word][pair][TM]
 
 void main()
@@ -38,18 +45,18 @@ void main()
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) base[r] = min(first + GROUP * r, p.n - 1u) * units;
     [[unroll]] for (uint i = 0u; i < TM * ROWS; ++i) sum[i] = 0;
 
-    for (uint u0 = 0u; u0 < units; u0 += TILE / 64u) {
-        uint live = min(TILE / 64u, units - u0);
+    for (uint u0 = 0u; u0 < units; u0 += TILE / (16u * WORDS)) {
+        uint live = min(TILE / (16u * WORDS), units - u0);
         barrier();
-        for (uint i = lid; i < TM * live * 16u; i += GROUP) {
-            uint t = i / (live * 16u), word = i % (live * 16u);
+        for (uint i = lid; i < TM * live * 4u * WORDS; i += GROUP) {
+            uint t = i / (live * 4u * WORDS), word = i % (live * 4u * WORDS);
             uint a = 0u;
             if (t0 + t < p.rows)
 #ifdef ACT_I4
                 a = tvk_i4_words(uvec2(act[(t0 + t) * p.act_stride + TVK_ACT_HEADER_WORDS +
                                            u0 * 8u + word / 2u]))[word % 2u];
 #else
-                a = act[(t0 + t) * p.act_stride + TVK_ACT_HEADER_WORDS + u0 * 16u + word];
+                a = act[(t0 + t) * p.act_stride + TVK_ACT_HEADER_WORDS + u0 * 4u * WORDS + word];
 #endif
 #if PER_WORD == 1
             tile[word * TM + t] = a;
@@ -66,23 +73,29 @@ void main()
             uint part[TM * ROWS];
             [[unroll]] for (uint i = 0u; i < TM * ROWS; ++i) part[i] = 0u;
 #endif
-            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-                uint at = (u * 16u + j * 4u) * uint(PER_WORD) * TM;
-                [[unroll]] for (uint i = 0u; i < 4u; ++i) {
+            // twice the steps of T2: unrolled they would take drivers seconds to compile
+#ifdef SIGNS
+            [[dont_unroll]]
+#else
+            [[unroll]]
+#endif
+            for (uint j = 0u; j < 4u; ++j) {
+                uint at = (u * 4u + j) * WORDS * uint(PER_WORD) * TM;
+                [[unroll]] for (uint i = 0u; i < WORDS; ++i) {
                     // a value of shared memory serves ROWS rows, a code TM
                     [[unroll]] for (uint t = 0u; t < TM; ++t) {
 #if PER_WORD == 1
                         uint a = tile[at + i * TM + t];
                         [[unroll]] for (uint r = 0u; r < ROWS; ++r)
                             sum[r * TM + t] +=
-                                tvk_t2_dot((unit[r][j] >> (2u * i)) & 0x03030303u, a);
+                                tvk_t2_dot((unit[r][j] >> (BITS * i)) & MASK, a);
 #else
                         uint a02 = tile[at + i * 2u * TM + t];
                         uint a13 = tile[at + i * 2u * TM + TM + t];
                         [[unroll]] for (uint r = 0u; r < ROWS; ++r)
                             part[r * TM + t] +=
-                                ((unit[r][j] >> (2u * i)) & 0x00030003u) * a02 +
-                                ((unit[r][j] >> (2u * i + 8u)) & 0x00030003u) * a13;
+                                ((unit[r][j] >> (BITS * i)) & MASK & 0x00ff00ffu) * a02 +
+                                ((unit[r][j] >> (BITS * i + 8u)) & MASK & 0x00ff00ffu) * a13;
 #endif
                     }
                 }
@@ -101,6 +114,9 @@ void main()
             uint header = (t0 + t) * p.act_stride;
 #ifdef ACT_I4
             sum[r * TM + t] >>= 4;
+#endif
+#ifdef SIGNS
+            sum[r * TM + t] *= 2;
 #endif
             precise float v = (float(sum[r * TM + t] - int(act[header + 1u])) *
                                uintBitsToFloat(act[header])) * scale;

@@ -1,4 +1,4 @@
-// Ternary mat-vec with INT8 activations, or INT4 ones with ACT_I4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// Ternary (SIGNS: two-valued) mat-vec with INT8 activations, or INT4 ones with ACT_I4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
@@ -6,6 +6,7 @@
 //            4 ROWS rows an invocation. LANES = 1: a row an invocation, nothing is shared
 // UP: the up projection at open gates. The rows are up_row + those of the list, and the result is
 //     f[row] = (gate^2) y; binding 3 holds f [F] with the gates, {count, 0, 0, 0}, the list
+// SIGNS: weights -1 and +1, T1: a code is w = 2 c - 1
 // PLANES (with ACT_I4): four bit planes of the activations against two of the weights, by popcount
 // needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
 #version 450
@@ -36,6 +37,9 @@ float scaled(uvec4 header, uint row, int sum)
 {
 #if defined(ACT_I4) && !defined(PLANES)
     sum >>= 4;
+#endif
+#ifdef SIGNS
+    sum *= 2;
 #endif
     precise float v = (float(sum - int(header.y)) * uintBitsToFloat(header.x)) * scales[row];
     return v;
@@ -88,7 +92,7 @@ void main()
     uint t = gl_WorkGroupID.y;
     uint act_base = t * (p.act_stride / 4u) + 1u;
 #endif
-    uint units = p.row_words / 4u; // 64 codes each
+    uint units = p.row_words / 4u; // 64 codes each; SIGNS: 128
 
     uint base[ROWS];
     int sum[ROWS];
@@ -97,6 +101,28 @@ void main()
         sum[i] = 0;
     }
     for (uint u = lane; u < units; u += LANES) {
+#if defined(SIGNS)
+        uvec4 w[ROWS];
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) w[i] = codes[base[i] + u];
+#if defined(DOT_SIGNED) || defined(DOT_MIXED)
+        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+            uvec4 a0 = act[act_base + 8u * u + 2u * j], a1 = act[act_base + 8u * u + 2u * j + 1u];
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] += tvk_t1_word(w[i][j], a0, a1);
+        }
+#else
+        uint part[ROWS];
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) part[i] = 0u;
+        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+            uvec4 a0 = act[act_base + 8u * u + 2u * j], a1 = act[act_base + 8u * u + 2u * j + 1u];
+            uvec4 e0 = tvk_pairs02(a0), e1 = tvk_pairs02(a1);
+            uvec4 o0 = tvk_pairs13(a0), o1 = tvk_pairs13(a1);
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+                part[i] += tvk_t1_word(w[i][j], e0, o0, e1, o1);
+        }
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] += tvk_t2_high(part[i]);
+#endif
+    }
+#else
 #if defined(ACT_I4)
         uvec4 n0 = act[act_base + 2u * u], n1 = act[act_base + 2u * u + 1u];
         uvec4 a0 = tvk_i4_words(n0.xy), a1 = tvk_i4_words(n0.zw);
@@ -128,6 +154,7 @@ void main()
         }
 #endif
     }
+#endif
     if (LANES == 1u) {
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) finish(t, first + SETS * i, sum[i]);
         return;

@@ -67,6 +67,24 @@ float tvk_sigmoid(float v)
     return tvk_rcp(e);
 }
 
+// x Phi(x); the tail of the normal distribution by Abramowitz and Stegun 7.1.26
+float tvk_gelu(float x)
+{
+    precise float z = abs(x) * 0.70710677;
+    precise float b = 1.0 + z * 0.3275911;
+    precise float t = tvk_rcp(b);
+    precise float y = -1.4531521 + t * 1.0614054;
+    y = 1.4214138 + t * y;
+    y = -0.28449672 + t * y;
+    y = 0.2548296 + t * y;
+    y = t * y;
+    precise float square = z * z;
+    precise float tail = (y * tvk_exp(-square)) * 0.5;
+    precise float phi = x < 0.0 ? tail : 1.0 - tail;
+    precise float g = x * phi;
+    return g;
+}
+
 float tvk_dot4(vec4 a, vec4 b)
 {
     precise vec4 p = a * b;

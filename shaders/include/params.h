@@ -133,6 +133,14 @@ struct tvk_norm_params {
     TVK_U32 list_word;    /* of a record: where its list of non-zero codes begins; 0: none */
 };
 
+struct tvk_layernorm_params {
+    TVK_U32 k;                  /* values that are normed together, k % 4 == 0 */
+    TVK_U32 x_first, x_stride;  /* floats: the first one in a row of x; from row to row */
+    TVK_U32 y_stride;           /* floats (f32 output) or words (act record) */
+    TVK_F32_T inv_k, eps;       /* 1 / K rounded to f32 */
+    TVK_U32 gather, outs_word;  /* as of tvk_norm_params */
+};
+
 struct tvk_matmul_params {
     TVK_U32 n, k;        /* rows of this piece, inputs */
     TVK_U32 row_words;   /* words from weight row to weight row */
@@ -195,7 +203,7 @@ struct tvk_attention_params {
 
 struct tvk_glu_params {
     TVK_U32 f;         /* width */
-    TVK_U32 in_stride; /* floats: row holds gate [f] then up [f] */
+    TVK_U32 in_stride; /* floats: row holds gate [f] then up [f]; gelu: x [f] */
     TVK_U32 out_stride;
 };
 

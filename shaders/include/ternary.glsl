@@ -1,6 +1,7 @@
-// Products of T2 weight words with INT8 activation words.
-// A weight word holds 16 codes w + 1: value 4 i + j at bit 8 j + 2 i, so that
+// Products of T2 and T1 weight words with INT8 activation words.
+// A T2 word holds 16 codes w + 1: value 4 i + j at bit 8 j + 2 i, so that
 // (word >> 2 i) & 0x03030303 stand against the four codes of activation word i.
+// A T1 word holds 32 codes (w + 1) / 2: value 4 i + j at bit 8 j + i.
 #ifndef TVK_TERNARY_GLSL
 #define TVK_TERNARY_GLSL
 
@@ -45,6 +46,13 @@ int tvk_t2_planes(uvec2 pair, uvec4 planes)
     return (n.x + 2 * n.y) + (4 * n.z - 8 * n.w); // two's complement
 }
 #elif defined(DOT_SIGNED) || defined(DOT_MIXED)
+int tvk_t1_word(uint w, uvec4 a, uvec4 b)
+{
+    return (tvk_t2_dot(w & 0x01010101u, a.x) + tvk_t2_dot((w >> 1) & 0x01010101u, a.y)) +
+           (tvk_t2_dot((w >> 2) & 0x01010101u, a.z) + tvk_t2_dot((w >> 3) & 0x01010101u, a.w)) +
+           (tvk_t2_dot((w >> 4) & 0x01010101u, b.x) + tvk_t2_dot((w >> 5) & 0x01010101u, b.y)) +
+           (tvk_t2_dot((w >> 6) & 0x01010101u, b.z) + tvk_t2_dot((w >> 7) & 0x01010101u, b.w));
+}
 int tvk_t2_word(uint w, uvec4 a)
 {
     return tvk_t2_dot(w & 0x03030303u, a.x) + tvk_t2_dot((w >> 2) & 0x03030303u, a.y) +
@@ -75,6 +83,18 @@ uint tvk_t2_word(uint w, uvec4 a02, uvec4 a13)
            ((w >> 2) & 0x00030003u) * a02.y + ((w >> 10) & 0x00030003u) * a13.y +
            ((w >> 4) & 0x00030003u) * a02.z + ((w >> 12) & 0x00030003u) * a13.z +
            ((w >> 6) & 0x00030003u) * a02.w + ((w >> 14) & 0x00030003u) * a13.w;
+}
+// pairs: {02, 13} of eight activation words
+uint tvk_t1_word(uint w, uvec4 a02, uvec4 a13, uvec4 b02, uvec4 b13)
+{
+    return ((w & 0x00010001u) * a02.x + ((w >> 8) & 0x00010001u) * a13.x) +
+           (((w >> 1) & 0x00010001u) * a02.y + ((w >> 9) & 0x00010001u) * a13.y) +
+           (((w >> 2) & 0x00010001u) * a02.z + ((w >> 10) & 0x00010001u) * a13.z) +
+           (((w >> 3) & 0x00010001u) * a02.w + ((w >> 11) & 0x00010001u) * a13.w) +
+           (((w >> 4) & 0x00010001u) * b02.x + ((w >> 12) & 0x00010001u) * b13.x) +
+           (((w >> 5) & 0x00010001u) * b02.y + ((w >> 13) & 0x00010001u) * b13.y) +
+           (((w >> 6) & 0x00010001u) * b02.z + ((w >> 14) & 0x00010001u) * b13.z) +
+           (((w >> 7) & 0x00010001u) * b02.w + ((w >> 15) & 0x00010001u) * b13.w);
 }
 uvec4 tvk_pairs02(uvec4 a)
 {

@@ -1,4 +1,4 @@
-/* Gated units. */
+/* Gated units, and GELU. */
 #include <stdio.h>
 
 #include "tests/kernels/rig.h"
@@ -22,25 +22,28 @@ static const shape shapes[] = {
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
+static const tvk_op ops[] = {TVK_OP_glu_relu2, TVK_OP_glu_silu, TVK_OP_gelu};
+#define OPS ((uint32_t)(sizeof ops / sizeof *ops))
+
 typedef struct own {
     const shape *shape;
-    bool relu2;
+    tvk_op op;
     tvk_array *in, *out;
 } own;
 
 static uint32_t count(void)
 {
-    return SHAPES * 2;
+    return SHAPES * OPS;
 }
 
 static void describe(uint32_t index, tvk_case *out)
 {
     const shape *s = &shapes[index % SHAPES];
-    out->op = index < SHAPES ? TVK_OP_glu_relu2 : TVK_OP_glu_silu;
+    out->op = ops[index / SHAPES];
     out->size = s->size;
     out->shape[1] = s->f;
     out->shape[2] = s->t;
-    snprintf(out->name, sizeof out->name, "F %u T %u gate %g", s->f, s->t, (double)s->gate);
+    snprintf(out->name, sizeof out->name, "F %u T %u inputs to %g", s->f, s->t, (double)s->gate);
 }
 
 static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
@@ -48,23 +51,29 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     tvk_status st = TVK_OK;
     const shape *s = &shapes[index % SHAPES];
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
+    uint32_t parts;
     TVK_TRY_ALLOC(o);
     o->shape = s;
-    o->relu2 = index < SHAPES;
+    o->op = ops[index / SHAPES];
+    parts = o->op == TVK_OP_gelu ? 1 : 2;
     rig->own = o;
     rig->rows = s->t;
-    TVK_TRY(tvk_rig_array(rig, "gate_up", 2ull * s->t * s->f, 2 * s->f, false, &o->in, err));
+    TVK_TRY(
+        tvk_rig_array(rig, "in", (uint64_t)parts * s->t * s->f, parts * s->f, false, &o->in, err));
     TVK_TRY(tvk_rig_array(rig, "f", (uint64_t)s->t * s->f, s->f, true, &o->out, err));
     for (uint32_t t = 0; t < s->t; t++) {
-        uint32_t *row = o->in->words + 2ull * t * s->f;
+        uint32_t *row = o->in->words + (uint64_t)parts * t * s->f;
+        float *want = tvk_rig_floats(o->out->want) + (uint64_t)t * s->f;
         tvk_rig_fill(row, s->f, 2 * t, s->gate);
-        tvk_rig_fill(row + s->f, s->f, 2 * t + 1, 4.0f);
-        row[0] = 0; /* a gate of exactly zero */
+        if (parts == 2) tvk_rig_fill(row + s->f, s->f, 2 * t + 1, 4.0f);
+        row[0] = 0; /* exactly zero */
         if (s->f > 4) row[4] = tvk_f32_bits(-s->gate);
-        tvk_ref_glu(tvk_rig_floats(row), s->f, o->relu2,
-                    tvk_rig_floats(o->out->want) + (uint64_t)t * s->f);
+        if (o->op == TVK_OP_gelu)
+            tvk_ref_gelu(tvk_rig_floats(row), s->f, want);
+        else
+            tvk_ref_glu(tvk_rig_floats(row), s->f, o->op == TVK_OP_glu_relu2, want);
     }
-    rig->bytes = 12.0 * s->t * s->f;
+    rig->bytes = 4.0 * (parts + 1) * s->t * s->f;
 fail:
     return st;
 }
@@ -72,8 +81,11 @@ fail:
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
-    return tvk_op_glu(rig->kernels, &rig->list, o->in->span, o->out->span, o->shape->f, o->relu2,
-                      o->shape->t, err);
+    if (o->op == TVK_OP_gelu)
+        return tvk_op_gelu(rig->kernels, &rig->list, o->in->span, o->out->span, o->shape->f,
+                           o->shape->t, err);
+    return tvk_op_glu(rig->kernels, &rig->list, o->in->span, o->out->span, o->shape->f,
+                      o->op == TVK_OP_glu_relu2, o->shape->t, err);
 }
 
 const tvk_family tvk_family_glu = {count, describe, setup, append};

@@ -1,13 +1,13 @@
-/* Ternary weights times INT8 and INT4 activation records: mat-vec and mat-mat. */
+/* Ternary weights times INT8 and INT4 activation records, signs times INT8: mat-vec and mat-mat. */
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/kernels/rig.h"
 
 typedef enum fill {
-    MIXED,  /* all three weights, quantized f32 rows */
+    MIXED,  /* all weights, quantized f32 rows */
     MINUS,  /* all weights -1; codes +-127 and -128 */
-    ZERO,   /* all weights 0 */
+    ZERO,   /* all weights 0; of signs every second +1 */
     PLUS,   /* all weights +1 */
     LARGEST /* all weights -1, all codes -128: the largest accumulator */
 } fill;
@@ -91,8 +91,24 @@ static const shape shapes[] = {
 
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
+typedef void gemv_ref(const uint32_t *words, const float *scales, const uint32_t *record,
+                      uint32_t n, uint32_t k, bool add, float *y);
+
+static const struct kind {
+    tvk_op vec, mat;
+    tvk_layout layout;
+    tvk_format format;
+    gemv_ref *gemv;
+} kinds[] = {
+    {TVK_OP_gemv_t2_i8, TVK_OP_gemm_t2_i8, TVK_LAYOUT_T2, TVK_FORMAT_I8, tvk_ref_gemv_t2_i8},
+    {TVK_OP_gemv_t2_i4, TVK_OP_gemm_t2_i4, TVK_LAYOUT_T2, TVK_FORMAT_I4, tvk_ref_gemv_t2_i4},
+    {TVK_OP_gemv_t1_i8, TVK_OP_gemm_t1_i8, TVK_LAYOUT_T1, TVK_FORMAT_I8, tvk_ref_gemv_t1_i8},
+};
+#define KINDS ((uint32_t)(sizeof kinds / sizeof *kinds))
+
 typedef struct own {
     const shape *shape;
+    const struct kind *kind;
     tvk_format format;
     uint32_t act_words;
     tvk_matrix w;
@@ -101,19 +117,16 @@ typedef struct own {
 
 static uint32_t count(void)
 {
-    return 2 * SHAPES; /* INT8, then INT4 */
+    return KINDS * SHAPES;
 }
 
 static void describe(uint32_t index, tvk_case *out)
 {
     const shape *s = &shapes[index % SHAPES];
-    bool i4 = index >= SHAPES;
+    const struct kind *kind = &kinds[index / SHAPES];
     char rows[32] = "";
     if (s->capacity != s->t) snprintf(rows, sizeof rows, " of %u", s->capacity);
-    if (s->capacity == 1)
-        out->op = i4 ? TVK_OP_gemv_t2_i4 : TVK_OP_gemv_t2_i8;
-    else
-        out->op = i4 ? TVK_OP_gemm_t2_i4 : TVK_OP_gemm_t2_i8;
+    out->op = s->capacity == 1 ? kind->vec : kind->mat;
     out->size = s->size;
     out->shape[0] = s->n;
     out->shape[1] = s->k;
@@ -131,7 +144,7 @@ static uint32_t mixed_word(uint32_t n, uint32_t word)
     return bits ^ threes << 1;
 }
 
-static void fill_row(uint32_t *row, const shape *s, uint32_t n, uint32_t row_words)
+static void fill_t2(uint32_t *row, const shape *s, uint32_t n, uint32_t row_words)
 {
     static const uint32_t constant[] = {0, 0, 0x55555555u, 0xAAAAAAAAu, 0};
     for (uint32_t w = 0; w < row_words; w++) {
@@ -140,6 +153,17 @@ static void fill_row(uint32_t *row, const shape *s, uint32_t n, uint32_t row_wor
             uint32_t shift = 8 * (v % 4) + 2 * (v / 4);
             if (16 * w + v >= s->k) row[w] = (row[w] & ~(3u << shift)) | 1u << shift; /* padding */
         }
+    }
+}
+
+/* Signs, padding 0. */
+static void fill_t1(uint32_t *row, const shape *s, uint32_t n, uint32_t row_words)
+{
+    static const uint32_t constant[] = {0, 0, 0x0f0f0f0fu, 0xffffffffu, 0};
+    for (uint32_t w = 0; w < row_words; w++) {
+        row[w] = s->fill == MIXED ? tvk_rig_hash(n, w) : constant[s->fill];
+        for (uint32_t v = 0; v < 32; v++)
+            if (32 * w + v >= s->k) row[w] &= ~(1u << (8 * (v % 4) + v / 4));
     }
 }
 
@@ -192,9 +216,7 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
     const shape *s = o->shape;
     tvk_matrix *w = &o->w;
     uint32_t pieces;
-    void (*gemv)(const uint32_t *, const float *, const uint32_t *, uint32_t, uint32_t, bool,
-                 float *) = o->format == TVK_FORMAT_I4 ? tvk_ref_gemv_t2_i4 : tvk_ref_gemv_t2_i8;
-    w->layout = TVK_LAYOUT_T2;
+    w->layout = o->kind->layout;
     w->n = s->n;
     w->k = s->k;
     w->row_words = tvk_layout_row_words(w->layout, s->k);
@@ -206,7 +228,8 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
                               &codes, err));
         TVK_TRY(tvk_rig_array(rig, "scales", rows, 0, false, &scales, err));
         for (uint32_t r = 0; r < rows; r++) {
-            fill_row(codes->words + (uint64_t)r * w->row_words, s, first + r, w->row_words);
+            (w->layout == TVK_LAYOUT_T1 ? fill_t1 : fill_t2)(
+                codes->words + (uint64_t)r * w->row_words, s, first + r, w->row_words);
             scales->words[r] = tvk_f32_bits(0.02f + 0.01f * tvk_rig_float(5, first + r));
         }
         w->piece[p].words = codes->span;
@@ -220,9 +243,10 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
             if (n % step && n != s->n - 1) continue;
             for (uint32_t t = 0; t < s->t; t++) {
                 uint64_t at = (uint64_t)t * s->n + n;
-                gemv(codes->words + (uint64_t)r * w->row_words, tvk_rig_floats(scales->words) + r,
-                     o->act->words + (uint64_t)t * o->act_words, 1, s->k, s->add,
-                     tvk_rig_floats(o->y->want) + at);
+                o->kind->gemv(codes->words + (uint64_t)r * w->row_words,
+                              tvk_rig_floats(scales->words) + r,
+                              o->act->words + (uint64_t)t * o->act_words, 1, s->k, s->add,
+                              tvk_rig_floats(o->y->want) + at);
                 tvk_rig_compare(o->y, at, 1);
             }
         }
@@ -238,7 +262,8 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     const shape *s = &shapes[index % SHAPES];
     TVK_TRY_ALLOC(o);
     o->shape = s;
-    o->format = index < SHAPES ? TVK_FORMAT_I8 : TVK_FORMAT_I4;
+    o->kind = &kinds[index / SHAPES];
+    o->format = o->kind->format;
     o->act_words = tvk_act_words(o->format, s->k);
     rig->own = o;
     rig->rows = rig->outs = s->t;
