@@ -66,10 +66,14 @@ static void print_model(const tvk_weight_source *source, const tvk_model_info *m
     printf("\nmodel\n");
     printf("  %-24s %s (%s)\n", "architecture", m->architecture, m->name);
     printf("  %-24s %s, %s, %s head\n", "graph", m->graph,
-           m->sub_norms ? "sub-norms" : "no sub-norms", m->tied_head ? "tied" : "separate");
+           m->layer_norm  ? "sign weights, LayerNorm inside each linear"
+           : m->sub_norms ? "sub-norms"
+                          : "no sub-norms",
+           m->tied_head ? "tied" : "separate");
     printf("  %-24s %s: %s\n", "activation function", m->activation, m->activation_why);
     printf("  %-24s %s%s%s\n", "activations", m->act_quant,
            m->act_quant_file[0] ? "; the file asks for " : "", m->act_quant_file);
+    if (m->weight_groups > 1) printf("  %-24s %u\n", "weight groups", m->weight_groups);
     printf("  %-24s %u layers, %u wide, FFN %u\n", "size", m->layers, m->hidden, m->ffn);
     printf("  %-24s %u heads of %u, %u KV heads\n", "attention", m->heads, m->head_size,
            m->kv_heads);

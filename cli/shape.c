@@ -9,26 +9,29 @@
 
 #define KEY_COUNT 10
 #define MAX_BLOBS 16
-#define TENSORS_A_LAYER 11
+#define TENSORS_A_LAYER 11 /* b1 has 12 */
 
 typedef struct size_row {
     const char *name;
     uint32_t layers, hidden, ffn, heads, kv_heads, vocab, context;
     double theta;
-    bool relu2;
+    bool relu2, b1;
 } size_row;
 
 /* 2b4t: arXiv 2504.12285; 700m to 7b: the b1.58 paper's, arXiv 2402.17764, and its FAQ; 13b and
- * 70b: LLaMA's. Every head is tied to the embedding. */
+ * 70b: LLaMA's; b1-*: GPT-3's with the vocabulary of the BitNet paper, arXiv 2310.11453. Every head
+ * is tied to the embedding. */
 static const size_row sizes[] = {
-    {"2b4t", 30, 2560, 6912, 20, 5, 128256, 4096, 500000, true},
-    {"700m", 24, 1536, 4096, 24, 24, 32000, 2048, 10000, false},
-    {"1.3b", 24, 2048, 5460, 32, 32, 32000, 2048, 10000, false},
-    {"3b", 26, 3200, 8640, 32, 32, 32000, 2048, 10000, false},
-    {"7b", 32, 4096, 11008, 32, 32, 32000, 2048, 10000, false},
-    {"13b", 40, 5120, 13824, 40, 40, 32000, 2048, 10000, false},
-    {"70b", 80, 8192, 28672, 64, 8, 32000, 2048, 10000, false},
-    {"25m", 6, 512, 1536, 8, 8, 12288, 2048, 10000, true},
+    {"2b4t", 30, 2560, 6912, 20, 5, 128256, 4096, 500000, true, false},
+    {"700m", 24, 1536, 4096, 24, 24, 32000, 2048, 10000, false, false},
+    {"1.3b", 24, 2048, 5460, 32, 32, 32000, 2048, 10000, false, false},
+    {"3b", 26, 3200, 8640, 32, 32, 32000, 2048, 10000, false, false},
+    {"7b", 32, 4096, 11008, 32, 32, 32000, 2048, 10000, false, false},
+    {"13b", 40, 5120, 13824, 40, 40, 32000, 2048, 10000, false, false},
+    {"70b", 80, 8192, 28672, 64, 8, 32000, 2048, 10000, false, false},
+    {"b1-125m", 12, 768, 3072, 12, 12, 16384, 2048, 10000, false, true},
+    {"b1-6.7b", 32, 4096, 16384, 32, 32, 16384, 2048, 10000, false, true},
+    {"25m", 6, 512, 1536, 8, 8, 12288, 2048, 10000, true, false},
 };
 #define SIZE_COUNT (sizeof sizes / sizeof *sizes)
 
@@ -93,7 +96,10 @@ static void *random_bytes(shape *s, tvk_dtype type, uint64_t elems, uint32_t inp
      * what is measured. */
     const size_t pattern = 4 * 1048576 + 2 * 509;
     const float scale = 1.5f / sqrtf((float)inputs);
-    uint64_t filled = type == TVK_I2_S ? elems / 4 : elems * (type == TVK_F16 ? 2 : 4);
+    uint64_t filled = type == TVK_I2_S  ? elems / 4
+                      : type == TVK_I8  ? elems
+                      : type == TVK_F16 ? 2 * elems
+                                        : 4 * elems;
     size_t fresh = filled < pattern ? (size_t)filled : pattern;
     blob *b = s->blobs;
     *bytes = type == TVK_I2_S ? filled + 32 : filled;
@@ -104,12 +110,15 @@ static void *random_bytes(shape *s, tvk_dtype type, uint64_t elems, uint32_t inp
     *b = (blob){type, *bytes, malloc((size_t)*bytes)};
     if (!b->data) return NULL;
     s->blob_count++;
-    if (type == TVK_F32) { /* gains */
+    if (type == TVK_F32) { /* gains, scales of signs */
         for (uint64_t i = 0; i < elems; i++) ((float *)b->data)[i] = 1;
         return b->data;
     }
     if (type == TVK_F16)
         fill_halves(s, b->data, fresh);
+    else if (type == TVK_I8)
+        for (size_t i = 0; i < fresh; i++)
+            ((uint8_t *)b->data)[i] = (uint8_t)(next_random(s) >> 33);
     else
         fill_ternary(s, b->data, fresh);
     for (uint64_t at = fresh; at < filled; at += fresh) {
@@ -133,6 +142,26 @@ static bool add(shape *s, const char *name, tvk_dtype type, uint32_t rows, uint3
     if (!rows) t->dims[1] = 1;
     t->data = random_bytes(s, type, (uint64_t)cols * t->dims[1], cols, &t->bytes);
     return t->data != NULL;
+}
+
+/* b1: signs with a scale each, neither norms nor gate. */
+static bool add_layer_b1(shape *s, uint32_t layer)
+{
+    const size_row *z = &s->size;
+    const struct {
+        const char *name;
+        uint32_t rows, cols;
+    } parts[] = {{"attn_q", z->hidden, z->hidden}, {"attn_k", z->hidden, z->hidden},
+                 {"attn_v", z->hidden, z->hidden}, {"attn_output", z->hidden, z->hidden},
+                 {"ffn_up", z->ffn, z->hidden},    {"ffn_down", z->hidden, z->ffn}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "blk.%u.%s.weight", layer, parts[i].name);
+        if (!add(s, name, TVK_I8, parts[i].rows, (parts[i].cols + 7) / 8)) return false;
+        snprintf(name, sizeof name, "blk.%u.%s.scale", layer, parts[i].name);
+        if (!add(s, name, TVK_F32, 0, 1)) return false;
+    }
+    return true;
 }
 
 static bool add_layer(shape *s, uint32_t layer)
@@ -174,7 +203,7 @@ static void set_key(shape *s, const char *suffix, uint64_t value)
 static bool build(shape *s)
 {
     const size_row *z = &s->size;
-    size_t count = (size_t)z->layers * TENSORS_A_LAYER + 2;
+    size_t count = (size_t)z->layers * (TENSORS_A_LAYER + 1) + 2;
     s->tensors = calloc(count, sizeof *s->tensors);
     s->names = calloc(count, sizeof *s->names);
     if (!s->tensors || !s->names) return false;
@@ -185,7 +214,7 @@ static bool build(shape *s)
     set_key(s, "attention.head_count_kv", z->kv_heads);
     set_key(s, "context_length", z->context);
     for (uint32_t l = 0; l < z->layers; l++)
-        if (!add_layer(s, l)) return false;
+        if (!(z->b1 ? add_layer_b1 : add_layer)(s, l)) return false;
     return add(s, "output_norm.weight", TVK_F32, 0, z->hidden) &&
            add(s, "token_embd.weight", TVK_F16, z->vocab, z->hidden);
 }
@@ -252,7 +281,7 @@ static bool get_str(void *user, const char *name, const char **out, tvk_error *e
     else if (!strcmp(name, "general.name"))
         *out = s->name;
     else if (!strcmp(name, s->activation_key))
-        *out = s->ternary && s->size.relu2 ? "relu2" : "silu";
+        *out = s->size.b1 ? "gelu" : s->ternary && s->size.relu2 ? "relu2" : "silu";
     else
         return false;
     return true;
@@ -284,7 +313,7 @@ shape *shape_open(const char *name, uint32_t layers, bool a48, int *status)
     *status = 2;
     for (size_t i = 0; i < SIZE_COUNT; i++)
         if (!strcmp(size, sizes[i].name)) row = &sizes[i];
-    if (!row || (!llama && !bitnet && strcmp(size, "25m") != 0)) {
+    if (!row || (llama && row->b1) || (!llama && !bitnet && strcmp(size, "25m") != 0)) {
         out_error("--shape: bitnet-SIZE or llama-SIZE expected, SIZE one of %s; '%s' found",
                   shape_sizes(text, sizeof text), name);
         return NULL;
@@ -302,7 +331,7 @@ shape *shape_open(const char *name, uint32_t layers, bool a48, int *status)
         s->ternary = !llama;
         s->random = 88172645463325252u;
         snprintf(s->name, sizeof s->name, "%s%s", llama || bitnet ? "" : "bitnet-", name);
-        snprintf(s->arch, sizeof s->arch, "%s", llama ? "llama" : "bitnet");
+        snprintf(s->arch, sizeof s->arch, "%s", llama ? "llama" : row->b1 ? "bitnet-b1" : "bitnet");
         snprintf(s->activation_key, sizeof s->activation_key, "%s.hidden_activation", s->arch);
         s->source =
             (tvk_weight_source){s,       s->name, get_tensor, get_tensor_count, get_tensor_at,

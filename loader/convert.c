@@ -80,12 +80,17 @@ void tvk_convert_put_shape(tvk_conversion *c, const char *architecture, const ch
         snprintf(key, sizeof key, "%s.%s", architecture, numbers[i].key);
         tvk_gguf_put_u32(w, key, (uint32_t)numbers[i].value);
     }
-    snprintf(key, sizeof key, "%s.attention.layer_norm_rms_epsilon", architecture);
+    snprintf(key, sizeof key, "%s.attention.layer_norm%s_epsilon", architecture,
+             shape->weight_groups ? "" : "_rms");
     tvk_gguf_put_f32(w, key, (float)shape->eps);
     snprintf(key, sizeof key, "%s.rope.freq_base", architecture);
     tvk_gguf_put_f32(w, key, (float)shape->theta);
     snprintf(key, sizeof key, "%s.hidden_activation", architecture);
     tvk_gguf_put_str(w, key, shape->activation);
+    if (shape->weight_groups) {
+        snprintf(key, sizeof key, "%s.weight_groups", architecture);
+        tvk_gguf_put_u32(w, key, shape->weight_groups);
+    }
     if (shape->act_quant) {
         snprintf(key, sizeof key, "%s.activation_quant", architecture);
         tvk_gguf_put_str(w, key, shape->act_quant);
@@ -148,7 +153,8 @@ static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)
     uint32_t rounded = 0, dense = 0;
     for (uint32_t i = 0; i < c->job_count; i++) {
         tvk_job *job = c->jobs[i];
-        uint64_t dims[2] = {job->k, job->n}, one = 1;
+        uint64_t dims[2] = {job->sign_groups ? (job->k + 7) / 8 : job->k, job->n};
+        uint64_t scales = job->sign_groups ? job->sign_groups : 1;
         TVK_TRY(tvk_job_decide(c, job, err));
         TVK_TRY(tvk_gguf_add_tensor(c->writer, job->name, job->out, job->n ? 2 : 1, dims,
                                     tvk_job_write, job, err));
@@ -156,8 +162,8 @@ static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)
             char name[TVK_CONVERT_NAME_BYTES];
             size_t stem = strlen(job->name) - strlen("weight");
             snprintf(name, sizeof name, "%.*sscale", (int)stem, job->name);
-            TVK_TRY(tvk_gguf_add_tensor(c->writer, name, TVK_F32, 1, &one, tvk_job_write_scale, job,
-                                        err));
+            TVK_TRY(tvk_gguf_add_tensor(c->writer, name, TVK_F32, 1, &scales, tvk_job_write_scale,
+                                        job, err));
         }
         rounded += tvk_job_rounds(job);
         dense += job->ternary && !tvk_dtype_get(job->out)->ternary;

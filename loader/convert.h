@@ -11,6 +11,7 @@
 #include "ternvk/loader.h"
 
 #define TVK_CONVERT_NAME_BYTES 96
+#define TVK_CONVERT_MAX_GROUPS 16
 
 /* How the bytes of a source tensor are to be read. */
 typedef enum tvk_source {
@@ -24,9 +25,11 @@ typedef struct tvk_job {
     uint64_t n, k;             /* n 0: vector [k] */
     const unsigned char *data; /* of any alignment */
     tvk_source source;
-    tvk_dtype type; /* of the source */
-    bool quantize;  /* float source with latent weights: ternary by absmean */
-    float scale;    /* multiplier of ternary codes; 0: the source's own (I2_S, TQ blocks) */
+    tvk_dtype type;       /* of the source */
+    bool quantize;        /* float source with latent weights: ternary by absmean */
+    uint32_t sign_groups; /* latent weights of BitNet b1: signs in so many slabs; 0: not */
+    bool columns;         /* the slabs are columns */
+    float scale;          /* multiplier of ternary codes; 0: the source's own (I2_S, TQ blocks) */
     uint32_t
         head_size; /* rows of heads are reordered from half-split to interleaved pairs; 0: not */
     /* decided by tvk_job_decide */
@@ -34,7 +37,8 @@ typedef struct tvk_job {
     tvk_dtype out;
     bool side_scale; /* a tensor ".scale" holds the scale */
     uint16_t block_scale;
-    int8_t *codes; /* [n * k], while it is written */
+    float sign_scales[TVK_CONVERT_MAX_GROUPS]; /* once it is written */
+    int8_t *codes;                             /* [n * k], while it is written */
 } tvk_job;
 
 typedef struct tvk_conversion {
@@ -87,8 +91,9 @@ bool tvk_convert_exists(const char *path);
 typedef struct tvk_shape {
     uint64_t layers, hidden, ffn, heads, kv_heads, head_size, vocab, context;
     double eps, theta;
-    const char *activation; /* "silu", "relu2" */
+    const char *activation; /* "silu", "relu2", "gelu" */
     const char *act_quant;  /* NULL: no key */
+    uint32_t weight_groups; /* of BitNet b1: eps is LayerNorm's; 0: another model */
 } tvk_shape;
 void tvk_convert_put_shape(tvk_conversion *c, const char *architecture, const char *name,
                            const tvk_shape *shape);

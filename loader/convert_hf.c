@@ -97,7 +97,7 @@ static tvk_status fill_job(folder *f, const tvk_name_row *row, const char *name,
     tvk_status st = TVK_OK;
     uint64_t n = row->role == TVK_ROLE_NORM ? 0 : size_of(&f->config, row->n);
     uint64_t k = size_of(&f->config, row->k);
-    bool packed = t->type == TVK_ST_U8 && row->role == TVK_ROLE_LINEAR;
+    bool packed = t->type == TVK_ST_U8 && row->role == TVK_ROLE_LINEAR && !f->config.b1;
     uint64_t stored = packed ? n / 4 : n;
     bool fits = n ? t->dim_count == 2 && t->dims[0] == stored && t->dims[1] == k
                   : t->dim_count == 1 && t->dims[0] == k;
@@ -125,6 +125,8 @@ static tvk_status fill_job(folder *f, const tvk_name_row *row, const char *name,
         TVK_TRY(read_scale(f, name, &job->scale, err));
     } else {
         job->type = types[t->type];
+        if (row->role == TVK_ROLE_LINEAR) job->sign_groups = f->config.shape.weight_groups;
+        job->columns = row->columns;
         job->quantize = row->role == TVK_ROLE_LINEAR && (f->config.bitnet || f->config.online) &&
                         !stays_float(f, name);
     }
@@ -140,7 +142,7 @@ static tvk_status add_row(folder *f, const tvk_name_row *row, int64_t layer, tvk
     char hf[128], gguf[96];
     const tvk_st_tensor *t = NULL;
     tvk_job *job = NULL;
-    if (row->sub_norm && !f->sub_norms) return TVK_OK;
+    if ((row->sub_norm && !f->sub_norms) || (row->not_b1 && f->config.b1)) return TVK_OK;
     for (int i = 0; i < 2 && !t; i++) {
         const char *name = i ? row->hf_other : row->hf;
         if (!name) break;
@@ -272,9 +274,9 @@ tvk_status tvk_convert_hf(tvk_conversion *c, tvk_error *err)
     TVK_TRY(open_weights(c, err));
     f.used = calloc(c->safetensors->tensor_count + (size_t)1, sizeof *f.used);
     TVK_TRY_ALLOC(f.used);
-    f.sub_norms = find(&f, "model.layers.0.self_attn.attn_sub_norm.weight") ||
-                  find(&f, "model.layers.0.self_attn.inner_attn_ln.weight");
-    f.architecture = f.sub_norms ? "bitnet" : "llama";
+    f.sub_norms = !f.config.b1 && (find(&f, "model.layers.0.self_attn.attn_sub_norm.weight") ||
+                                   find(&f, "model.layers.0.self_attn.inner_attn_ln.weight"));
+    f.architecture = f.config.b1 ? "bitnet-b1" : f.sub_norms ? "bitnet" : "llama";
     model_name(c->in, name, sizeof name);
     tvk_convert_put_shape(c, f.architecture, name, &f.config.shape);
     for (const tvk_name_row *row = tvk_names_model; row->hf; row++)

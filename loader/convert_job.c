@@ -172,7 +172,7 @@ static bool fits_f16(const tvk_job *job)
 
 bool tvk_job_rounds(const tvk_job *job)
 {
-    if (job->out == job->type || job->out == TVK_F32) return false;
+    if (job->out == job->type || job->out == TVK_F32 || job->sign_groups) return false;
     if (job->ternary) return job->out == TVK_F16;
     return !(job->type == TVK_BF16 && job->out == TVK_F16 && fits_f16(job));
 }
@@ -205,6 +205,14 @@ static tvk_status decide_linear(const tvk_conversion *c, tvk_job *job, tvk_error
 {
     tvk_status st = TVK_OK;
     bool wanted = c->params.type != NULL;
+    if (job->sign_groups || job->type == TVK_I8) {
+        if (wanted)
+            TVK_FAIL(TVK_ERR_ARG, "--type: BitNet b1 has signs only, without --type, '%.40s' found",
+                     c->params.type);
+        job->out = TVK_I8;
+        job->side_scale = job->sign_groups || job->scale != 0;
+        return TVK_OK;
+    }
     job->out = TVK_I2_S;
     if (c->keep_types || !job->ternary) job->out = natural_float(c, job);
     if (wanted && (!option_type(c->params.type, &job->out) || job->out == TVK_Q8_0))
@@ -263,6 +271,8 @@ tvk_status tvk_job_decide(const tvk_conversion *c, tvk_job *job, tvk_error *err)
         job->out = job->type;
         break;
     }
+    if (job->type == TVK_I8 && job->out != TVK_I8)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "tensor '%.80s': floats expected, I8 found", job->name);
 fail:
     return st;
 }
@@ -322,11 +332,32 @@ fail:
     return st;
 }
 
+/* b1: the signs of latent weights. */
+static tvk_status write_signs(tvk_job *job, tvk_gguf_sink *sink, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    size_t bytes = (size_t)(job->n * ((job->k + 7) / 8));
+    float *w = malloc((size_t)(job->n * job->k) * sizeof *w);
+    uint8_t *bits = malloc(bytes);
+    TVK_TRY_ALLOC(w && bits ? w : NULL);
+    for (uint64_t r = 0; r < job->n; r++) read_row(job, r, w + r * job->k);
+    tvk_quantize_signs(w, job->n, job->k, job->sign_groups, job->columns, bits, job->sign_scales);
+    for (uint32_t g = 0; g < job->sign_groups; g++)
+        if (!isfinite(job->sign_scales[g]))
+            TVK_FAIL(TVK_ERR_FORMAT, "tensor '%.80s': a weight that is not finite", job->name);
+    TVK_TRY(tvk_gguf_emit(sink, bits, bytes, err));
+fail:
+    free(w);
+    free(bits);
+    return st;
+}
+
 tvk_status tvk_job_write(void *user, tvk_gguf_sink *sink, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_job *job = user;
     uint64_t bytes = 0;
+    if (job->sign_groups) return write_signs(job, sink, err);
     if (job->source == TVK_SOURCE_GGUF && job->out == job->type && !job->quantize &&
         !job->head_size) {
         (void)tvk_dtype_bytes(job->out, rows_of(job), job->k, &bytes);
@@ -353,7 +384,9 @@ fail:
 tvk_status tvk_job_write_scale(void *user, tvk_gguf_sink *sink, tvk_error *err)
 {
     const tvk_job *job = user;
-    unsigned char b[4];
-    tvk_store_f32(b, job->scale);
-    return tvk_gguf_emit(sink, b, sizeof b, err);
+    unsigned char b[4 * TVK_CONVERT_MAX_GROUPS];
+    uint32_t count = job->sign_groups ? job->sign_groups : 1;
+    for (uint32_t i = 0; i < count; i++)
+        tvk_store_f32(b + 4 * i, job->sign_groups ? job->sign_scales[i] : job->scale);
+    return tvk_gguf_emit(sink, b, 4 * count, err);
 }

@@ -106,8 +106,9 @@ tvk_status tvk_convert_llama2c(tvk_conversion *c, tvk_error *err)
     kv = f.kv_heads * head;
     {
         const char *slash = strrchr(c->in, '/');
-        const tvk_shape shape = {f.layers, f.hidden,  f.ffn,    f.heads,    f.kv_heads, head,
-                                 f.vocab,  f.context, NORM_EPS, ROPE_THETA, "silu",     NULL};
+        const tvk_shape shape = {f.layers, f.hidden, f.ffn,     f.heads,  f.kv_heads,
+                                 head,     f.vocab,  f.context, NORM_EPS, ROPE_THETA,
+                                 "silu",   NULL,     0};
         const file_part parts[] = {
             {"token_embd.weight", false, TVK_ROLE_EMBEDDING, f.vocab, f.hidden},
             {"attn_norm.weight", true, TVK_ROLE_NORM, 0, f.hidden},

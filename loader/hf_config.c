@@ -22,6 +22,8 @@ static const char *const known_keys[] = {
     "rope_parameters",
     "rope_scaling",
     "rms_norm_eps",
+    "layer_norm_eps",
+    "weight_groups",
     "hidden_act",
     "tie_word_embeddings",
     "bos_token_id",
@@ -178,7 +180,15 @@ fail:
 static tvk_status read_class(const json_t *root, tvk_hf_config *out, tvk_error *err)
 {
     const char *name = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
+    const char *type = json_string_value(json_object_get(root, "model_type"));
     bool one_bit = name && strcmp(name, "BitnetForCausalLM") == 0; /* 1bitLLM's */
+    if (type && strcmp(type, "bitnet-b1") == 0) { /* ours: no public checkpoint exists */
+        out->b1 = true;
+        out->shape.activation = "gelu";
+        out->shape.theta = 10000.0;
+        out->shape.eps = 1e-5;
+        return TVK_OK;
+    }
     out->bitnet = one_bit || (name && strcmp(name, "BitNetForCausalLM") == 0);
     if (!out->bitnet && !(name && strcmp(name, "LlamaForCausalLM") == 0))
         return tvk_error_set(err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
@@ -206,7 +216,10 @@ static tvk_status read_quantization(const json_t *root, tvk_hf_config *out, tvk_
                  method);
     out->multiply = linear && strcmp(linear, "autobitlinear") == 0;
     out->online = mode && strcmp(mode, "online") == 0;
-    out->quantized = out->bitnet || method;
+    out->quantized = out->bitnet || out->b1 || method;
+    if (out->b1 && q && !json_is_null(q))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "config.json: quantization_config: none expected for bitnet-b1");
     out->not_converted = json_object_get(q, "modules_to_not_convert");
     if (out->quantized) out->shape.act_quant = "int8";
     if (!act || json_is_null(act)) return TVK_OK;
@@ -215,7 +228,30 @@ static tvk_status read_quantization(const json_t *root, tvk_hf_config *out, tvk_
     if (!found)
         TVK_FAIL(TVK_ERR_UNSUPPORTED,
                  "config.json: activation_quant: int8, a4.8, a4.8-fp4 or none expected");
+    if (out->b1 && strcmp(json_string_value(act), "int8") != 0)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: activation_quant: int8 expected for bitnet-b1");
     out->shape.act_quant = json_string_value(act);
+fail:
+    return st;
+}
+
+static tvk_status read_groups(const json_t *root, tvk_hf_config *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_shape *s = &out->shape;
+    uint64_t groups = 1, q = s->heads * s->head_size;
+    TVK_TRY(get_size(root, "weight_groups", TVK_CONVERT_MAX_GROUPS, 1, &groups, err));
+    if (!out->b1) {
+        if (groups != 1)
+            TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: weight_groups: only of bitnet-b1");
+        return TVK_OK;
+    }
+    if (s->kv_heads * s->head_size % groups || q % (4 * groups) || s->ffn % (4 * groups))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "config.json: weight_groups: %" PRIu64 " do not divide K and V, or divide the "
+                 "inputs of the attention output or of down into parts that are no multiple of 4",
+                 groups);
+    s->weight_groups = (uint32_t)groups;
 fail:
     return st;
 }
@@ -246,12 +282,19 @@ tvk_status tvk_hf_config_read(const json_t *root, const tvk_log *log, tvk_hf_con
                  "config.json: %" PRIu64 " heads of %" PRIu64 " and %" PRIu64
                  " KV heads do not fit together",
                  s->heads, s->head_size, s->kv_heads);
-    TVK_TRY(get_positive(json_object_get(root, "rms_norm_eps"), "rms_norm_eps", &s->eps, err));
+    {
+        const char *key = out->b1 ? "layer_norm_eps" : "rms_norm_eps";
+        TVK_TRY(get_positive(json_object_get(root, key), key, &s->eps, err));
+    }
+    TVK_TRY(read_groups(root, out, err));
     TVK_TRY(read_rope(root, out, err));
     v = json_object_get(root, "hidden_act");
     text = json_string_value(v);
     if (v && !json_is_null(v)) {
-        if (!text || (strcmp(text, "silu") != 0 && strcmp(text, "relu2") != 0))
+        if (out->b1 && !(text && strcmp(text, "gelu") == 0))
+            TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: hidden_act: gelu expected, '%.40s' found",
+                     text ? text : "no text");
+        if (!out->b1 && (!text || (strcmp(text, "silu") != 0 && strcmp(text, "relu2") != 0)))
             TVK_FAIL(TVK_ERR_UNSUPPORTED,
                      "config.json: hidden_act: silu or relu2 expected, '%.40s' found",
                      text ? text : "no text");

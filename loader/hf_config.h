@@ -9,6 +9,7 @@
 typedef struct tvk_hf_config {
     tvk_shape shape; /* strings: borrowed from the JSON or static */
     bool bitnet;     /* a BitNet class: float weights are latent */
+    bool b1;         /* BitNet b1: shape.weight_groups is at least 1 */
     bool online;     /* float weights are latent, by quantization_config */
     bool quantized;  /* the linears are ternary */
     bool multiply;   /* meaning of weight_scale: multiplier, else divisor */

@@ -30,6 +30,8 @@ typedef struct tvk_name_row {
     tvk_role role;
     tvk_dim n, k; /* [n, k]; a norm is [k] */
     bool sub_norm;
+    bool not_b1;     /* BitNet b1 has no such tensor */
+    bool columns;    /* b1's weight groups are slabs of columns, else of rows */
     bool head;       /* the output matrix: absent in models that share the embedding */
     tvk_dim permute; /* Q or KV: rows belong to heads, of which RoPE pairs some; ONE: no */
 } tvk_name_row;

@@ -35,4 +35,11 @@ void tvk_unpack_q8_0(const uint8_t *packed, uint64_t count, float *x);
  * not finite. */
 float tvk_quantize_absmean(const float *w, uint64_t count, int8_t *codes);
 
+/* BitNet b1, arXiv 2310.11453: signs of w - mean(w), -1 for 0, and the scale mean|w|, of each of
+ * `groups` slabs of the [n, k] matrix: of rows, or of columns. Means are summed in f64, row after
+ * row, and rounded once to f32. bits: [n, ceil(k/8)], value k at bit k mod 8 of byte k / 8, 1 for
+ * +1; scales: [groups]. The slabs must divide the matrix. */
+void tvk_quantize_signs(const float *w, uint64_t n, uint64_t k, uint32_t groups, bool columns,
+                        uint8_t *bits, float *scales);
+
 #endif

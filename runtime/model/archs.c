@@ -18,7 +18,8 @@ static bool transformer(const tvk_config *config, uint32_t index, tvk_block *out
 }
 
 static const tvk_arch archs[] = {
-#define TVK_ARCH(id, graph, interleaved, relu2, blocks) {id, graph, interleaved, relu2, blocks},
+#define TVK_ARCH(id, graph, interleaved, relu2, b1, blocks)                                        \
+    {id, graph, interleaved, relu2, b1, blocks},
 #include "model/archs.def"
 #undef TVK_ARCH
 };

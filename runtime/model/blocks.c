@@ -49,13 +49,41 @@ static tvk_status count_gates(tvk_block_context *c, tvk_span gate_up, uint32_t l
                                c->rows, err);
 }
 
-/* What a linear reads: records of codes, or floats. gain.buffer NULL: no norm before it. */
+/* Column slabs of a linear: parts of its input that are normed and quantised by themselves. */
+static uint32_t slabs_of(const tvk_block_context *c, linear_at which)
+{
+    return which == O || which == DOWN ? c->config->weight_groups : 1;
+}
+
+/* b1: LayerNorm and codes of each slab. out [slabs] */
+static tvk_status slab_inputs(tvk_block_context *c, linear_at which, tvk_span x, uint32_t width,
+                              const char *name, uint32_t layer, tvk_span *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t slabs = slabs_of(c, which), part = width / slabs;
+    for (uint32_t s = 0; s < slabs; s++) {
+        TVK_TRY(tvk_graph_tensor(c->graph,
+                                 (uint64_t)c->rows * tvk_act_words(TVK_FORMAT_I8, part) * 4,
+                                 &out[s], err, slabs > 1 ? "l%u.%s.%u" : "l%u.%s", layer, name, s));
+        TVK_TRY(tvk_op_layernorm_act(c->kernels, &c->graph->list, c->state, x, out[s], s * part,
+                                     part, width, c->config->norm_eps, c->rows, err));
+        TVK_TRY(count_input(c, which, out[s], part, layer, err));
+    }
+fail:
+    return st;
+}
+
+/* What a linear reads: records of codes, or floats. gain.buffer NULL: no norm before it.
+ * out [slabs] */
 static tvk_status linear_input(tvk_block_context *c, linear_at which, tvk_span x, tvk_span gain,
                                uint32_t width, const char *name, uint32_t layer, tvk_span *out,
                                tvk_error *err)
 {
     tvk_status st = TVK_OK;
     float eps = c->config->norm_eps;
+    if (c->config->arch->b1) {
+        return slab_inputs(c, which, x, width, name, layer, out, err);
+    }
     if (c->config->act != TVK_ACT_NONE) {
         tvk_format format = formats[c->config->act][which];
         TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(format, width) * 4,
@@ -74,11 +102,17 @@ fail:
     return st;
 }
 
-static tvk_status linear(tvk_block_context *c, linear_at which, const tvk_matrix *w, tvk_span in,
-                         tvk_span y, bool add, tvk_error *err)
+/* w, in [slabs]: their results are added one after the other. */
+static tvk_status linear(tvk_block_context *c, linear_at which, const tvk_matrix *w,
+                         const tvk_span *in, tvk_span y, bool add, tvk_error *err)
 {
-    return tvk_op_matmul_act(c->kernels, &c->graph->list, w, formats[c->config->act][which], in, y,
-                             c->rows, add, false, err);
+    tvk_status st = TVK_OK;
+    for (uint32_t s = 0; s < slabs_of(c, which); s++)
+        TVK_TRY(tvk_op_matmul_act(c->kernels, &c->graph->list, &w[s],
+                                  formats[c->config->act][which], in[s], y, c->rows, add || s > 0,
+                                  false, err));
+fail:
+    return st;
 }
 
 /* Debugging aid of keep_activations: the residual stream after this point, under a name. */
@@ -113,7 +147,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     const tvk_layer_weights *w = &c->weights->layers[layer];
     tvk_dispatch_list *list = &c->graph->list;
     uint32_t q = m->heads * m->head_size, kv = m->kv_heads * m->head_size, stride = q + 2 * kv;
-    tvk_span in, qkv, out, out_in, partials = {0};
+    tvk_span in, qkv, out, out_in[TVK_MAX_WEIGHT_GROUPS], partials = {0};
     tvk_span pool = tvk_buffer_span(c->kv->layers[layer]);
     const struct tvk_rope_params rope = {
         .heads = m->heads + m->kv_heads, .d = m->head_size, .stride = stride, .rotary = m->rotary};
@@ -138,7 +172,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     list->label = tvk_graph_text(c->graph, "l%u.attn", layer);
     TVK_TRY(linear_input(c, QKV, c->x, w->attn_norm, m->hidden, "qkv_in", layer, &in, err));
     TVK_TRY(floats(c, c->rows, stride, "qkv", layer, &qkv, err));
-    TVK_TRY(linear(c, QKV, &w->qkv, in, qkv, false, err));
+    TVK_TRY(linear(c, QKV, &w->qkv, &in, qkv, false, err));
     TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
                         c->rows, err));
     TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, &append, c->kv->types, c->rows,
@@ -150,8 +184,8 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     }
     TVK_TRY(tvk_op_attention(c->kernels, list, c->state, qkv, pool, partials, out, &attn,
                              c->kv->types, c->rows, err));
-    TVK_TRY(linear_input(c, O, out, w->attn_sub_norm, q, "o_in", layer, &out_in, err));
-    TVK_TRY(linear(c, O, &w->o, out_in, c->x, true, err));
+    TVK_TRY(linear_input(c, O, out, w->attn_sub_norm, q, "o_in", layer, out_in, err));
+    TVK_TRY(linear(c, O, w->o, out_in, c->x, true, err));
     TVK_TRY(keep_residual(c, "attn_res", layer, err));
 fail:
     return st;
@@ -163,17 +197,21 @@ static tvk_status ffn(tvk_block_context *c, uint32_t layer, tvk_error *err)
     const tvk_config *m = c->config;
     const tvk_layer_weights *w = &c->weights->layers[layer];
     tvk_dispatch_list *list = &c->graph->list;
-    tvk_span in, gate_up, f, down_in;
+    tvk_span in, gate_up, f, down_in[TVK_MAX_WEIGHT_GROUPS];
+    const bool gelu = m->glu == TVK_GLU_GELU;
     list->label = tvk_graph_text(c->graph, "l%u.ffn", layer);
     TVK_TRY(linear_input(c, GATE_UP, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
-    TVK_TRY(floats(c, c->rows, 2 * m->ffn, "gate_up", layer, &gate_up, err));
-    TVK_TRY(linear(c, GATE_UP, &w->gate_up, in, gate_up, false, err));
+    TVK_TRY(floats(c, c->rows, (gelu ? 1 : 2) * m->ffn, "gate_up", layer, &gate_up, err));
+    TVK_TRY(linear(c, GATE_UP, &w->gate_up, &in, gate_up, false, err));
     TVK_TRY(count_gates(c, gate_up, layer, err));
     TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, &f, err));
-    TVK_TRY(
-        tvk_op_glu(c->kernels, list, gate_up, f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows, err));
-    TVK_TRY(linear_input(c, DOWN, f, w->ffn_sub_norm, m->ffn, "down_in", layer, &down_in, err));
-    TVK_TRY(linear(c, DOWN, &w->down, down_in, c->x, true, err));
+    if (gelu)
+        TVK_TRY(tvk_op_gelu(c->kernels, list, gate_up, f, m->ffn, c->rows, err));
+    else
+        TVK_TRY(tvk_op_glu(c->kernels, list, gate_up, f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows,
+                           err));
+    TVK_TRY(linear_input(c, DOWN, f, w->ffn_sub_norm, m->ffn, "down_in", layer, down_in, err));
+    TVK_TRY(linear(c, DOWN, w->down, down_in, c->x, true, err));
     TVK_TRY(keep_residual(c, "out", layer, err));
     TVK_TRY(tvk_graph_cut(c->graph, err));
 fail:
@@ -196,8 +234,12 @@ static tvk_status head(tvk_block_context *c, tvk_error *err)
                                              .ring_entry_words = c->layout->result_words};
     list->label = "head";
     TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->outs * m->hidden * 4, &y, err, "head_in"));
-    TVK_TRY(tvk_op_rmsnorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y, m->hidden,
-                           m->norm_eps, c->outs, true, c->layout->outs_word, err));
+    if (m->arch->b1)
+        TVK_TRY(tvk_op_layernorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y,
+                                 m->hidden, m->norm_eps, c->outs, c->layout->outs_word, err));
+    else
+        TVK_TRY(tvk_op_rmsnorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y,
+                               m->hidden, m->norm_eps, c->outs, true, c->layout->outs_word, err));
     TVK_TRY(tvk_op_matmul(c->kernels, list, c->weights->output, y, c->logits, c->outs, false, true,
                           err));
     list->label = "sample";

@@ -122,9 +122,10 @@ static tvk_status read_arch(reader *r, tvk_error *err)
     }
     r->config->arch = tvk_arch_find(id);
     if (!r->config->arch) {
-        TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                 "%s: architecture '%s'; known are bitnet, bitnet-25, bitnet-b1.58, llama",
-                 r->source->name, id);
+        TVK_FAIL(
+            TVK_ERR_UNSUPPORTED,
+            "%s: architecture '%s'; known are bitnet, bitnet-25, bitnet-b1.58, bitnet-b1, llama",
+            r->source->name, id);
     }
     r->local.status = TVK_OK;
     r->source->get_str(r->source->user, "general.name", &name, &r->local);
@@ -154,7 +155,9 @@ static tvk_status read_sizes(reader *r, tvk_error *err)
     TVK_TRY(maybe_u32(r, "rope.dimension_count", MAX_HEAD_SIZE, c->head_size, &c->rotary, err));
     TVK_TRY(maybe_u32(r, "context_length", UINT32_MAX, 2048, &c->trained_context, err));
     TVK_TRY(maybe_f32(r, "rope.freq_base", 10000.0, &c->rope_theta, err));
-    TVK_TRY(maybe_f32(r, "attention.layer_norm_rms_epsilon", 1e-5, &c->norm_eps, err));
+    TVK_TRY(maybe_f32(
+        r, c->arch->b1 ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5,
+        &c->norm_eps, err));
     if (c->heads % c->kv_heads != 0) {
         TVK_FAIL(TVK_ERR_FORMAT, "%s: %u heads do not divide into %u KV heads", r->source->name,
                  c->heads, c->kv_heads);
@@ -194,6 +197,24 @@ fail:
     return st;
 }
 
+/* BitNet b1, arXiv 2310.11453, "model parallelism with group quantization and normalization". */
+static tvk_status read_groups(reader *r, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_config *c = r->config;
+    uint32_t q = c->heads * c->head_size, kv = c->kv_heads * c->head_size, g = 1;
+    if (c->arch->b1) TVK_TRY(maybe_u32(r, "weight_groups", TVK_MAX_WEIGHT_GROUPS, 1, &g, err));
+    if (kv % g != 0 || q % (4 * g) != 0 || c->ffn % (4 * g) != 0) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "%s: %u weight groups: widths of Q (%u) and FFN (%u) that divide into groups of a "
+                 "multiple of 4, of K and V (%u) that divides expected",
+                 r->source->name, g, q, c->ffn, kv);
+    }
+    c->weight_groups = g;
+fail:
+    return st;
+}
+
 static tvk_status read_rope_scaling(reader *r, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -221,7 +242,15 @@ static tvk_status read_activation(reader *r, tvk_error *err)
     tvk_config *c = r->config;
     const char *name;
     TVK_TRY(maybe_str(r, "hidden_activation", &name, err));
-    if (name) {
+    if (c->arch->b1) {
+        if (name && strcmp(name, "gelu") != 0) {
+            TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s.hidden_activation '%s'; gelu expected",
+                     r->source->name, c->arch->id, name);
+        }
+        c->glu = TVK_GLU_GELU;
+        snprintf(c->glu_why, sizeof c->glu_why, "architecture %s: two matrices, no gate",
+                 c->arch->id);
+    } else if (name) {
         if (strcmp(name, "relu2") == 0) {
             c->glu = TVK_GLU_RELU2;
         } else if (strcmp(name, "silu") == 0) {
@@ -276,6 +305,7 @@ static tvk_status read_quantisation(reader *r, tvk_act act, tvk_error *err)
     bool ternary, bitnet = strcmp(c->arch->graph, "b1.58") == 0;
     if (!q) TVK_FAIL(TVK_ERR_FORMAT, "%s: tensor blk.0.attn_q.weight is missing", r->source->name);
     ternary = tvk_dtype_get(q->type)->ternary;
+    bitnet = bitnet || c->arch->b1;
     asked = ternary || bitnet ? TVK_ACT_INT8 : TVK_ACT_NONE;
     TVK_TRY(maybe_str(r, "activation_quant", &quant, err));
     if (quant) {
@@ -287,6 +317,10 @@ static tvk_status read_quantisation(reader *r, tvk_act act, tvk_error *err)
         snprintf(c->file_quant, sizeof c->file_quant, "%s", quant);
     }
     c->act = act == TVK_ACT_AUTO ? asked : act;
+    if (c->arch->b1 && c->act != TVK_ACT_INT8) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: architecture %s with activations %s; int8 expected",
+                 r->source->name, c->arch->id, tvk_act_name(c->act));
+    }
     if (ternary && c->act == TVK_ACT_NONE) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED,
                  "%s: ternary weights with unquantised activations (--act none)", r->source->name);
@@ -312,6 +346,7 @@ tvk_status tvk_config_read(const tvk_weight_source *source, tvk_act act, tvk_con
     memset(out, 0, sizeof *out);
     TVK_TRY(read_arch(&r, err));
     TVK_TRY(read_sizes(&r, err));
+    TVK_TRY(read_groups(&r, err));
     TVK_TRY(read_rope_scaling(&r, err));
     TVK_TRY(read_activation(&r, err));
     read_norms(&r);

@@ -5,7 +5,10 @@
 #include "base/error.h"
 #include "ternvk/model.h"
 
-typedef enum tvk_glu { TVK_GLU_SILU = 0, TVK_GLU_RELU2 = 1 } tvk_glu;
+/* GELU: no gate, up alone. */
+typedef enum tvk_glu { TVK_GLU_SILU = 0, TVK_GLU_RELU2 = 1, TVK_GLU_GELU = 2 } tvk_glu;
+
+#define TVK_MAX_WEIGHT_GROUPS 16
 
 typedef struct tvk_arch tvk_arch;
 
@@ -18,6 +21,9 @@ typedef struct tvk_config {
     tvk_glu glu;
     char glu_why[160];
     bool sub_norms, tied_head, rope_interleaved;
+    /* b1: Q, K, V and up have so many row slabs, O and down so many column slabs, each quantised by
+     * itself; else 1 */
+    uint32_t weight_groups;
     tvk_act act;         /* what enters the linears; never TVK_ACT_AUTO */
     char file_quant[16]; /* ARCH.activation_quant of the file, "" when absent */
     char odd[512];
@@ -41,6 +47,7 @@ struct tvk_arch {
     const char *graph; /* family name for people */
     bool rope_interleaved;
     bool relu2_for_llama3_vocab; /* official 2B4T files have no activation key */
+    bool b1; /* sign weights, LayerNorm inside each linear, FFN of two matrices with GELU */
     /* Block i of a model of this architecture; false past the last. */
     bool (*block)(const tvk_config *config, uint32_t index, tvk_block *out);
 };

@@ -62,12 +62,16 @@ static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_
     snprintf(info->graph, sizeof info->graph, "%s", c->arch->graph);
     snprintf(info->name, sizeof info->name, "%s", c->name);
     snprintf(info->activation, sizeof info->activation, "%s",
-             c->glu == TVK_GLU_RELU2 ? "relu2" : "silu");
+             c->glu == TVK_GLU_GELU    ? "gelu"
+             : c->glu == TVK_GLU_RELU2 ? "relu2"
+                                       : "silu");
     snprintf(info->activation_why, sizeof info->activation_why, "%s", c->glu_why);
     snprintf(info->act_quant, sizeof info->act_quant, "%s", tvk_act_name(c->act));
     snprintf(info->act_quant_file, sizeof info->act_quant_file, "%s", c->file_quant);
     snprintf(info->odd, sizeof info->odd, "%s", c->odd);
     info->sub_norms = c->sub_norms;
+    info->layer_norm = c->arch->b1;
+    info->weight_groups = c->weight_groups;
     info->tied_head = c->tied_head;
     info->rope_interleaved = c->rope_interleaved;
     info->layers = c->layers;

@@ -135,3 +135,19 @@ tvk_status tvk_ternary_float_scale(const tvk_tensor *t, float *out, tvk_error *e
 fail:
     return st;
 }
+
+tvk_status tvk_sign_scales(const tvk_matrix_plan *plan, uint32_t part, float *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_tensor *scale = plan->part[part].scale;
+    uint32_t rows = plan->part[part].rows, a_slab = rows / (uint32_t)scale->dims[0];
+    int32_t slab = plan->part[part].slab;
+    for (uint32_t r = 0; r < rows; r++) {
+        out[r] = tvk_tensor_f32(scale, slab < 0 ? r / a_slab : (uint32_t)slab);
+        if (!isfinite(out[r])) {
+            TVK_FAIL(TVK_ERR_FORMAT, "%s: the scale of row %u is not finite", scale->name, r);
+        }
+    }
+fail:
+    return st;
+}

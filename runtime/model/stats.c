@@ -50,7 +50,7 @@ fail:
     return st;
 }
 
-/* Values of a row of each kind. */
+/* Values of a counted row of each kind: rows with column slabs are counted slab by slab. */
 static uint32_t width_of(const tvk_config *c, tvk_count_kind kind)
 {
     switch (kind) {
@@ -58,10 +58,11 @@ static uint32_t width_of(const tvk_config *c, tvk_count_kind kind)
     case TVK_COUNT_GATE_UP:
         return c->hidden;
     case TVK_COUNT_OUT:
-        return c->heads * c->head_size;
+        return c->heads * c->head_size / c->weight_groups;
     case TVK_COUNT_GATES:
-    case TVK_COUNT_DOWN:
         return c->ffn;
+    case TVK_COUNT_DOWN:
+        return c->ffn / c->weight_groups;
     case TVK_COUNT_KINDS:
         break;
     }
@@ -110,7 +111,7 @@ static void linears_of(const tvk_config *c, const tvk_layer_stats *l, double zer
     parameters[TVK_LINEAR_QKV] = (q + 2 * kv) * c->hidden;
     parameters[TVK_LINEAR_OUT] = q * c->hidden;
     parameters[TVK_LINEAR_UP] = (uint64_t)c->ffn * c->hidden;
-    parameters[TVK_LINEAR_GATE] = parameters[TVK_LINEAR_UP];
+    parameters[TVK_LINEAR_GATE] = c->glu == TVK_GLU_GELU ? 0 : parameters[TVK_LINEAR_UP];
     parameters[TVK_LINEAR_DOWN] = parameters[TVK_LINEAR_UP];
 }
 
@@ -135,9 +136,14 @@ static double weights_read(const tvk_model *m, const tvk_layer_stats *layers)
                    (double)row_bytes(&m->weights.embedding) + 4.0 * c->hidden;
     for (uint32_t i = 0; i < c->layers; i++) {
         const tvk_layer_weights *l = &m->weights.layers[i];
-        const tvk_matrix *matrices[] = {&l->qkv, &l->o, &l->gate_up, &l->down};
+        const tvk_matrix *matrices[2 + 2 * TVK_MAX_WEIGHT_GROUPS] = {&l->qkv, &l->gate_up};
+        uint32_t count = 2;
         const tvk_span gains[] = {l->attn_norm, l->attn_sub_norm, l->ffn_norm, l->ffn_sub_norm};
-        for (size_t j = 0; j < sizeof matrices / sizeof *matrices; j++) {
+        for (uint32_t s = 0; s < c->weight_groups; s++) {
+            matrices[count++] = &l->o[s];
+            matrices[count++] = &l->down[s];
+        }
+        for (uint32_t j = 0; j < count; j++) {
             bytes += (double)(row_bytes(matrices[j]) * matrices[j]->n) *
                      fraction_read(m, &layers[i], matrices[j]);
         }

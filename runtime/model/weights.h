@@ -16,15 +16,19 @@ typedef struct tvk_matrix_plan {
     uint32_t n, k, part_count;
     struct {
         const tvk_tensor *tensor;
-        const tvk_tensor *scale; /* F32 [1] multiplier beside a ternary tensor; NULL: none */
+        const tvk_tensor *scale; /* F32 [1] multiplier beside a ternary tensor; NULL: none.
+                                  * T1: F32 [weight groups] */
         uint32_t first, rows;
+        uint32_t first_col; /* T1: of a column slab */
+        int32_t slab;       /* T1: which scale all rows have; -1: one a row slab */
     } part[TVK_MAX_PARTS];
 } tvk_matrix_plan;
 
 typedef struct tvk_layer_plan {
-    tvk_matrix_plan qkv, o, gate_up, down;
+    tvk_matrix_plan qkv, gate_up; /* b1: up alone */
+    tvk_matrix_plan *o, *down;    /* [column slabs]: one but in b1 */
     const tvk_tensor *attn_norm, *attn_sub_norm, *ffn_norm,
-        *ffn_sub_norm; /* sub-norms may be NULL */
+        *ffn_sub_norm; /* sub-norms may be NULL; b1: all are */
 } tvk_layer_plan;
 
 typedef struct tvk_weights_plan {
@@ -40,7 +44,8 @@ tvk_status tvk_weights_plan_make(const tvk_weight_source *source, const tvk_conf
                                  tvk_arena *arena, tvk_weights_plan *out, tvk_error *err);
 
 typedef struct tvk_layer_weights {
-    tvk_matrix qkv, o, gate_up, down;
+    tvk_matrix qkv, gate_up;
+    tvk_matrix *o, *down;                                      /* [column slabs], in the arena */
     tvk_span attn_norm, attn_sub_norm, ffn_norm, ffn_sub_norm; /* buffer NULL: not there */
 } tvk_layer_weights;
 
@@ -65,6 +70,8 @@ tvk_status tvk_ternary_scales(const tvk_tensor *tensor, const tvk_tensor *scale,
                               tvk_error *err);
 /* The same of a float tensor whose values are all -s, 0 or s: *out = s. */
 tvk_status tvk_ternary_float_scale(const tvk_tensor *tensor, float *out, tvk_error *err);
+/* Row scales of part `part` of a T1 matrix -> out [rows]. */
+tvk_status tvk_sign_scales(const tvk_matrix_plan *plan, uint32_t part, float *out, tvk_error *err);
 /* Value i of an F32, F16 or BF16 tensor. */
 float tvk_tensor_f32(const tvk_tensor *tensor, uint64_t i);
 

@@ -96,6 +96,7 @@ typedef struct window_rows {
     uint32_t source_row; /* in the tensor */
     uint32_t piece_row;  /* in the piece  */
     uint32_t rows;
+    uint32_t first_col; /* T1: in the tensor */
 } window_rows;
 
 /* File bytes that hold rows [row, row + rows) of a tensor, and how many elements come before them.
@@ -163,7 +164,24 @@ static void t2_row(const tvk_tensor *t, uint64_t first, uint32_t k, uint32_t wor
     }
 }
 
-/* One row of a float tensor as the device holds it. */
+/* Bits of the file, value k at bit k mod 8 of byte k / 8, as the device has them: four values to a
+ * step of bytes (docs/formats.md). first is a multiple of 4; past K and the file's row zeros. */
+static void t1_row(const uint8_t *bits, uint64_t bytes, uint32_t first, uint32_t k, uint32_t words,
+                   uint32_t *out)
+{
+    for (uint32_t w = 0; w < words; w++) {
+        uint32_t word = 0;
+        for (uint32_t i = 0; i < 8; i++) {
+            uint32_t at = 32 * w + 4 * i, from = first + at, four;
+            if (at >= k || from / 8 >= bytes) break;
+            four = (uint32_t)bits[from / 8] >> from % 8 & 15u;
+            word |= (four * 0x00204081u & 0x01010101u) << i; /* bit j of the four to bit 8 j */
+        }
+        out[w] = word;
+    }
+}
+
+/* One row of a tensor that is not in blocks as the device holds it. */
 static void host_row(const window_rows *w, uint32_t row, uint32_t *out)
 {
     const tvk_tensor *t = w->tensor;
@@ -172,6 +190,10 @@ static void host_row(const window_rows *w, uint32_t row, uint32_t *out)
     switch (m->layout) {
     case TVK_LAYOUT_T2:
         t2_row(t, first, m->k, m->row_words, out);
+        break;
+    case TVK_LAYOUT_T1:
+        t1_row((const uint8_t *)t->data + (uint64_t)row * t->dims[0], t->dims[0], w->first_col,
+               m->k, m->row_words, out);
         break;
     case TVK_LAYOUT_F16:
         memset(out, 0, (size_t)m->row_words * 4);
@@ -190,6 +212,8 @@ static tvk_status load_floats(loader *l, const window_rows *w, tvk_error *err)
     tvk_status st = TVK_OK;
     tvk_matrix *m = w->matrix;
     uint64_t row_bytes = (uint64_t)m->row_words * 4, ticket = 0;
+    uint64_t source_bytes =
+        m->layout == TVK_LAYOUT_T1 ? m->k / 8 : w->tensor->bytes / w->tensor->dims[1];
     tvk_span window = {0};
     void *host;
     TVK_TRY(tvk_staging_acquire(l->device, w->rows * row_bytes, &window, &host, err));
@@ -200,7 +224,7 @@ static tvk_status load_floats(loader *l, const window_rows *w, tvk_error *err)
         l->device, tvk_span_sub(window, 0, w->rows * row_bytes),
         tvk_span_sub(m->piece[w->piece].words, w->piece_row * row_bytes, w->rows * row_bytes),
         &ticket, err));
-    TVK_TRY(report(l, w->rows * (w->tensor->bytes / w->tensor->dims[1]), err));
+    TVK_TRY(report(l, w->rows * source_bytes, err));
 fail:
     if (window.buffer) tvk_staging_release(l->device, window, ticket);
     return st;
@@ -222,7 +246,8 @@ static tvk_status load_part(loader *l, const tvk_matrix_plan *plan, uint32_t par
     }
     for (uint32_t row = 0; row < plan->part[part].rows;) {
         uint32_t target = plan->part[part].first + row, piece = 0, left;
-        window_rows w = {.tensor = t, .matrix = m, .source_row = row};
+        window_rows w = {
+            .tensor = t, .matrix = m, .source_row = row, .first_col = plan->part[part].first_col};
         while (target >= m->piece[piece].first + m->piece[piece].rows) piece++;
         left = m->piece[piece].first + m->piece[piece].rows - target;
         w.piece = piece;
@@ -243,8 +268,11 @@ static tvk_status load_scales(loader *l, const tvk_matrix_plan *plan, tvk_matrix
     float *scales = malloc((size_t)plan->n * sizeof *scales);
     TVK_TRY_ALLOC(scales);
     for (uint32_t p = 0; p < plan->part_count; p++) {
-        TVK_TRY(tvk_ternary_scales(plan->part[p].tensor, plan->part[p].scale,
-                                   scales + plan->part[p].first, err));
+        float *to = scales + plan->part[p].first;
+        if (m->layout == TVK_LAYOUT_T1)
+            TVK_TRY(tvk_sign_scales(plan, p, to, err));
+        else
+            TVK_TRY(tvk_ternary_scales(plan->part[p].tensor, plan->part[p].scale, to, err));
     }
     for (uint32_t i = 0; i < m->piece_count; i++) {
         TVK_TRY(tvk_gpu_write(l->device, m->piece[i].scales, scales + m->piece[i].first, err));
@@ -258,7 +286,7 @@ static tvk_status load_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix
 {
     tvk_status st = TVK_OK;
     TVK_TRY(make_matrix(l, plan, m, err));
-    if (m->layout == TVK_LAYOUT_T2) TVK_TRY(load_scales(l, plan, m, err));
+    if (tvk_layout_coded(m->layout)) TVK_TRY(load_scales(l, plan, m, err));
     for (uint32_t p = 0; p < plan->part_count; p++) TVK_TRY(load_part(l, plan, p, m, err));
 fail:
     return st;
@@ -281,18 +309,21 @@ fail:
     return st;
 }
 
-static tvk_status load_layer(loader *l, const tvk_layer_plan *plan, tvk_layer_weights *w,
-                             tvk_error *err)
+static tvk_status load_layer(loader *l, const tvk_layer_plan *plan, uint32_t slabs,
+                             tvk_arena *arena, tvk_layer_weights *w, tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    w->o = tvk_arena_alloc(arena, slabs, sizeof *w->o);
+    w->down = tvk_arena_alloc(arena, slabs, sizeof *w->down);
+    TVK_TRY_ALLOC(w->o && w->down ? w : NULL);
     TVK_TRY(load_gain(l, plan->attn_norm, &w->attn_norm, err));
     TVK_TRY(load_gain(l, plan->attn_sub_norm, &w->attn_sub_norm, err));
     TVK_TRY(load_gain(l, plan->ffn_norm, &w->ffn_norm, err));
     TVK_TRY(load_gain(l, plan->ffn_sub_norm, &w->ffn_sub_norm, err));
     TVK_TRY(load_matrix(l, &plan->qkv, &w->qkv, err));
-    TVK_TRY(load_matrix(l, &plan->o, &w->o, err));
+    for (uint32_t s = 0; s < slabs; s++) TVK_TRY(load_matrix(l, &plan->o[s], &w->o[s], err));
     TVK_TRY(load_matrix(l, &plan->gate_up, &w->gate_up, err));
-    TVK_TRY(load_matrix(l, &plan->down, &w->down, err));
+    for (uint32_t s = 0; s < slabs; s++) TVK_TRY(load_matrix(l, &plan->down[s], &w->down[s], err));
 fail:
     return st;
 }
@@ -317,7 +348,8 @@ tvk_status tvk_weights_load(tvk_kernels *kernels, const tvk_config *config,
         out->output = &out->output_matrix;
     }
     for (uint32_t i = 0; i < config->layers; i++) {
-        TVK_TRY(load_layer(&l, &plan->layers[i], &out->layers[i], err));
+        TVK_TRY(
+            load_layer(&l, &plan->layers[i], config->weight_groups, arena, &out->layers[i], err));
     }
     TVK_TRY(load_gain(&l, plan->output_norm, &out->output_norm, err));
     TVK_TRY(tvk_gpu_wait_idle(l.device, err));

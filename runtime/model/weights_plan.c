@@ -44,12 +44,17 @@ fail:
     return st;
 }
 
+static bool is_float(tvk_dtype type)
+{
+    return type == TVK_F32 || type == TVK_F16 || type == TVK_BF16;
+}
+
 static tvk_status find_gain(planner *p, const char *name, uint32_t width, bool required,
                             const tvk_tensor **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     TVK_TRY(find(p, name, 1, width, required, out, err));
-    if (*out && tvk_dtype_get((*out)->type)->block_elems != 1) {
+    if (*out && !is_float((*out)->type)) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: type %s; F32, F16 or BF16 expected", p->source->name,
                  name, tvk_dtype_name((*out)->type));
     }
@@ -63,7 +68,7 @@ static tvk_status layout_of(const planner *p, const tvk_tensor *t, bool linear, 
 {
     tvk_status st = TVK_OK;
     bool ternary = tvk_dtype_get(t->type)->ternary;
-    if (linear && (ternary || (p->config->act != TVK_ACT_NONE && t->type != TVK_Q8_0))) {
+    if (linear && (ternary || (p->config->act != TVK_ACT_NONE && is_float(t->type)))) {
         *out = TVK_LAYOUT_T2;
     } else if (t->type == TVK_F32 || t->type == TVK_BF16) {
         *out = TVK_LAYOUT_F32;
@@ -126,7 +131,107 @@ static void count_matrix(planner *p, const tvk_matrix_plan *m)
         (tvk_layout_row_words(m->layout, m->k) + tvk_layout_row_scales(m->layout, m->k)) * 4;
 }
 
-static tvk_status plan_layer(planner *p, uint32_t layer, tvk_error *err)
+static tvk_status set_label(planner *p, tvk_matrix_plan *m, const char *name, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    m->label = tvk_arena_strdup(p->arena, name, strlen(name) - strlen(".weight"));
+    TVK_TRY_ALLOC(m->label);
+fail:
+    return st;
+}
+
+/* Tensors whose values would change the results. */
+static tvk_status refuse(planner *p, uint32_t layer, const char *suffix, const char *why,
+                         tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    char name[96];
+    snprintf(name, sizeof name, "blk.%u.%s", layer, suffix);
+    if (p->source->tensor(p->source->user, name))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: %s", p->source->name, name, why);
+fail:
+    return st;
+}
+
+/* Inputs [first_col, first_col + cols) of a sign matrix of `all` inputs, eight weights a byte.
+ * slab < 0: a row of scales a row slab. */
+static tvk_status add_signs(planner *p, tvk_matrix_plan *m, const char *name, uint32_t rows,
+                            uint32_t all, uint32_t first_col, uint32_t cols, int32_t slab,
+                            tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_tensor *t, *scale;
+    uint32_t bytes = tvk_div_up(all, 8);
+    char scale_name[96];
+    const uint64_t counted[] = {p->plan->file_bytes, p->plan->parameters};
+    snprintf(scale_name, sizeof scale_name, "%.*sscale", (int)(strlen(name) - strlen("weight")),
+             name);
+    TVK_TRY(find(p, name, rows, bytes, true, &t, err));
+    TVK_TRY(find(p, scale_name, 1, p->config->weight_groups, true, &scale, err));
+    if (t->type != TVK_I8 || scale->type != TVK_F32) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "%s: %s: signs in I8 and scales in F32 expected, %s and %s found", p->source->name,
+                 name, tvk_dtype_name(t->type), tvk_dtype_name(scale->type));
+    }
+    p->plan->parameters = counted[1] + (uint64_t)rows * all;
+    if (first_col > 0) { /* the tensor of the first slab again */
+        p->plan->file_bytes = counted[0];
+        p->plan->parameters = counted[1];
+    }
+    m->layout = TVK_LAYOUT_T1;
+    m->k = cols;
+    m->part[m->part_count].tensor = t;
+    m->part[m->part_count].scale = scale;
+    m->part[m->part_count].first = m->n;
+    m->part[m->part_count].rows = rows;
+    m->part[m->part_count].first_col = first_col;
+    m->part[m->part_count].slab = slab;
+    m->n += rows;
+    m->part_count++;
+fail:
+    return st;
+}
+
+static tvk_status plan_layer_b1(planner *p, uint32_t layer, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    static const char *const foreign[] = {
+        "attn_norm.weight", "ffn_norm.weight",    "attn_sub_norm.weight", "ffn_sub_norm.weight",
+        "ffn_gate.weight",  "attn_q_norm.weight", "ffn_up.bias",          "ffn_down.bias"};
+    const tvk_config *c = p->config;
+    tvk_layer_plan *l = &p->plan->layers[layer];
+    uint32_t q = c->heads * c->head_size, kv = c->kv_heads * c->head_size;
+    const struct {
+        const char *name;
+        tvk_matrix_plan *matrix;
+        uint32_t rows, cols, slabs; /* of columns */
+    } linears[] = {
+        {"attn_q", &l->qkv, q, c->hidden, 1},
+        {"attn_k", &l->qkv, kv, c->hidden, 1},
+        {"attn_v", &l->qkv, kv, c->hidden, 1},
+        {"attn_output", l->o, c->hidden, q, c->weight_groups},
+        {"ffn_up", &l->gate_up, c->ffn, c->hidden, 1},
+        {"ffn_down", l->down, c->hidden, c->ffn, c->weight_groups},
+    };
+    char name[96];
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        TVK_TRY(refuse(p, layer, foreign[i], "no part of BitNet b1", err));
+    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
+        uint32_t part = linears[i].cols / linears[i].slabs;
+        snprintf(name, sizeof name, "blk.%u.%s.weight", layer, linears[i].name);
+        for (uint32_t s = 0; s < linears[i].slabs; s++) {
+            tvk_matrix_plan *m = linears[i].matrix + s;
+            if (m->part_count == 0) TVK_TRY(set_label(p, m, name, err));
+            TVK_TRY(add_signs(
+                p, m, name, linears[i].rows, linears[i].cols, s * part, part,
+                linears[i].matrix == l->o || linears[i].matrix == l->down ? (int32_t)s : -1, err));
+        }
+    }
+fail:
+    return st;
+}
+
+static tvk_status plan_layer_b158(planner *p, uint32_t layer, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_config *c = p->config;
@@ -140,10 +245,10 @@ static tvk_status plan_layer(planner *p, uint32_t layer, tvk_error *err)
         {"attn_q", &l->qkv, q, c->hidden},
         {"attn_k", &l->qkv, kv, c->hidden},
         {"attn_v", &l->qkv, kv, c->hidden},
-        {"attn_output", &l->o, c->hidden, q},
+        {"attn_output", l->o, c->hidden, q},
         {"ffn_gate", &l->gate_up, c->ffn, c->hidden},
         {"ffn_up", &l->gate_up, c->ffn, c->hidden},
-        {"ffn_down", &l->down, c->hidden, c->ffn},
+        {"ffn_down", l->down, c->hidden, c->ffn},
     };
     const struct {
         const char *name;
@@ -159,29 +264,35 @@ static tvk_status plan_layer(planner *p, uint32_t layer, tvk_error *err)
     char name[96];
     for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) {
         tvk_matrix_plan *m = linears[i].matrix;
-        snprintf(name, sizeof name, "blk.%u.%s.bias", layer, linears[i].name);
-        if (p->source->tensor(p->source->user, name)) {
-            TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: biases are not supported", p->source->name,
-                     name);
-        }
+        snprintf(name, sizeof name, "%s.bias", linears[i].name);
+        TVK_TRY(refuse(p, layer, name, "biases are not supported", err));
         snprintf(name, sizeof name, "blk.%u.%s.weight", layer, linears[i].name);
-        if (m->part_count == 0) {
-            m->label = tvk_arena_strdup(p->arena, name, strlen(name) - strlen(".weight"));
-            TVK_TRY_ALLOC(m->label);
-        }
+        if (m->part_count == 0) TVK_TRY(set_label(p, m, name, err));
         TVK_TRY(add_part(p, m, name, linears[i].rows, linears[i].cols, true, err));
     }
-    count_matrix(p, &l->qkv);
-    count_matrix(p, &l->o);
-    count_matrix(p, &l->gate_up);
-    count_matrix(p, &l->down);
     for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
         snprintf(name, sizeof name, "blk.%u.%s.weight", layer, gains[i].name);
         TVK_TRY(find_gain(p, name, gains[i].width, gains[i].required, gains[i].tensor, err));
     }
-    snprintf(name, sizeof name, "blk.%u.attn_q_norm.weight", layer);
-    if (p->source->tensor(p->source->user, name)) {
-        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: norms of query heads", p->source->name, name);
+    TVK_TRY(refuse(p, layer, "attn_q_norm.weight", "norms of query heads", err));
+fail:
+    return st;
+}
+
+static tvk_status plan_layer(planner *p, uint32_t layer, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_layer_plan *l = &p->plan->layers[layer];
+    uint32_t slabs = p->config->weight_groups;
+    l->o = tvk_arena_alloc(p->arena, slabs, sizeof *l->o);
+    l->down = tvk_arena_alloc(p->arena, slabs, sizeof *l->down);
+    TVK_TRY_ALLOC(l->o && l->down ? l : NULL);
+    TVK_TRY((p->config->arch->b1 ? plan_layer_b1 : plan_layer_b158)(p, layer, err));
+    count_matrix(p, &l->qkv);
+    count_matrix(p, &l->gate_up);
+    for (uint32_t s = 0; s < slabs; s++) {
+        count_matrix(p, &l->o[s]);
+        count_matrix(p, &l->down[s]);
     }
 fail:
     return st;
@@ -206,6 +317,10 @@ tvk_status tvk_weights_plan_make(const tvk_weight_source *source, const tvk_conf
         count_matrix(&p, &out->output);
     }
     for (uint32_t l = 0; l < config->layers; l++) TVK_TRY(plan_layer(&p, l, err));
+    if (source->tensor(source->user, "output_norm.bias")) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: output_norm.bias: biases are not supported",
+                 source->name);
+    }
     TVK_TRY(find_gain(&p, "output_norm.weight", config->hidden, true, &out->output_norm, err));
 fail:
     return st;

@@ -22,7 +22,7 @@ static tvk_device *device;
 static tvk_file *file;
 
 static const tiny_spec spec = {"faults", "bitnet", 3,       128,  128,  2,    1,     64, 64,
-                               256,      TVK_I2_S, TVK_F16, true, true, true, false, 9};
+                               256,      TVK_I2_S, TVK_F16, true, true, true, false, 9,  0};
 
 static void require_ok(tvk_status st, const tvk_error *err)
 {

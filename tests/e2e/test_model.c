@@ -20,21 +20,25 @@ static tvk_device *device;
 
 static const tiny_spec specs[] = {
     {"b158 i2_s", "bitnet", 2, 256, 384, 4, 2, 64, 300, 512, TVK_I2_S, TVK_Q8_0, true, true, true,
-     false, 1},
+     false, 1, 0},
     {"b158 tq2", "bitnet", 2, 256, 512, 4, 4, 64, 257, 512, TVK_TQ2_0, TVK_F16, true, true, true,
-     true, 2},
+     true, 2, 0},
     {"b158 tq1 silu", "bitnet", 2, 256, 256, 8, 2, 32, 128, 512, TVK_TQ1_0, TVK_F32, true, false,
-     false, false, 3},
+     false, false, 3, 0},
     {"llama ternary", "llama", 2, 128, 320, 4, 1, 32, 96, 512, TVK_I2_S, TVK_F16, false, false,
-     false, false, 4},
+     false, false, 4, 0},
     {"llama f16", "llama", 2, 96, 172, 2, 2, 48, 131, 512, TVK_F16, TVK_F16, false, false, false,
-     false, 5},
+     false, 5, 0},
     {"llama f32", "llama", 3, 64, 172, 8, 4, 8, 512, 512, TVK_F32, TVK_F32, false, true, false,
-     false, 6},
+     false, 6, 0},
     {"llama q8_0", "llama", 1, 256, 288, 2, 1, 128, 64, 512, TVK_Q8_0, TVK_Q8_0, false, false,
-     false, false, 7},
+     false, false, 7, 0},
+    {"b1", "bitnet-b1", 2, 192, 300, 4, 2, 48, 211, 512, TVK_I8, TVK_F16, false, true, false, false,
+     10, 0},
+    {"b1 groups", "bitnet-b1", 2, 256, 512, 8, 8, 32, 97, 512, TVK_I8, TVK_F32, false, false, false,
+     false, 11, 4},
     {"odd heads", "bitnet", 1, 300, 260, 3, 1, 100, 50, 512, TVK_F32, TVK_BF16, true, false, true,
-     false, 8},
+     false, 8, 0},
 };
 #define SPEC_COUNT (sizeof specs / sizeof *specs)
 
@@ -195,14 +199,15 @@ static void packed_cache_equals_reference(void **state)
 static void prefill_equals_decode(void **state)
 {
     (void)state;
-    static const tvk_kv_type kinds[6][2] = {{TVK_KV_F16, TVK_KV_F16}, {TVK_KV_Q3, TVK_KV_Q3},
+    static const tvk_kv_type kinds[7][2] = {{TVK_KV_F16, TVK_KV_F16}, {TVK_KV_Q3, TVK_KV_Q3},
                                             {TVK_KV_Q8, TVK_KV_Q4},   {TVK_KV_Q4, TVK_KV_F32},
-                                            {TVK_KV_F16, TVK_KV_F16}, {TVK_KV_F16, TVK_KV_F16}};
-    for (size_t i = 0; i < 6; i++) {
-        const tiny_spec *spec = &specs[i % 4];
+                                            {TVK_KV_F16, TVK_KV_F16}, {TVK_KV_F16, TVK_KV_F16},
+                                            {TVK_KV_F16, TVK_KV_F16}};
+    for (size_t i = 0; i < 7; i++) {
+        const tiny_spec *spec = &specs[i < 6 ? i % 4 : 8]; /* b1 last */
         const uint32_t n = 150, vocab = spec->vocab;
-        const tvk_act acts[] = {TVK_ACT_INT8, TVK_ACT_INT8, TVK_ACT_INT8,
-                                TVK_ACT_INT8, TVK_ACT_A48,  TVK_ACT_A48_FP4};
+        const tvk_act acts[] = {TVK_ACT_INT8, TVK_ACT_INT8,    TVK_ACT_INT8, TVK_ACT_INT8,
+                                TVK_ACT_A48,  TVK_ACT_A48_FP4, TVK_ACT_INT8};
         const tvk_model_params params = {.kv_k = kinds[i][0],
                                          .kv_v = kinds[i][1],
                                          .act = acts[i],
@@ -668,9 +673,39 @@ static void bad_calls_are_refused(void **state)
     for (int p = 0; p < TVK_PURPOSE_STAGING; p++) {
         assert_int_equal(before.by_purpose[p], after.by_purpose[p]);
     }
+    /* b1 has one activation scheme; bytes that are no signs are no weights of others */
+    {
+        const tvk_model_params a48 = {.act = TVK_ACT_A48};
+        tiny_spec bytes = specs[7];
+        tvk_model *none = NULL;
+        test_temp_path(o.path, sizeof o.path, "b1.gguf");
+        assert_true(tiny_model_write(&specs[7], o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &a48, &none, &err),
+                         TVK_ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.text, "int8 expected"));
+        tvk_file_close(&o.file);
+        bytes.groups = 3; /* 48 rows of K: yes; 192 inputs of O: yes; FFN 300 / 3: yes */
+        bytes.ffn = 304;
+        assert_true(tiny_model_write(&bytes, o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &none, &err),
+                         TVK_ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.text, "3 weight groups"));
+        tvk_file_close(&o.file);
+        bytes = specs[7];
+        bytes.arch = "llama";
+        assert_true(tiny_model_write(&bytes, o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_not_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &none, &err),
+                             TVK_OK);
+        assert_null(none);
+        tvk_file_close(&o.file);
+        remove(o.path);
+    }
     /* latent float weights of a b1.58 model must be converted first */
     test_temp_path(o.path, sizeof o.path, "latent.gguf");
-    assert_true(tiny_model_write(&specs[7], o.path));
+    assert_true(tiny_model_write(&specs[9], o.path));
     require_ok(tvk_file_open(o.path, &o.file, &err), &err);
     assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &o.model, &err),
                      TVK_ERR_UNSUPPORTED);
@@ -682,12 +717,10 @@ static void bad_calls_are_refused(void **state)
 }
 
 /* A device with the smallest limits gives the same bits: matrices are split, nothing optional. */
-static void poorest_device_same_bits(void **state)
+static void poorest_device(const tiny_spec *spec)
 {
-    (void)state;
     static const char clamps[] = "max_invocations 128\nmax_shared_bytes 16384\n"
                                  "max_storage_buffers 4\nmax_storage_bytes 131072\n";
-    const tiny_spec *spec = &specs[1];
     const tvk_model_params params = {.exact = true, .context = 64, .batch = 8, .max_outputs = 4};
     int32_t *tokens = make_tokens(20, spec->vocab);
     float *rich = make_floats(20 * (size_t)spec->vocab),
@@ -709,6 +742,13 @@ static void poorest_device_same_bits(void **state)
     free(tokens);
     free(rich);
     free(poor);
+}
+
+static void poorest_device_same_bits(void **state)
+{
+    (void)state;
+    poorest_device(&specs[1]);
+    poorest_device(&specs[8]);
 }
 
 int main(void)

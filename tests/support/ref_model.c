@@ -10,17 +10,19 @@
 #include <string.h>
 
 #define MAX_HEAD_SIZE 256
+#define MAX_SLABS 16
 
 typedef struct ref_matrix {
     tvk_dtype type;
     uint32_t n, k, row_words;
-    uint32_t *words; /* T2 or Q8 codes, f16 pairs */
+    uint32_t *words; /* T2, T1 or Q8 codes, f16 pairs */
     float *floats;   /* F32 and BF16 */
-    float *scales;   /* T2 [N], Q8 [N, K/32] */
+    float *scales;   /* T2, T1 [N], Q8 [N, K/32] */
 } ref_matrix;
 
 typedef struct ref_layer {
-    ref_matrix q, k, v, o, gate, up, down;
+    ref_matrix q, k, v, gate, up;
+    ref_matrix o[MAX_SLABS], down[MAX_SLABS]; /* column slabs: one but in b1 */
     float *attn_norm, *attn_sub_norm, *ffn_norm, *ffn_sub_norm;
     float *keys, *values;             /* levels [context][kv_heads][head_size] */
     float *key_scales, *value_scales; /* [kv_heads][context] */
@@ -149,16 +151,79 @@ static float *read_vector(ref_model *m, const tvk_weight_source *s, const char *
     return v.floats;
 }
 
-static void read_layer(ref_model *m, const tvk_weight_source *s, uint32_t l, ref_layer *out)
+/* Signs of inputs [first, first + k) of a matrix of `all`; slab < 0: scales by row slabs. */
+static void read_signs(ref_model *m, const tvk_weight_source *s, const char *stem, uint32_t all,
+                       uint32_t first, uint32_t k, int slab, ref_matrix *out)
+{
+    char name[96], scale_name[96];
+    const tvk_tensor *t, *scale;
+    const uint8_t *bits;
+    uint32_t groups = m->info.weight_groups;
+    snprintf(name, sizeof name, "%s.weight", stem);
+    snprintf(scale_name, sizeof scale_name, "%s.scale", stem);
+    t = s->tensor(s->user, name);
+    scale = s->tensor(s->user, scale_name);
+    if (!t || !scale || t->type != TVK_I8 || t->dims[0] != (all + 7) / 8) {
+        m->ok = false;
+        return;
+    }
+    out->type = TVK_I8;
+    out->k = k;
+    out->n = (uint32_t)t->dims[1];
+    out->row_words = (k + 127) / 128 * 4;
+    out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
+    out->scales = zeroed(m, out->n, 4);
+    if (!m->ok) return;
+    for (uint32_t r = 0; r < out->n; r++) {
+        uint32_t group = slab < 0 ? r / (out->n / groups) : (uint32_t)slab;
+        bits = (const uint8_t *)t->data + (size_t)r * t->dims[0];
+        memcpy(&out->scales[r], (const uint8_t *)scale->data + 4 * (size_t)group, 4);
+        for (uint32_t i = 0; i < k; i++) {
+            uint32_t bit = bits[(first + i) / 8] >> (first + i) % 8 & 1u;
+            out->words[(size_t)r * out->row_words + i / 32] |= bit << (8 * (i % 4) + i % 32 / 4);
+        }
+    }
+}
+
+static void read_layer_b1(ref_model *m, const tvk_weight_source *s, uint32_t l, ref_layer *out)
 {
     const tvk_model_info *i = &m->info;
-    size_t cache = (size_t)i->context * i->kv_heads * i->head_size;
+    uint32_t q = i->heads * i->head_size, slabs = i->weight_groups;
     struct {
         const char *name;
         ref_matrix *matrix;
-    } linears[] = {{"attn_q", &out->q},      {"attn_k", &out->k},      {"attn_v", &out->v},
-                   {"attn_output", &out->o}, {"ffn_gate", &out->gate}, {"ffn_up", &out->up},
-                   {"ffn_down", &out->down}};
+        uint32_t k, slabs;
+    } linears[] = {{"attn_q", &out->q, i->hidden, 0},  {"attn_k", &out->k, i->hidden, 0},
+                   {"attn_v", &out->v, i->hidden, 0},  {"attn_output", out->o, q, slabs},
+                   {"ffn_up", &out->up, i->hidden, 0}, {"ffn_down", out->down, i->ffn, slabs}};
+    char name[96];
+    for (size_t j = 0; j < sizeof linears / sizeof *linears; j++) {
+        uint32_t k = linears[j].k;
+        snprintf(name, sizeof name, "blk.%u.%s", l, linears[j].name);
+        if (linears[j].slabs == 0) read_signs(m, s, name, k, 0, k, -1, linears[j].matrix);
+        for (uint32_t g = 0; g < linears[j].slabs; g++)
+            read_signs(m, s, name, k, g * (k / slabs), k / slabs, (int)g, linears[j].matrix + g);
+    }
+}
+
+static void read_cache(ref_model *m, ref_layer *out)
+{
+    const tvk_model_info *i = &m->info;
+    size_t cache = (size_t)i->context * i->kv_heads * i->head_size;
+    out->keys = zeroed(m, cache, 4);
+    out->values = zeroed(m, cache, 4);
+    out->key_scales = zeroed(m, (size_t)i->context * i->kv_heads, 4);
+    out->value_scales = zeroed(m, (size_t)i->context * i->kv_heads, 4);
+}
+
+static void read_layer(ref_model *m, const tvk_weight_source *s, uint32_t l, ref_layer *out)
+{
+    struct {
+        const char *name;
+        ref_matrix *matrix;
+    } linears[] = {{"attn_q", &out->q},     {"attn_k", &out->k},      {"attn_v", &out->v},
+                   {"attn_output", out->o}, {"ffn_gate", &out->gate}, {"ffn_up", &out->up},
+                   {"ffn_down", out->down}};
     struct {
         const char *name;
         float **vector;
@@ -176,10 +241,6 @@ static void read_layer(ref_model *m, const tvk_weight_source *s, uint32_t l, ref
         snprintf(name, sizeof name, "blk.%u.%s.weight", l, gains[j].name);
         *gains[j].vector = read_vector(m, s, name, gains[j].required);
     }
-    out->keys = zeroed(m, cache, 4);
-    out->values = zeroed(m, cache, 4);
-    out->key_scales = zeroed(m, (size_t)i->context * i->kv_heads, 4);
-    out->value_scales = zeroed(m, (size_t)i->context * i->kv_heads, 4);
 }
 
 ref_model *ref_model_open(const tvk_weight_source *s, const tvk_model_info *info)
@@ -191,7 +252,10 @@ ref_model *ref_model_open(const tvk_weight_source *s, const tvk_model_info *info
     m->act = m->info.act_quant;
     m->layers = zeroed(m, info->layers, sizeof *m->layers);
     m->rope = zeroed(m, (size_t)info->context * info->head_size, 4);
-    for (uint32_t l = 0; m->ok && l < info->layers; l++) read_layer(m, s, l, &m->layers[l]);
+    for (uint32_t l = 0; m->ok && l < info->layers; l++) {
+        (info->layer_norm ? read_layer_b1 : read_layer)(m, s, l, &m->layers[l]);
+        read_cache(m, &m->layers[l]);
+    }
     if (m->ok) {
         read_matrix(m, s, "token_embd", &m->embedding);
         if (!info->tied_head) read_matrix(m, s, "output", &m->output);
@@ -217,10 +281,14 @@ void ref_model_close(ref_model *m)
     if (!m) return;
     for (uint32_t l = 0; m->layers && l < m->info.layers; l++) {
         ref_layer *r = &m->layers[l];
-        ref_matrix *all[] = {&r->q, &r->k, &r->v, &r->o, &r->gate, &r->up, &r->down};
+        ref_matrix *all[] = {&r->q, &r->k, &r->v, &r->gate, &r->up};
         float *vectors[] = {r->attn_norm, r->attn_sub_norm, r->ffn_norm,   r->ffn_sub_norm,
                             r->keys,      r->values,        r->key_scales, r->value_scales};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_matrix(all[i]);
+        for (size_t i = 0; i < MAX_SLABS; i++) {
+            free_matrix(&r->o[i]);
+            free_matrix(&r->down[i]);
+        }
         for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) free(vectors[i]);
     }
     free_matrix(&m->embedding);
@@ -248,6 +316,8 @@ static void gemv(const ref_matrix *w, const float *x, const ref_scratch *s, bool
 {
     if (is_ternary(w->type) && s->i4) {
         tvk_ref_gemv_t2_i4(w->words, w->scales, s->record, w->n, w->k, add, y);
+    } else if (w->type == TVK_I8) {
+        tvk_ref_gemv_t1_i8(w->words, w->scales, s->record, w->n, w->k, add, y);
     } else if (is_ternary(w->type)) {
         tvk_ref_gemv_t2_i8(w->words, w->scales, s->record, w->n, w->k, add, y);
     } else if (w->type == TVK_F16) {
@@ -267,7 +337,10 @@ static const float *linear_input(const ref_model *m, ref_linear which, ref_scrat
 {
     const float *in = x;
     bool a48 = strcmp(m->act, "a4.8") == 0, fp4 = strcmp(m->act, "a4.8-fp4") == 0;
-    if (gain) {
+    if (m->info.layer_norm) {
+        tvk_ref_layernorm(x, NULL, m->info.norm_eps, width, s->y);
+        x = s->y;
+    } else if (gain) {
         tvk_ref_rmsnorm(x, gain, m->info.norm_eps, width, s->y);
         x = s->y;
     }
@@ -283,6 +356,23 @@ static const float *linear_input(const ref_model *m, ref_linear which, ref_scrat
         tvk_ref_act_i8(x, width, s->record);
     }
     return x;
+}
+
+/* y (+)= W x of a linear with column slabs. */
+static void slabs(const ref_model *m, ref_linear which, const ref_matrix *w, ref_scratch *s,
+                  const float *x, const float *gain, uint32_t width, float *y)
+{
+    const float *in;
+    uint32_t count = m->info.weight_groups, part = width / count;
+    if (!m->info.layer_norm) {
+        in = linear_input(m, which, s, x, gain, width);
+        gemv(w, in, s, true, y);
+        return;
+    }
+    for (uint32_t g = 0; g < count; g++) {
+        in = linear_input(m, which, s, x + g * part, NULL, part);
+        gemv(w + g, in, s, true, y);
+    }
 }
 
 /* The heads of this position as the cache gives them back. Under q3 position 0 has four bits. */
@@ -327,19 +417,22 @@ static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
         tvk_ref_attention(s->q + h * d, &rows, m->position + 1, d, (float)(1.0 / sqrt((double)d)),
                           s->o + h * d);
     }
-    in = linear_input(m, O, s, s->o, l->attn_sub_norm, i->heads * d);
-    gemv(&l->o, in, s, true, s->x);
+    slabs(m, O, l->o, s, s->o, l->attn_sub_norm, i->heads * d, s->x);
 }
 
 static void ffn(ref_model *m, ref_layer *l, ref_scratch *s)
 {
     const tvk_model_info *i = &m->info;
     const float *in = linear_input(m, GATE_UP, s, s->x, l->ffn_norm, i->hidden);
-    gemv(&l->gate, in, s, false, s->gate_up);
-    gemv(&l->up, in, s, false, s->gate_up + i->ffn);
-    tvk_ref_glu(s->gate_up, i->ffn, strcmp(i->activation, "relu2") == 0, s->f);
-    in = linear_input(m, DOWN, s, s->f, l->ffn_sub_norm, i->ffn);
-    gemv(&l->down, in, s, true, s->x);
+    if (i->layer_norm) {
+        gemv(&l->up, in, s, false, s->gate_up);
+        tvk_ref_gelu(s->gate_up, i->ffn, s->f);
+    } else {
+        gemv(&l->gate, in, s, false, s->gate_up);
+        gemv(&l->up, in, s, false, s->gate_up + i->ffn);
+        tvk_ref_glu(s->gate_up, i->ffn, strcmp(i->activation, "relu2") == 0, s->f);
+    }
+    slabs(m, DOWN, l->down, s, s->f, l->ffn_sub_norm, i->ffn, s->x);
 }
 
 static void embed(const ref_model *m, int32_t token, float *x)
@@ -379,7 +472,8 @@ void ref_model_step(ref_model *m, int32_t token, float *logits)
         attention(m, &m->layers[l], &s);
         ffn(m, &m->layers[l], &s);
     }
-    tvk_ref_rmsnorm(s.x, m->output_norm, i->norm_eps, i->hidden, s.y);
+    (i->layer_norm ? tvk_ref_layernorm : tvk_ref_rmsnorm)(s.x, m->output_norm, i->norm_eps,
+                                                          i->hidden, s.y);
     gemv(i->tied_head ? &m->embedding : &m->output, s.y, &s, false, logits);
     m->position++;
     free(s.x);

@@ -94,7 +94,7 @@ static uint32_t ggml_type(tvk_dtype type)
 {
     static const uint32_t numbers[TVK_DTYPE_COUNT] = {
         [TVK_F32] = 0,    [TVK_F16] = 1,    [TVK_BF16] = 30, [TVK_Q8_0] = 8,
-        [TVK_TQ1_0] = 34, [TVK_TQ2_0] = 35, [TVK_I2_S] = 36,
+        [TVK_TQ1_0] = 34, [TVK_TQ2_0] = 35, [TVK_I2_S] = 36, [TVK_I8] = 24,
     };
     return numbers[type];
 }
@@ -219,11 +219,36 @@ static void dense(writer *w, const char *name, tvk_dtype type, uint32_t rows, ui
     }
 }
 
+/* Random signs, eight a byte, and a scale a group. */
+static void signs(writer *w, uint32_t layer, const char *name, uint32_t rows, uint32_t cols)
+{
+    char full[96];
+    uint32_t groups = w->spec->groups ? w->spec->groups : 1;
+    snprintf(full, sizeof full, "blk.%u.%s.weight", layer, name);
+    begin_tensor(w, full, TVK_I8, rows, (cols + 7) / 8);
+    for (uint32_t r = 0; r < rows; r++) {
+        for (uint32_t k = 0; k < cols; k += 8) {
+            uint32_t live = cols - k < 8 ? cols - k : 8;
+            put(&w->data, &(uint8_t){(uint8_t)(next_random(w) & ((1u << live) - 1))}, 1);
+        }
+    }
+    snprintf(full, sizeof full, "blk.%u.%s.scale", layer, name);
+    begin_tensor(w, full, TVK_F32, 0, groups);
+    for (uint32_t g = 0; g < groups; g++) {
+        float scale = (1.0f + 0.25f * next_float(w)) / sqrtf((float)cols);
+        put(&w->data, &scale, sizeof scale);
+    }
+}
+
 static void linear(writer *w, uint32_t layer, const char *name, uint32_t rows, uint32_t cols)
 {
     const tiny_spec *s = w->spec;
     char full[96];
     float spread = 1.5f / sqrtf((float)cols);
+    if (s->linear == TVK_I8) {
+        signs(w, layer, name, rows, cols);
+        return;
+    }
     snprintf(full, sizeof full, "blk.%u.%s.weight", layer, name);
     if (s->linear == TVK_I2_S || s->linear == TVK_TQ1_0 || s->linear == TVK_TQ2_0) {
         /* a scale that f16 holds exactly, so that every type gives the same model */
@@ -253,13 +278,15 @@ static void all_tensors(writer *w)
     dense(w, "token_embd.weight", s->embedding, s->vocab, s->hidden, 1.0f);
     if (!s->tied) dense(w, "output.weight", s->embedding, s->vocab, s->hidden, 0.2f);
     for (uint32_t l = 0; l < s->layers; l++) {
-        gain(w, l, "attn_norm", s->hidden);
+        if (s->linear != TVK_I8) gain(w, l, "attn_norm", s->hidden);
         linear(w, l, "attn_q", q, s->hidden);
         linear(w, l, "attn_k", kv, s->hidden);
         linear(w, l, "attn_v", kv, s->hidden);
         linear(w, l, "attn_output", s->hidden, q);
-        gain(w, l, "ffn_norm", s->hidden);
-        linear(w, l, "ffn_gate", s->ffn, s->hidden);
+        if (s->linear != TVK_I8) {
+            gain(w, l, "ffn_norm", s->hidden);
+            linear(w, l, "ffn_gate", s->ffn, s->hidden);
+        }
         linear(w, l, "ffn_up", s->ffn, s->hidden);
         linear(w, l, "ffn_down", s->hidden, s->ffn);
         if (s->sub_norms) {
@@ -285,10 +312,14 @@ static void all_meta(writer *w)
     meta_u32(w, "attention.key_length", s->head_size);
     meta_u32(w, "attention.value_length", s->head_size);
     meta_u32(w, "rope.dimension_count", s->head_size);
-    meta_f32(w, "attention.layer_norm_rms_epsilon", 1e-5f);
+    meta_f32(w,
+             s->linear == TVK_I8 ? "attention.layer_norm_epsilon"
+                                 : "attention.layer_norm_rms_epsilon",
+             1e-5f);
+    if (s->groups) meta_u32(w, "weight_groups", s->groups);
     meta_f32(w, "rope.freq_base", 10000.0f);
     snprintf(key, sizeof key, "%s.hidden_activation", s->arch);
-    meta_text(w, key, s->relu2 ? "relu2" : "silu");
+    meta_text(w, key, s->linear == TVK_I8 ? "gelu" : s->relu2 ? "relu2" : "silu");
 }
 
 bool tiny_model_write(const tiny_spec *spec, const char *path)

@@ -6,12 +6,14 @@
 
 typedef struct tiny_spec {
     const char *name;
-    const char *arch; /* "bitnet", "llama" */
+    const char
+        *arch; /* "bitnet", "llama"; "bitnet-b1": linear TVK_I8, no norms of layers, no gate */
     uint32_t layers, hidden, ffn, heads, kv_heads, head_size, vocab, context;
     tvk_dtype linear, embedding;
     bool sub_norms, tied, relu2;
     bool scale_tensors; /* ".scale" beside ternary linears (TQ types then have d = 1) */
     uint32_t seed;
+    uint32_t groups; /* of bitnet-b1's weights; 0: no key */
 } tiny_spec;
 
 /* Returns false when the file cannot be written. */

@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "loader_files.h"
 
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -239,6 +240,78 @@ static void output_types(void **state)
     expect("i2_s", TVK_ERR_ARG, "are not ternary: I2_S cannot hold them");
 }
 
+/* The folder's tensors without those that b1 lacks. */
+static void make_b1(const char *more, const char *extra)
+{
+    static const int absent[] = {3, 4, 9}; /* both norms of the layer, gate */
+    const char *names[3];
+    make_config(more);
+    for (int i = 0; i < 3; i++) {
+        names[i] = tensors[absent[i]].name;
+        tensors[absent[i]].name = "skip";
+    }
+    make_weights("skip", 0, extra, false);
+    for (int i = 0; i < 3; i++) tensors[absent[i]].name = names[i];
+}
+
+/* BitNet b1: weights are (i mod 7) - 3 row after row. */
+static void b1_signs(void **state)
+{
+    tvk_error err;
+    tvk_file *file = NULL;
+    const tvk_weight_source *s;
+    const tvk_tensor *t;
+    const unsigned char *bits;
+    const char *text = NULL;
+    float scales[2];
+    double size[2] = {0, 0}, mean[2] = {0, 0};
+    uint64_t groups = 0;
+    (void)state;
+    make_b1("\"model_type\":\"bitnet-b1\",\"weight_groups\":2", NULL);
+    if (convert(NULL, &err) != TVK_OK) fail_msg("%s", err.text);
+    assert_int_equal(tvk_file_open(OUT, &file, &err), TVK_OK);
+    s = tvk_file_source(file);
+    assert_true(s->get_str(s->user, "general.architecture", &text, &err));
+    assert_string_equal(text, "bitnet-b1");
+    assert_true(s->get_str(s->user, "bitnet-b1.hidden_activation", &text, &err));
+    assert_string_equal(text, "gelu");
+    assert_true(s->get_u64(s->user, "bitnet-b1.weight_groups", &groups, &err));
+    assert_int_equal(groups, 2);
+    assert_null(s->tensor(s->user, "blk.0.attn_norm.weight"));
+    /* down: slabs of columns [0, 12) and [12, 24) of [16, 24] */
+    t = s->tensor(s->user, "blk.0.ffn_down.weight");
+    assert_non_null(t);
+    assert_int_equal(t->type, TVK_I8);
+    assert_int_equal(t->dims[0], 3);
+    assert_int_equal(t->dims[1], 16);
+    bits = t->data;
+    for (int i = 0; i < 16 * 24; i++) {
+        size[i % 24 / 12] += abs(i % 7 - 3) / 192.0;
+        mean[i % 24 / 12] += (i % 7 - 3) / 192.0;
+    }
+    t = s->tensor(s->user, "blk.0.ffn_down.scale");
+    assert_non_null(t);
+    assert_int_equal(t->dims[0], 2);
+    memcpy(scales, t->data, sizeof scales);
+    for (int g = 0; g < 2; g++) assert_true(fabs((double)scales[g] - size[g]) < 1e-7);
+    for (int i = 0; i < 16 * 24; i++)
+        assert_int_equal(bits[i / 8] >> i % 8 & 1, i % 7 - 3 > mean[i % 24 / 12]);
+    tvk_file_close(&file);
+    remove(OUT);
+    expect("i2_s", TVK_ERR_ARG, "BitNet b1 has signs only");
+    make_b1("\"model_type\":\"bitnet-b1\",\"weight_groups\":5", NULL);
+    expect(NULL, TVK_ERR_UNSUPPORTED, "weight_groups: 5 do not divide");
+    make_b1("\"model_type\":\"bitnet-b1\",\"hidden_act\":\"silu\"", NULL);
+    expect(NULL, TVK_ERR_UNSUPPORTED, "gelu expected, 'silu' found");
+    make_b1("\"model_type\":\"bitnet-b1\",\"activation_quant\":\"a4.8\"", NULL);
+    expect(NULL, TVK_ERR_UNSUPPORTED, "int8 expected for bitnet-b1");
+    make_b1("\"model_type\":\"bitnet-b1\"", "model.layers.0.input_layernorm.weight");
+    expect(NULL, TVK_ERR_UNSUPPORTED, "input_layernorm");
+    make_config(LLAMA ",\"weight_groups\":2");
+    make_weights(NULL, 0, NULL, false);
+    expect(NULL, TVK_ERR_UNSUPPORTED, "weight_groups: only of bitnet-b1");
+}
+
 static void put_json(const char *pre, const char *merges)
 {
     static const char *const letters[] = {"a", "b", "c", "ab", "\\u0120", "d", "e", "f"};
@@ -336,6 +409,7 @@ int main(void)
         cmocka_unit_test_teardown(config_errors, clean),
         cmocka_unit_test_teardown(tensor_errors, clean),
         cmocka_unit_test_teardown(output_types, clean),
+        cmocka_unit_test_teardown(b1_signs, clean),
         cmocka_unit_test_teardown(tokenizers, clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Packings: golden bytes in both directions, round trips on random matrices, code 3, Q8_0, absmean.
+/* Packings: golden bytes in both directions, round trips on random matrices, code 3, Q8_0, absmean,
+ * signs.
  */
 #define TEST_NAME "test_pack"
 #include "loader_files.h"
@@ -154,11 +155,42 @@ static void absmean(void **state)
     assert_true(isnan(tvk_quantize_absmean(bad, 2, codes)));
 }
 
+static void signs(void **state)
+{
+    /* 2 x 12, mean 1/4: one slab; two slabs of rows (means 1/2 and 0); two of columns (3/4, -1/4).
+     * A weight equal to the mean is -1. */
+    static const float w[24] = {0.5f, 1,  2, 3, -1, 0.25f, 0.25f, 0, 0, 0, 0,  0,
+                                -1,   -1, 0, 0, 0,  0.5f,  1,     1, 1, 1, -1, -1.5f};
+    uint8_t bits[4];
+    float scales[2];
+    (void)state;
+    tvk_quantize_signs(w, 2, 12, 1, false, bits, scales);
+    /* sums 6 and 0 over 12 each: mean 6/24; sizes 8 and 9 */
+    assert_true(scales[0] == (float)(17.0 / 24));
+    assert_int_equal(bits[0], 0x0f);
+    assert_int_equal(bits[1], 0x00);
+    assert_int_equal(bits[2], 0xe0);
+    assert_int_equal(bits[3], 0x03);
+    tvk_quantize_signs(w, 2, 12, 2, false, bits, scales);
+    assert_true(scales[0] == (float)(8.0 / 12) && scales[1] == (float)(9.0 / 12));
+    assert_int_equal(bits[0], 0x0e); /* 0.5 is the mean */
+    assert_int_equal(bits[1], 0x00);
+    assert_int_equal(bits[2], 0xe0);
+    assert_int_equal(bits[3], 0x03);
+    tvk_quantize_signs(w, 2, 12, 2, true, bits, scales);
+    /* left: 5.75 - 1.5 over 12, 7.75 + 2.5; right: 0.25 + 1.5 over 12, 0.25 + 6.5 */
+    assert_true(scales[0] == (float)(10.25 / 12) && scales[1] == (float)(6.75 / 12));
+    assert_int_equal(bits[0], 0x4f); /* means 0.354 and 0.146 */
+    assert_int_equal(bits[1], 0x00);
+    assert_int_equal(bits[2], 0xe0);
+    assert_int_equal(bits[3], 0x03);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden), cmocka_unit_test(round_trips), cmocka_unit_test(unused_codes),
-        cmocka_unit_test(q8_0),   cmocka_unit_test(absmean),
+        cmocka_unit_test(q8_0),   cmocka_unit_test(absmean),     cmocka_unit_test(signs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,7 @@ typedef enum tvk_dtype {
     TVK_TQ1_0 = 4, /* GGML: 256 ternary values in 54 bytes, f16 scale             */
     TVK_TQ2_0 = 5, /* GGML: 256 ternary values in 66 bytes, f16 scale             */
     TVK_I2_S = 6,  /* bitnet.cpp: 128 ternary values in 32 bytes, one f32 scale   */
+    TVK_I8 = 7,    /* bytes; of a bitnet-b1 matrix eight signs each               */
     TVK_DTYPE_COUNT
 } tvk_dtype;
 

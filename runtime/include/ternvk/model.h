@@ -78,13 +78,15 @@ typedef struct tvk_model_params {
 typedef struct tvk_model_info {
     char architecture[64]; /* general.architecture */
     char name[128];
-    char graph[64];      /* "b1.58", "llama" */
-    char activation[16]; /* "relu2" or "silu" */
+    char graph[64];      /* "b1.58", "b1", "llama" */
+    char activation[16]; /* "relu2", "silu" or "gelu" */
     char activation_why[160];
     char act_quant[16];      /* "int8", "a4.8", "a4.8-fp4", "none": what will run */
     char act_quant_file[16]; /* what the file asks for ("a4.8"); "" when it says nothing */
     bool sub_norms, tied_head;
-    bool rope_interleaved; /* false: half-split pairs */
+    bool layer_norm;        /* BitNet b1: LayerNorm inside each linear, no other norms */
+    uint32_t weight_groups; /* of b1; 1 else */
+    bool rope_interleaved;  /* false: half-split pairs */
     uint32_t layers, hidden, ffn, heads, kv_heads, head_size, vocab, context;
     float rope_theta, norm_eps;
     uint64_t parameters;
