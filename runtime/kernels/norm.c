@@ -61,8 +61,8 @@ tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, b
                                       .eps = eps,
                                       .code_words = words - TVK_ACT_HEADER_WORDS,
                                       .list_word = list ? words : 0};
-    TVK_TRY(tvk_check_value(op, !list || format != TVK_FORMAT_I4, "codes of a byte each for a list",
-                            (uint64_t)format, err));
+    TVK_TRY(tvk_check_value(op, !list || tvk_format_bits(format) == 8,
+                            "codes of a byte each for a list", (uint64_t)format, err));
     /* entries hold the index in 24 bits */
     TVK_TRY(tvk_check_value(op, !list || width <= 1u << 24, "at most 2^24 values for a list", width,
                             err));

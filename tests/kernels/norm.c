@@ -68,9 +68,7 @@ static const struct {
            {TVK_OP_rmsnorm_i4, true, TVK_FORMAT_I4, false},
            {TVK_OP_quant_i4, false, TVK_FORMAT_I4, false},
            {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4, false},
-           {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4, true},
-           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, false},
-           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, true}};
+           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, false}};
 #define OPS ((uint32_t)(sizeof ops / sizeof *ops))
 static const float eps = 1e-5f;
 
