@@ -10,7 +10,7 @@
 //           code byte for every code that is not 0, ascending, zero entries to a multiple of 16
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LIST
-// needs: nothing
+// needs: TVK_CAP_SUBGROUP with SUBGROUP (for TOPK)
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
@@ -230,7 +230,7 @@ void main()
     precise float d = m * 0.007874016;
 #endif
 #ifdef TOPK
-    tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r);
+    tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r, gamma);
 #endif
     uint out_base = t * p.y_stride;
     uint codes = out_base + TVK_ACT_HEADER_WORDS;
