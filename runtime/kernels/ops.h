@@ -47,7 +47,7 @@ typedef enum tvk_format {
     TVK_FORMAT_I8 = 0,   /* INT8 absmax */
     TVK_FORMAT_TOPK = 1, /* the larger half of the row, the rest zero; then INT8 absmax */
     TVK_FORMAT_I4 = 2,   /* INT4 absmean */
-    TVK_FORMAT_FP4 = 3   /* E2M1 of the largest magnitude */
+    TVK_FORMAT_FP4 = 3   /* E2M1 of the largest magnitude; the codes are doubled: integers */
 } tvk_format;
 
 /* Bits that a code of a record takes: 8 or 4. */
@@ -78,6 +78,12 @@ tvk_status tvk_op_rmsnorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, 
 tvk_status tvk_op_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_format format, bool list,
                       tvk_span state, tvk_span x, tvk_span gain, tvk_span act, uint32_t width,
                       float eps, uint32_t rows, tvk_error *err);
+/* Can a row of this width be transformed? Powers of two from 4 to TVK_HADAMARD_MAX. */
+bool tvk_hadamard_fits(uint32_t width);
+/* y [rows, width] = H x, or H RMSNorm(x) with a gain (gain.buffer NULL: none). */
+tvk_status tvk_op_hadamard(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                           tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
+                           tvk_error *err);
 /* LayerNorm(x) of the values [first, first + width) of rows of `stride`: y [rows, width] f32 of the
  * step's output rows (gathered), with a gain; or act records (INT8) without one. */
 tvk_status tvk_op_layernorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,

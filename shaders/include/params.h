@@ -26,6 +26,7 @@
 #define TVK_ROWS_HEADER_WORDS 4u /* before a list of rows: count, 0, 0, 0 */
 #define TVK_T2_ROW_ALIGN 128u  /* ternary rows are padded to this many codes */
 #define TVK_COUNTER_WORDS 4u    /* zeros and rows, 64 bits each, low word first */
+#define TVK_HADAMARD_MAX 32768u /* widest row of the transform */
 #define TVK_CANDIDATES 256u
 #define TVK_NO_OUTPUT 0xffffffffu
 
@@ -139,6 +140,12 @@ struct tvk_layernorm_params {
     TVK_U32 y_stride;           /* floats (f32 output) or words (act record) */
     TVK_F32_T inv_k, eps;       /* 1 / K rounded to f32 */
     TVK_U32 gather, outs_word;  /* as of tvk_norm_params */
+};
+
+struct tvk_hadamard_params {
+    TVK_U32 k;              /* row length, a power of two from 4 on */
+    TVK_F32_T inv_k, eps;   /* of the norm */
+    TVK_F32_T scale;        /* K^-1/2 */
 };
 
 struct tvk_matmul_params {

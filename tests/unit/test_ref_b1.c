@@ -1,5 +1,5 @@
-/* BitNet b1's parts of the CPU reference against hand-computed cases and formulas in double
- * precision. U = 2^-24, the error of one rounding. */
+/* BitNet b1's and v2's parts of the CPU reference against hand-computed cases and formulas in
+ * double precision. U = 2^-24, the error of one rounding. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,12 +142,73 @@ static void gemv_t1_double(void **state)
     }
 }
 
+static void hadamard_hand(void **state)
+{
+    /* H_2 / 2 of (1 2 3 4): sums by hand; H_1 has the constant 1/sqrt(2) */
+    float x[4] = {1.0f, 2.0f, 3.0f, 4.0f}, two[2] = {3.0f, 1.0f}, one = 5.0f;
+    (void)state;
+    tvk_ref_hadamard(x, 4);
+    assert_true(x[0] == 5.0f && x[1] == -1.0f && x[2] == -2.0f && x[3] == 0.0f);
+    tvk_ref_hadamard(two, 2);
+    assert_near(two[0], 4 / sqrt(2), 8 * U);
+    assert_near(two[1], 2 / sqrt(2), 4 * U);
+    tvk_ref_hadamard(&one, 1);
+    assert_true(one == 5.0f);
+    assert_true(tvk_ref_hadamard_scale(4096) == 0x1p-6f);
+    assert_true(tvk_ref_hadamard_scale(8192) == 0.70710677f * 0x1p-6f);
+}
+
+/* Entry (i, j) of Sylvester's matrix has the sign of the parity of the bits that i and j share. */
+static void hadamard_columns(void **state)
+{
+    static float x[2048];
+    static const uint32_t at[] = {0, 1, 2, 5, 511, 777, 1024, 2047};
+    (void)state;
+    for (uint32_t k = 4; k <= 2048; k *= 2) {
+        for (size_t n = 0; n < sizeof at / sizeof *at; n++) {
+            uint32_t j = at[n] % k;
+            for (uint32_t i = 0; i < k; i++) x[i] = i == j ? 1.0f : 0.0f;
+            tvk_ref_hadamard(x, k);
+            for (uint32_t i = 0; i < k; i++) {
+                uint32_t bits = i & j, odd = 0;
+                for (; bits; bits &= bits - 1) odd ^= 1;
+                assert_near(x[i], (odd ? -1 : 1) / sqrt(k), 2 * U);
+            }
+        }
+    }
+}
+
+/* Its own inverse, and lengths stay (Parseval). */
+static void hadamard_inverse(void **state)
+{
+    static float x[32768], y[32768];
+    (void)state;
+    for (uint32_t k = 4; k <= 32768; k *= 2) {
+        double before = 0, after = 0;
+        for (uint32_t i = 0; i < k; i++) {
+            x[i] = y[i] = rnd();
+            before += (double)x[i] * (double)x[i];
+        }
+        tvk_ref_hadamard(y, k);
+        for (uint32_t i = 0; i < k; i++) after += (double)y[i] * (double)y[i];
+        assert_near(after / before, 1.0, 64 * U);
+        tvk_ref_hadamard(y, k);
+        /* 30 roundings of values whose size is that of a row */
+        for (uint32_t i = 0; i < k; i++) assert_near(y[i], (double)x[i], 40 * U);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layernorm_hand), cmocka_unit_test(layernorm_double),
-        cmocka_unit_test(gelu),           cmocka_unit_test(gemv_t1_hand),
+        cmocka_unit_test(layernorm_hand),
+        cmocka_unit_test(layernorm_double),
+        cmocka_unit_test(gelu),
+        cmocka_unit_test(gemv_t1_hand),
         cmocka_unit_test(gemv_t1_double),
+        cmocka_unit_test(hadamard_hand),
+        cmocka_unit_test(hadamard_columns),
+        cmocka_unit_test(hadamard_inverse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
