@@ -35,7 +35,7 @@ const arg_option engine_model_options[] = {
      "keys in the KV cache: f32, f16, q8, q4 or q3", 0, 0, NULL},
     {ARG_TEXT, "-ctv, --cache-type-v", "TYPE", &engine_given.kv_v, "values, likewise", 0, 0, NULL},
     {ARG_TEXT, "--act", "TYPE", &engine_given.act,
-     "activations of ternary matrices: auto, none, int8, a4.8, a4.8-fp4", 0, 0, NULL},
+     "activations of ternary matrices: auto, none, int8, a4.8, a4.8-fp4, v2-a8, v2-a4", 0, 0, NULL},
     {ARG_FLAG, "--exact", NULL, &engine_given.exact,
      "only kernels whose bits are the same on every driver", 0, 0, NULL},
     {ARG_FLAG, "--list-devices", NULL, &engine_given.list_devices, "list the devices and stop", 0,
@@ -149,8 +149,12 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
         out->act = TVK_ACT_A48;
     else if (!strcmp(engine_given.act, "a4.8-fp4"))
         out->act = TVK_ACT_A48_FP4;
+    else if (!strcmp(engine_given.act, "v2-a8"))
+        out->act = TVK_ACT_V2_A8;
+    else if (!strcmp(engine_given.act, "v2-a4"))
+        out->act = TVK_ACT_V2_A4;
     else {
-        out_error("--act: auto, none, int8, a4.8 or a4.8-fp4 expected, '%s' found",
+        out_error("--act: auto, none, int8, a4.8, a4.8-fp4, v2-a8 or v2-a4 expected, '%s' found",
                   engine_given.act);
         return 2;
     }

@@ -19,8 +19,9 @@ typedef struct size_row {
 } size_row;
 
 /* 2b4t: arXiv 2504.12285; 700m to 7b: the b1.58 paper's, arXiv 2402.17764, and its FAQ; 13b and
- * 70b: LLaMA's; b1-*: GPT-3's with the vocabulary of the BitNet paper, arXiv 2310.11453. Every head
- * is tied to the embedding. */
+ * 70b: LLaMA's; v2-*: the BitNet v2 paper's, arXiv 2504.18415 (--act v2-a8, v2-a4); b1-*: GPT-3's
+ * with the vocabulary of the BitNet paper, arXiv 2310.11453. Every head is tied to the embedding.
+ */
 static const size_row sizes[] = {
     {"2b4t", 30, 2560, 6912, 20, 5, 128256, 4096, 500000, true, false},
     {"700m", 24, 1536, 4096, 24, 24, 32000, 2048, 10000, false, false},
@@ -29,6 +30,10 @@ static const size_row sizes[] = {
     {"7b", 32, 4096, 11008, 32, 32, 32000, 2048, 10000, false, false},
     {"13b", 40, 5120, 13824, 40, 40, 32000, 2048, 10000, false, false},
     {"70b", 80, 8192, 28672, 64, 8, 32000, 2048, 10000, false, false},
+    {"v2-400m", 24, 1024, 4096, 16, 16, 32000, 2048, 10000, false, false},
+    {"v2-1.3b", 18, 2048, 8192, 32, 32, 32000, 2048, 10000, false, false},
+    {"v2-3b", 20, 4096, 8192, 32, 32, 32000, 2048, 10000, false, false},
+    {"v2-7b", 24, 4096, 16384, 32, 32, 32000, 2048, 10000, false, false},
     {"b1-125m", 12, 768, 3072, 12, 12, 16384, 2048, 10000, false, true},
     {"b1-6.7b", 32, 4096, 16384, 32, 32, 16384, 2048, 10000, false, true},
     {"25m", 6, 512, 1536, 8, 8, 12288, 2048, 10000, true, false},

@@ -203,7 +203,7 @@ static tvk_status read_class(const json_t *root, tvk_hf_config *out, tvk_error *
 
 static tvk_status read_quantization(const json_t *root, tvk_hf_config *out, tvk_error *err)
 {
-    static const char *const modes[] = {"int8", "a4.8", "a4.8-fp4", "none"};
+    static const char *const modes[] = {"int8", "a4.8", "a4.8-fp4", "v2-a8", "v2-a4", "none"};
     tvk_status st = TVK_OK;
     const json_t *q = json_object_get(root, "quantization_config");
     const char *method = json_string_value(json_object_get(q, "quant_method"));
@@ -226,8 +226,9 @@ static tvk_status read_quantization(const json_t *root, tvk_hf_config *out, tvk_
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         if (json_is_string(act) && strcmp(json_string_value(act), modes[i]) == 0) found = true;
     if (!found)
-        TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                 "config.json: activation_quant: int8, a4.8, a4.8-fp4 or none expected");
+        TVK_FAIL(
+            TVK_ERR_UNSUPPORTED,
+            "config.json: activation_quant: int8, a4.8, a4.8-fp4, v2-a8, v2-a4 or none expected");
     if (out->b1 && strcmp(json_string_value(act), "int8") != 0)
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: activation_quant: int8 expected for bitnet-b1");
     out->shape.act_quant = json_string_value(act);

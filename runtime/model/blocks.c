@@ -14,12 +14,15 @@ static tvk_status floats(tvk_block_context *c, uint32_t rows, uint32_t width, co
 
 typedef enum linear_at { QKV, O, GATE_UP, DOWN } linear_at;
 
-/* Formats of the inputs, a row each activation scheme. BitNet a4.8, arXiv 2411.04965, figure 2. */
+/* Formats of the inputs, a row each activation scheme. BitNet a4.8, arXiv 2411.04965, figure 2;
+ * BitNet v2, arXiv 2504.18415. */
 static const tvk_format formats[][4] = {
     [TVK_ACT_NONE] = {TVK_FORMAT_I8}, /* not asked for */
     [TVK_ACT_INT8] = {TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8},
     [TVK_ACT_A48] = {TVK_FORMAT_I4, TVK_FORMAT_TOPK, TVK_FORMAT_I4, TVK_FORMAT_I8},
     [TVK_ACT_A48_FP4] = {TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_FP4, TVK_FORMAT_I8},
+    [TVK_ACT_V2_A8] = {TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8, TVK_FORMAT_I8},
+    [TVK_ACT_V2_A4] = {TVK_FORMAT_I4, TVK_FORMAT_I4, TVK_FORMAT_I4, TVK_FORMAT_I4},
 };
 
 /* Counts zeros among what a linear reads. */
@@ -83,6 +86,15 @@ static tvk_status linear_input(tvk_block_context *c, linear_at which, tvk_span x
     float eps = c->config->norm_eps;
     if (c->config->arch->b1) {
         return slab_inputs(c, which, x, width, name, layer, out, err);
+    }
+    if (tvk_act_transforms(c->config->act) && (which == O || which == DOWN)) {
+        tvk_span turned;
+        TVK_TRY(floats(c, c->rows, width, which == O ? "o_turned" : "down_turned", layer, &turned,
+                       err));
+        TVK_TRY(tvk_op_hadamard(c->kernels, &c->graph->list, c->state, x, gain, turned, width, eps,
+                                c->rows, err));
+        x = turned;
+        gain = (tvk_span){0};
     }
     if (c->config->act != TVK_ACT_NONE) {
         tvk_format format = formats[c->config->act][which];

@@ -1,6 +1,7 @@
 #include "model/config.h"
 
 #include "base/dtype.h"
+#include "kernels/ops.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -273,11 +274,15 @@ fail:
     return st;
 }
 
-static const char *const act_names[] = {[TVK_ACT_AUTO] = "auto",
-                                        [TVK_ACT_NONE] = "none",
-                                        [TVK_ACT_INT8] = "int8",
-                                        [TVK_ACT_A48] = "a4.8",
-                                        [TVK_ACT_A48_FP4] = "a4.8-fp4"};
+static const char *const act_names[] = {
+    [TVK_ACT_AUTO] = "auto",  [TVK_ACT_NONE] = "none",        [TVK_ACT_INT8] = "int8",
+    [TVK_ACT_A48] = "a4.8",   [TVK_ACT_A48_FP4] = "a4.8-fp4", [TVK_ACT_V2_A8] = "v2-a8",
+    [TVK_ACT_V2_A4] = "v2-a4"};
+
+bool tvk_act_transforms(tvk_act act)
+{
+    return act == TVK_ACT_V2_A8 || act == TVK_ACT_V2_A4;
+}
 
 const char *tvk_act_name(tvk_act act)
 {
@@ -287,7 +292,7 @@ const char *tvk_act_name(tvk_act act)
 /* Of the schemes that a file can ask for. */
 static bool find_act(const char *name, tvk_act *out)
 {
-    for (int i = TVK_ACT_NONE; i <= TVK_ACT_A48_FP4; i++) {
+    for (int i = TVK_ACT_NONE; i <= TVK_ACT_V2_A4; i++) {
         if (strcmp(name, act_names[i])) continue;
         *out = (tvk_act)i;
         return true;
@@ -310,9 +315,10 @@ static tvk_status read_quantisation(reader *r, tvk_act act, tvk_error *err)
     TVK_TRY(maybe_str(r, "activation_quant", &quant, err));
     if (quant) {
         if (!find_act(quant, &asked)) {
-            TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                     "%s: %s.activation_quant '%s'; known are int8, a4.8, a4.8-fp4, none",
-                     r->source->name, c->arch->id, quant);
+            TVK_FAIL(
+                TVK_ERR_UNSUPPORTED,
+                "%s: %s.activation_quant '%s'; known are int8, a4.8, a4.8-fp4, v2-a8, v2-a4, none",
+                r->source->name, c->arch->id, quant);
         }
         snprintf(c->file_quant, sizeof c->file_quant, "%s", quant);
     }
@@ -320,6 +326,15 @@ static tvk_status read_quantisation(reader *r, tvk_act act, tvk_error *err)
     if (c->arch->b1 && c->act != TVK_ACT_INT8) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: architecture %s with activations %s; int8 expected",
                  r->source->name, c->arch->id, tvk_act_name(c->act));
+    }
+    if (tvk_act_transforms(c->act)) {
+        uint32_t q_width = c->heads * c->head_size;
+        if (!tvk_hadamard_fits(q_width) || !tvk_hadamard_fits(c->ffn)) {
+            TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                     "%s: activations %s: attention and FFN widths of a power of two from 4 to %u "
+                     "expected, %u and %u found",
+                     r->source->name, tvk_act_name(c->act), TVK_HADAMARD_MAX, q_width, c->ffn);
+        }
     }
     if (ternary && c->act == TVK_ACT_NONE) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED,

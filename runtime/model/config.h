@@ -56,6 +56,8 @@ const tvk_arch *tvk_arch_find(const char *id);
 
 /* "int8", "a4.8": the word of an activation scheme in files and on the command line. */
 const char *tvk_act_name(tvk_act act);
+/* BitNet v2: a Hadamard transform before O and down. */
+bool tvk_act_transforms(tvk_act act);
 
 /* Errors: TVK_ERR_UNSUPPORTED (architecture, scaling, activation by name), TVK_ERR_FORMAT. */
 tvk_status tvk_config_read(const tvk_weight_source *source, tvk_act act, tvk_config *out,

@@ -28,7 +28,7 @@ static tvk_status fill_params(const tvk_model_params *params, const tvk_config *
     if (out->max_outputs == 0) out->max_outputs = DEFAULT_OUTPUTS;
     if (out->context > MAX_CONTEXT || out->sessions > MAX_SESSIONS || out->batch > 4096 ||
         (unsigned)out->kv_k > TVK_KV_Q3 || (unsigned)out->kv_v > TVK_KV_Q3 ||
-        (unsigned)out->act > TVK_ACT_A48_FP4) {
+        (unsigned)out->act > TVK_ACT_V2_A4) {
         TVK_FAIL(TVK_ERR_ARG,
                  "context %u (at most %u), sessions %u (at most %u), batch %u (at most 4096)",
                  out->context, MAX_CONTEXT, out->sessions, MAX_SESSIONS, out->batch);

@@ -168,6 +168,22 @@ static void a48_equals_reference(void **state)
     }
 }
 
+/* BitNet v2: Hadamard transform before O and down. specs[2] has transforms of 256, specs[1] of 256
+ * and 512. */
+static void v2_equals_reference(void **state)
+{
+    tiny_spec wide = specs[5]; /* no sub-norms, a transform of two pieces */
+    (void)state;
+    for (size_t i = 1; i < 3; i++) {
+        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_V2_A8, 40);
+        against_reference(&specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_V2_A4, 40);
+    }
+    wide.linear = TVK_I2_S;
+    wide.layers = 1;
+    wide.ffn = 4096;
+    against_reference(&wide, TVK_KV_F32, TVK_KV_F32, TVK_ACT_V2_A4, 10);
+}
+
 /* Past the edges of chunks and pages (128, 256). */
 static void long_context_equals_reference(void **state)
 {
@@ -199,15 +215,15 @@ static void packed_cache_equals_reference(void **state)
 static void prefill_equals_decode(void **state)
 {
     (void)state;
-    static const tvk_kv_type kinds[7][2] = {{TVK_KV_F16, TVK_KV_F16}, {TVK_KV_Q3, TVK_KV_Q3},
+    static const tvk_kv_type kinds[8][2] = {{TVK_KV_F16, TVK_KV_F16}, {TVK_KV_Q3, TVK_KV_Q3},
                                             {TVK_KV_Q8, TVK_KV_Q4},   {TVK_KV_Q4, TVK_KV_F32},
                                             {TVK_KV_F16, TVK_KV_F16}, {TVK_KV_F16, TVK_KV_F16},
-                                            {TVK_KV_F16, TVK_KV_F16}};
-    for (size_t i = 0; i < 7; i++) {
-        const tiny_spec *spec = &specs[i < 6 ? i % 4 : 8]; /* b1 last */
+                                            {TVK_KV_F16, TVK_KV_F16}, {TVK_KV_F16, TVK_KV_F16}};
+    for (size_t i = 0; i < 8; i++) {
+        const tiny_spec *spec = &specs[i < 6 ? i % 4 : i == 6 ? 8 : 2]; /* b1, v2 last */
         const uint32_t n = 150, vocab = spec->vocab;
         const tvk_act acts[] = {TVK_ACT_INT8, TVK_ACT_INT8,    TVK_ACT_INT8, TVK_ACT_INT8,
-                                TVK_ACT_A48,  TVK_ACT_A48_FP4, TVK_ACT_INT8};
+                                TVK_ACT_A48,  TVK_ACT_A48_FP4, TVK_ACT_INT8, TVK_ACT_V2_A4};
         const tvk_model_params params = {.kv_k = kinds[i][0],
                                          .kv_v = kinds[i][1],
                                          .act = acts[i],
@@ -527,7 +543,7 @@ static void zeros_are_counted(void **state)
     } runs[] = {{0, TVK_ACT_INT8, {8, 8, 8, 8}},
                 {1, TVK_ACT_A48, {4, 8, 4, 8}},
                 {2, TVK_ACT_A48, {4, 8, 4, 8}}, /* SiLU */
-                {0, TVK_ACT_A48_FP4, {4, 4, 4, 8}},
+                {0, TVK_ACT_A48_FP4, {8, 8, 8, 8}},
                 {4, TVK_ACT_AUTO, {0, 0, 0, 0}}};
     static const uint32_t steps[] = {16, 1, 1, 7, 3, 1};
     for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
@@ -605,6 +621,38 @@ static void zeros_are_counted(void **state)
     }
 }
 
+/* BitNet b1: column slabs are counted slab by slab and make whole rows; there is no gate. */
+static void b1_counts(void **state)
+{
+    (void)state;
+    const tiny_spec *spec = &specs[8]; /* 256 wide, 8 heads of 32, FFN 512, 2 layers, 4 groups */
+    const tvk_model_params params = {.exact = true, .context = 64, .stats = true};
+    tvk_layer_stats layers[2];
+    tvk_stats sum;
+    tvk_error err = {0};
+    opened o;
+    int32_t *tokens = make_tokens(5, spec->vocab);
+    open_model(spec, &params, &o);
+    eval(&o, o.session, tokens, 5, NULL);
+    require_ok(tvk_model_stats_layers(o.model, layers, &err), &err);
+    for (int l = 0; l < 2; l++) {
+        assert_int_equal(layers[l].qkv.values, 5 * 256);
+        assert_int_equal(layers[l].out.values, 5 * 256);
+        assert_int_equal(layers[l].gate_up.values, 5 * 256);
+        assert_int_equal(layers[l].gates.values, 0);
+        assert_int_equal(layers[l].down.values, 5 * 512);
+    }
+    tvk_model_stats_sum(o.model, layers, 4, &sum);
+    assert_int_equal(sum.tokens, 5);
+    assert_int_equal(sum.parameters, 2 * (4 * 256 * 256 + 2 * 512 * 256));
+    /* an eighth byte a weight (the 64 inputs of a slab of O are padded to 128) and 4 a row, of O
+     * and down for each slab; head and one embedding row in F32; no gains but the last */
+    assert_true(fabs(sum.weight_bytes_read - (2 * ((768 + 512) * 36.0 + 2 * 4 * 256 * (16 + 4)) +
+                                              98 * 256 * 4 + 4 * 256)) < 1e-3);
+    close_model(&o);
+    free(tokens);
+}
+
 /* Shares, active parameters and bytes of a model with counts that were made up, by hand. */
 static void stats_of_made_up_counts(void **state)
 {
@@ -648,7 +696,7 @@ static void bad_calls_are_refused(void **state)
     const tvk_model_params params = {.context = 32};
     opened o;
     tvk_error err = {0};
-    const tvk_model_params unknown = {.act = (tvk_act)(TVK_ACT_A48_FP4 + 1)};
+    const tvk_model_params unknown = {.act = (tvk_act)(TVK_ACT_V2_A4 + 1)};
     int32_t *tokens = make_tokens(40, spec->vocab), bad = (int32_t)spec->vocab, out;
     tvk_batch_item item;
     tvk_memory_use before, after;
@@ -672,6 +720,19 @@ static void bad_calls_are_refused(void **state)
     tvk_device_memory(device, &after);
     for (int p = 0; p < TVK_PURPOSE_STAGING; p++) {
         assert_int_equal(before.by_purpose[p], after.by_purpose[p]);
+    }
+    { /* 384 is no power of two */
+        const tvk_model_params v2 = {.act = TVK_ACT_V2_A8};
+        tvk_model *none = NULL;
+        test_temp_path(o.path, sizeof o.path, "v2.gguf");
+        assert_true(tiny_model_write(&specs[0], o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &v2, &none, &err),
+                         TVK_ERR_UNSUPPORTED);
+        assert_null(none);
+        assert_non_null(strstr(err.text, "256 and 384 found"));
+        tvk_file_close(&o.file);
+        remove(o.path);
     }
     /* b1 has one activation scheme; bytes that are no signs are no weights of others */
     {
@@ -756,6 +817,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_equal_reference),
         cmocka_unit_test(a48_equals_reference),
+        cmocka_unit_test(v2_equals_reference),
         cmocka_unit_test(long_context_equals_reference),
         cmocka_unit_test(packed_cache_equals_reference),
         cmocka_unit_test(prefill_equals_decode),
@@ -765,6 +827,7 @@ int main(void)
         cmocka_unit_test(decode_together),
         cmocka_unit_test(activations_can_be_read),
         cmocka_unit_test(zeros_are_counted),
+        cmocka_unit_test(b1_counts),
         cmocka_unit_test(stats_of_made_up_counts),
         cmocka_unit_test(bad_calls_are_refused),
         cmocka_unit_test(poorest_device_same_bits),

@@ -1,9 +1,9 @@
-/* BitNet b1 against its paper in double precision (support/paper_model.h), on generated models: no
- * public weights exist. Quantised models cannot agree to the last digits: where a value lies within
- * 1e-6 of the border of two codes, f32 and double round it apart, and one code apart moves the
- * logits of that row and of the later ones by up to 1e-2. Until the first such value the difference
- * is that of f32 sums, below 1e-4 of the logits; a wrong formula is off by 1e-1 from the first row
- * on. */
+/* BitNet b1 and BitNet v2 against their papers in double precision (support/paper_model.h), on
+ * generated models: no public weights exist. Quantised models cannot agree to the last digits:
+ * where a value lies within 1e-6 of the border of two codes, f32 and double round it apart, and one
+ * code apart moves the logits of that row and of the later ones by up to 1e-2. Until the first such
+ * value the difference is that of f32 sums, below 1e-4 of the logits; a wrong formula is off by
+ * 1e-1 from the first row on. */
 #include "support/device.h"
 #include "support/paper_model.h"
 #include "support/tiny_model.h"
@@ -69,8 +69,9 @@ static void against_paper(const tiny_spec *spec, tvk_act act)
         off += d;
         all += size;
     }
-    print_message("%s: relative L2 of the logits: row 0 %.1e, %u rows %.1e; %u rows below 1e-4\n",
-                  spec->name, first, ROWS, sqrt(off / all), close);
+    print_message(
+        "%s %s: relative L2 of the logits: row 0 %.1e, %u rows %.1e; %u rows below 1e-4\n",
+        spec->name, tvk_model_get_info(model)->act_quant, first, ROWS, sqrt(off / all), close);
     assert_true(first < 1e-4);
     assert_true(close >= ROWS / 4);
     assert_true(off / all < 2e-2 * 2e-2);
@@ -99,10 +100,27 @@ static void b1_agrees(void **state)
         against_paper(&specs[i], TVK_ACT_AUTO);
 }
 
+/* Own and shared head, grouped and plain attention, transforms of up to 4096. */
+static void v2_agrees(void **state)
+{
+    static const tiny_spec specs[] = {
+        {"v2 small", "bitnet", 2, 128, 256, 4, 2, 32, 120, 128, TVK_I2_S, TVK_F32, true, true,
+         false, false, 31, 0},
+        {"v2 wide", "bitnet", 2, 192, 4096, 2, 2, 64, 300, 128, TVK_I2_S, TVK_Q8_0, true, false,
+         false, false, 32, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        against_paper(&specs[i], TVK_ACT_V2_A8);
+        against_paper(&specs[i], TVK_ACT_V2_A4);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(b1_agrees),
+        cmocka_unit_test(v2_agrees),
     };
     int failed;
     device = test_device_create(NULL);

@@ -55,7 +55,11 @@ typedef enum tvk_act {
     /* BitNet a4.8, arXiv 2411.04965: INT4 absmean into Q, K, V, gate and up, the larger half in
      * INT8 into the attention output, INT8 into down */
     TVK_ACT_A48 = 3,
-    TVK_ACT_A48_FP4 = 4 /* its FP4 form: E2M1 everywhere but INT8 into down */
+    TVK_ACT_A48_FP4 = 4, /* its FP4 form: E2M1 everywhere but INT8 into down */
+    /* BitNet v2, arXiv 2504.18415: a Hadamard transform before the attention output and down are
+     * quantised (widths that are powers of two); INT8 absmax everywhere, or INT4 absmean */
+    TVK_ACT_V2_A8 = 5,
+    TVK_ACT_V2_A4 = 6
 } tvk_act;
 
 /* All zero: defaults. */
@@ -81,7 +85,7 @@ typedef struct tvk_model_info {
     char graph[64];      /* "b1.58", "b1", "llama" */
     char activation[16]; /* "relu2", "silu" or "gelu" */
     char activation_why[160];
-    char act_quant[16];      /* "int8", "a4.8", "a4.8-fp4", "none": what will run */
+    char act_quant[16]; /* "int8", "a4.8", "a4.8-fp4", "v2-a8", "v2-a4", "none": what will run */
     char act_quant_file[16]; /* what the file asks for ("a4.8"); "" when it says nothing */
     bool sub_norms, tied_head;
     bool layer_norm;        /* BitNet b1: LayerNorm inside each linear, no other norms */
