@@ -20,7 +20,7 @@ static const tvk_config gemm_t2[] = {
     {CPU, 32, {4, 512, 4}},  {CPU, 16, {4, 512, 8}},  {CPU, 16, {8, 256, 2}},
     {GPU, 128, {8, 256, 1}}, {GPU, 64, {16, 256, 1}}, {GPU, 128, {4, 128, 2}},
 };
-static const tvk_config gemm_t2_i4[] = {
+static const tvk_config gemm_t2_act4[] = {
     {CPU, 16, {4, 512, 8}},  {CPU, 32, {4, 512, 4}},  {CPU, 16, {8, 256, 2}},
     {GPU, 128, {8, 256, 1}}, {GPU, 64, {16, 256, 1}}, {GPU, 128, {4, 128, 2}},
 };
@@ -78,7 +78,9 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     case TVK_OP_gemv_t2_i4:
     case TVK_OP_gemv_t1_i8:
     case TVK_OP_up_t2_i8:
+    case TVK_OP_gemv_t2_fp4:
     case TVK_OP_up_t2_i4:
+    case TVK_OP_up_t2_fp4:
         TABLE(gemv_t2);
     case TVK_OP_gemv_t2_sparse:
         TABLE(gemv_sparse);
@@ -90,7 +92,8 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     case TVK_OP_gemm_t2_i8:
         TABLE(gemm_t2);
     case TVK_OP_gemm_t2_i4:
-        TABLE(gemm_t2_i4);
+    case TVK_OP_gemm_t2_fp4:
+        TABLE(gemm_t2_act4);
     case TVK_OP_gemv_f32:
     case TVK_OP_gemv_f16:
     case TVK_OP_gemv_q8:

@@ -2,16 +2,23 @@
  * piece of the matrix. */
 #include "kernels/internal.h"
 
-static const tvk_op vec_ops[] = {TVK_OP_gemv_t2_i8, TVK_OP_gemv_f32, TVK_OP_gemv_f16,
-                                 TVK_OP_gemv_q8, TVK_OP_gemv_t1_i8};
-static const tvk_op mat_ops[] = {TVK_OP_gemm_t2_i8, TVK_OP_gemm_f32, TVK_OP_gemm_f16,
-                                 TVK_OP_gemm_q8, TVK_OP_gemm_t1_i8};
+/* {of more rows, of one row} */
+static const tvk_op other_ops[][2] = {
+    [TVK_LAYOUT_F32] = {TVK_OP_gemm_f32, TVK_OP_gemv_f32},
+    [TVK_LAYOUT_F16] = {TVK_OP_gemm_f16, TVK_OP_gemv_f16},
+    [TVK_LAYOUT_Q8] = {TVK_OP_gemm_q8, TVK_OP_gemv_q8},
+    [TVK_LAYOUT_T1] = {TVK_OP_gemm_t1_i8, TVK_OP_gemv_t1_i8},
+};
+static const tvk_op t2_ops[][2] = {
+    [TVK_FORMAT_I8] = {TVK_OP_gemm_t2_i8, TVK_OP_gemv_t2_i8},
+    [TVK_FORMAT_TOPK] = {TVK_OP_gemm_t2_i8, TVK_OP_gemv_t2_i8},
+    [TVK_FORMAT_I4] = {TVK_OP_gemm_t2_i4, TVK_OP_gemv_t2_i4},
+    [TVK_FORMAT_FP4] = {TVK_OP_gemm_t2_fp4, TVK_OP_gemv_t2_fp4},
+};
 
 static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
 {
-    if (w->layout == TVK_LAYOUT_T2 && format == TVK_FORMAT_I4)
-        return rows == 1 ? TVK_OP_gemv_t2_i4 : TVK_OP_gemm_t2_i4;
-    return rows == 1 ? vec_ops[w->layout] : mat_ops[w->layout];
+    return w->layout == TVK_LAYOUT_T2 ? t2_ops[format][rows == 1] : other_ops[w->layout][rows == 1];
 }
 
 typedef struct cut {

@@ -32,7 +32,7 @@ uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k)
 
 uint32_t tvk_format_bits(tvk_format format)
 {
-    return format == TVK_FORMAT_I4 ? 4 : 8;
+    return format == TVK_FORMAT_I4 || format == TVK_FORMAT_FP4 ? 4 : 8;
 }
 
 uint32_t tvk_act_words(tvk_format format, uint32_t k)

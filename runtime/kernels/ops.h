@@ -47,7 +47,7 @@ typedef enum tvk_format {
     TVK_FORMAT_I8 = 0,   /* INT8 absmax */
     TVK_FORMAT_TOPK = 1, /* the larger half of the row, the rest zero; then INT8 absmax */
     TVK_FORMAT_I4 = 2,   /* INT4 absmean */
-    TVK_FORMAT_FP4 = 3   /* E2M1 of the largest magnitude; the codes are doubled: integers */
+    TVK_FORMAT_FP4 = 3   /* E2M1 of the largest magnitude */
 } tvk_format;
 
 /* Bits that a code of a record takes: 8 or 4. */

@@ -49,11 +49,18 @@ fail:
     return st;
 }
 
+static const tvk_op up_ops[] = {
+    [TVK_FORMAT_I8] = TVK_OP_up_t2_i8,
+    [TVK_FORMAT_TOPK] = TVK_OP_up_t2_i8,
+    [TVK_FORMAT_I4] = TVK_OP_up_t2_i4,
+    [TVK_FORMAT_FP4] = TVK_OP_up_t2_fp4,
+};
+
 tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, uint32_t up_row,
                      tvk_format format, tvk_span act, tvk_span f, uint32_t width, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_op op = format == TVK_FORMAT_I4 ? TVK_OP_up_t2_i4 : TVK_OP_up_t2_i8;
+    const tvk_op op = up_ops[format];
     const tvk_config *c = tvk_kernels_active(k, op);
     const uint32_t constants[] = {c->group, 1, 1, c->tile[0], c->tile[1]};
     /* as many as all gates open would need; those past the list's end stop at once */

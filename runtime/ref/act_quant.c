@@ -3,7 +3,8 @@
  * BitNet a4.8, arXiv 2411.04965:
  *   Top-K         the half of the row with the largest |x|, then INT8 absmax of the row
  *   INT4 absmean  q = clamp(round(x * sqrt(7) / mean|x|), -8, 7)
- *   FP4 E2M1      the nearest of max|x| / 6 * {0, 0.5, 1, 1.5, 2, 3, 4, 6}; codes are twice that */
+ *   FP4 E2M1      the nearest of max|x| / 6 * {0, 0.5, 1, 1.5, 2, 3, 4, 6}; their integers
+ *                 are twice that, their codes sign and index of four bits */
 #include "ref/ref.h"
 
 #include <math.h>
@@ -16,7 +17,7 @@ uint32_t tvk_ref_act_words(uint32_t k)
     return TVK_ACT_HEADER_WORDS + padded / 4;
 }
 
-uint32_t tvk_ref_act_i4_words(uint32_t k)
+uint32_t tvk_ref_act4_words(uint32_t k)
 {
     uint32_t padded = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN;
     return TVK_ACT_HEADER_WORDS + padded / 8;
@@ -55,10 +56,20 @@ static void put(uint32_t *record, uint32_t i, int32_t q)
 }
 
 /* Codes i and i + 4 share a byte, so that masks give two words of four bytes. */
-static void put_i4(uint32_t *record, uint32_t i, int32_t q)
+static void put4(uint32_t *record, uint32_t i, uint32_t nibble, int32_t q)
 {
     record[1] += (uint32_t)q;
-    record[TVK_ACT_HEADER_WORDS + i / 8] |= ((uint32_t)q & 15u) << (8 * (i % 4) + 4 * (i / 4 % 2));
+    record[TVK_ACT_HEADER_WORDS + i / 8] |= nibble << (8 * (i % 4) + 4 * (i / 4 % 2));
+}
+
+const int32_t tvk_ref_fp4[8] = {0, 1, 2, 3, 4, 6, 8, 12};
+
+/* Sign and index of q; zero has no sign. */
+static uint32_t fp4_code(int32_t q)
+{
+    uint32_t index = 0;
+    while (tvk_ref_fp4[index] != (q < 0 ? -q : q)) index++;
+    return index | (q < 0 ? 8u : 0u);
 }
 
 void tvk_ref_act_i8(const float *x, uint32_t k, uint32_t *record)
@@ -120,22 +131,24 @@ void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, ui
     beta = (tvk_ref_sum_tree(partial, TVK_NORM_PARTIALS) * r) * inv_k;
     m = beta > 1e-5f ? beta : 1e-5f;
     s = tvk_ref_div(2.6457513f, m);
-    begin(record, tvk_ref_act_i4_words(k), m * 0.37796447f);
+    begin(record, tvk_ref_act4_words(k), m * 0.37796447f);
     for (uint32_t i = 0; i < k; i++) {
         float y = gain ? (x[i] * gain[i]) * r : x[i];
-        put_i4(record, i, round_to(y * s, -8.0f, 7.0f));
+        int32_t q = round_to(y * s, -8.0f, 7.0f);
+        put4(record, i, (uint32_t)q & 15u, q);
     }
 }
 
 void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record)
 {
     float m = absmax(x, k), s = tvk_ref_div(12.0f, m);
-    begin(record, tvk_ref_act_words(k), m * 0.083333336f);
+    begin(record, tvk_ref_act4_words(k), m * 0.083333336f);
     for (uint32_t i = 0; i < k; i++) {
         float v = x[i] * s, a = magnitude(v) < 12.0f ? magnitude(v) : 12.0f;
         int32_t q = a < 4.0f   ? (int32_t)rintf(a)
                     : a < 8.0f ? 2 * (int32_t)rintf(0.5f * a)
                                : 4 * (int32_t)rintf(0.25f * a);
-        put(record, i, v < 0.0f ? -q : q);
+        if (v < 0.0f) q = -q;
+        put4(record, i, fp4_code(q), q);
     }
 }

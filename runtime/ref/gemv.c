@@ -39,6 +39,12 @@ static int32_t code_i4(const uint32_t *words, uint32_t k)
     return (int32_t)nibble - (nibble > 7 ? 16 : 0);
 }
 
+static int32_t code_fp4(const uint32_t *words, uint32_t k)
+{
+    uint32_t nibble = words[k / 8] >> (8 * (k % 4) + 4 * (k / 4 % 2)) & 15u;
+    return nibble & 8u ? -tvk_ref_fp4[nibble & 7u] : tvk_ref_fp4[nibble];
+}
+
 static void gemv_t2(const uint32_t *words, const float *scales, const uint32_t *record,
                     int32_t (*code)(const uint32_t *words, uint32_t k), uint32_t n, uint32_t k,
                     bool add, float *y)
@@ -64,6 +70,12 @@ void tvk_ref_gemv_t2_i4(const uint32_t *words, const float *scales, const uint32
                         uint32_t n, uint32_t k, bool add, float *y)
 {
     gemv_t2(words, scales, record, code_i4, n, k, add, y);
+}
+
+void tvk_ref_gemv_t2_fp4(const uint32_t *words, const float *scales, const uint32_t *record,
+                         uint32_t n, uint32_t k, bool add, float *y)
+{
+    gemv_t2(words, scales, record, code_fp4, n, k, add, y);
 }
 
 void tvk_ref_gemv_t1_i8(const uint32_t *words, const float *scales, const uint32_t *record,

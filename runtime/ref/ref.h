@@ -37,13 +37,15 @@ void tvk_ref_act_topk(const float *x, uint32_t k, uint32_t *record);
  * value 8 w + 4 h + j at bit 8 j + 4 h of word w */
 void tvk_ref_act_i4(const float *x, const float *gain, float eps, uint32_t k, uint32_t *record);
 /* m = max(max|x|, 1e-5); q = the nearest of 0 1 2 3 4 6 8 12 to |x| * 12/m with x's sign: FP4 E2M1
- * doubled; d = m/12 */
+ * doubled; d = m/12. Eight codes a word as above: bit 3 the sign, the others the index into
+ * tvk_ref_fp4; zero has no sign. The record's sum is that of the integers q */
 void tvk_ref_act_fp4(const float *x, uint32_t k, uint32_t *record);
 /* Appends to a byte record the list of its non-zero codes, {k << 8 | code byte} by ascending k,
  * zero entries to a multiple of TVK_LIST_ALIGN; their number goes into word 2. Returns it. */
 uint32_t tvk_ref_list(uint32_t *record, uint32_t k);
 uint32_t tvk_ref_act_words(uint32_t k);
-uint32_t tvk_ref_act_i4_words(uint32_t k);
+uint32_t tvk_ref_act4_words(uint32_t k); /* of codes of four bits */
+extern const int32_t tvk_ref_fp4[8];     /* 0 1 2 3 4 6 8 12 */
 /* zeros among K codes of a record, code_bits 8 or 4 */
 uint32_t tvk_ref_count_codes(const uint32_t *record, uint32_t k, uint32_t code_bits);
 /* zeros, either sign, among K floats; not_positive: values <= 0. NaN is neither. */
@@ -57,19 +59,24 @@ void tvk_ref_rope(float *head, const float *cos_sin, uint32_t d, uint32_t rotary
 
 /* ---- mat-vec: y[n] (+)= ... ---- */
 /* words [N][row_words] T2; scales [N] */
+typedef void tvk_ref_gemv_t2(const uint32_t *words, const float *scales, const uint32_t *record,
+                             uint32_t n, uint32_t k, bool add, float *y);
 void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y);
-/* the same with an INT4 record */
+/* the same with an INT4 record, with an E2M1 record */
 void tvk_ref_gemv_t2_i4(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y);
+void tvk_ref_gemv_t2_fp4(const uint32_t *words, const float *scales, const uint32_t *record,
+                         uint32_t n, uint32_t k, bool add, float *y);
 /* the same from K-major codes [K][kmajor words], of the record's list only */
 void tvk_ref_gemv_t2_sparse(const uint32_t *kmajor, const float *scales, const uint32_t *record,
                             uint32_t n, uint32_t k, bool add, float *y);
 /* f [F] gates -> 0 where they are not above 0; {count, 0, 0, 0} and the other rows behind them */
 void tvk_ref_relu_list(uint32_t *f, uint32_t width);
-/* f[r] = gate^2 * (row r of words times the record) at the listed rows; i4: an INT4 record */
-void tvk_ref_up(const uint32_t *words, const float *scales, const uint32_t *record, bool i4,
-                uint32_t k, uint32_t width, uint32_t *f);
+/* f[r] = gate^2 * (row r of words times the record) at the listed rows; gemv: one of those
+ * above, for the record */
+void tvk_ref_up(const uint32_t *words, const float *scales, const uint32_t *record,
+                tvk_ref_gemv_t2 *gemv, uint32_t k, uint32_t width, uint32_t *f);
 /* words [N][row_words] T1: weights -1 and +1 */
 void tvk_ref_gemv_t1_i8(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y);

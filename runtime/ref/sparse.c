@@ -76,8 +76,8 @@ void tvk_ref_relu_list(uint32_t *f, uint32_t width)
     }
 }
 
-void tvk_ref_up(const uint32_t *words, const float *scales, const uint32_t *record, bool i4,
-                uint32_t k, uint32_t width, uint32_t *f)
+void tvk_ref_up(const uint32_t *words, const float *scales, const uint32_t *record,
+                tvk_ref_gemv_t2 *gemv, uint32_t k, uint32_t width, uint32_t *f)
 {
     uint32_t row_words = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN / 16;
     const uint32_t *rows = f + width + TVK_ROWS_HEADER_WORDS;
@@ -85,10 +85,7 @@ void tvk_ref_up(const uint32_t *words, const float *scales, const uint32_t *reco
         uint32_t r = rows[i];
         const uint32_t *row = words + (size_t)r * row_words;
         float gate = tvk_f32_from_bits(f[r]), up = 0.0f;
-        if (i4)
-            tvk_ref_gemv_t2_i4(row, scales + r, record, 1, k, false, &up);
-        else
-            tvk_ref_gemv_t2_i8(row, scales + r, record, 1, k, false, &up);
+        gemv(row, scales + r, record, 1, k, false, &up);
         f[r] = tvk_f32_bits((gate * gate) * up);
     }
 }

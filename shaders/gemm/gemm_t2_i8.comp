@@ -1,4 +1,4 @@
-// Ternary (SIGNS: two-valued) mat-mat with INT8 activations, or INT4 ones with ACT_I4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// Ternary (SIGNS: two-valued) mat-mat with INT8 activations, or of four bits with ACT_I4, ACT_FP4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, y): GROUP * ROWS weight rows times TM activation rows; a step of TILE inputs of the
@@ -52,8 +52,8 @@ void main()
             uint t = i / (live * 4u * WORDS), word = i % (live * 4u * WORDS);
             uint a = 0u;
             if (t0 + t < p.rows)
-#ifdef ACT_I4
-                a = tvk_i4_words(uvec2(act[(t0 + t) * p.act_stride + TVK_ACT_HEADER_WORDS +
+#ifdef ACT_4
+                a = tvk_act4_words(uvec2(act[(t0 + t) * p.act_stride + TVK_ACT_HEADER_WORDS +
                                            u0 * 8u + word / 2u]))[word % 2u];
 #else
                 a = act[(t0 + t) * p.act_stride + TVK_ACT_HEADER_WORDS + u0 * 4u * WORDS + word];
@@ -112,8 +112,8 @@ void main()
         [[unroll]] for (uint t = 0u; t < TM; ++t) {
             if (t0 + t >= p.rows) continue;
             uint header = (t0 + t) * p.act_stride;
-#ifdef ACT_I4
-            sum[r * TM + t] >>= 4;
+#ifdef ACT_4
+            sum[r * TM + t] = tvk_act4_sum(sum[r * TM + t]);
 #endif
 #ifdef SIGNS
             sum[r * TM + t] *= 2;

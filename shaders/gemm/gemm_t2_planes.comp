@@ -1,7 +1,7 @@
-// Ternary mat-mat with INT4 activations by bit planes: four of the activations against two of the
-// weights, popcount for the products. y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// Ternary mat-mat with activations of four bits by bit planes: four (ACT_I4) or five (ACT_FP4) of the
+// activations against two of the weights, popcount for the products. y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
-//           2 INT4 activation records [T, act_stride] | 3 y [T, y_stride]
+//           2 activation records [T, act_stride] | 3 y [T, y_stride]
 // workgroup (x, y): GROUP * ROWS weight rows times TM activation rows; the planes of TILE inputs of
 //   the activations lie in shared memory
 // constants: 0-2 workgroup size, 3 TM, 4 TILE (multiple of 128), 5 ROWS weight rows an invocation
@@ -20,7 +20,12 @@ layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Act { uvec4 act[]; };
 layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
 
-shared uint tile[TM * TILE / 8u]; // [32 inputs][plane][TM]
+#ifdef ACT_FP4
+#define PLANE_COUNT 5
+#else
+#define PLANE_COUNT 4
+#endif
+shared uint tile[TM * TILE / 32u * uint(PLANE_COUNT)]; // [32 inputs][plane][TM]
 
 void main()
 {
@@ -40,10 +45,14 @@ void main()
         barrier();
         for (uint i = lid; i < TM * live * 2u; i += GROUP) {
             uint t = i / (live * 2u), part = i % (live * 2u);
-            uvec4 planes = uvec4(0u);
-            if (t0 + t < p.rows)
-                planes = tvk_i4_planes(act[(t0 + t) * stride + 1u + u0 * 2u + part]);
-            [[unroll]] for (uint b = 0u; b < 4u; ++b) tile[(part * 4u + b) * TM + t] = planes[b];
+            uint at = part * uint(PLANE_COUNT) * TM + t;
+            uvec4 word = uvec4(0u);
+            if (t0 + t < p.rows) word = act[(t0 + t) * stride + 1u + u0 * 2u + part];
+            tvk_planes planes = tvk_act4_planes(word);
+            [[unroll]] for (uint b = 0u; b < 4u; ++b) tile[at + b * TM] = planes.low[b];
+#ifdef ACT_FP4
+            tile[at + 4u * TM] = planes.sign;
+#endif
         }
         barrier();
         for (uint u = 0u; u < live; ++u) {
@@ -53,10 +62,14 @@ void main()
                 uvec2 weight[ROWS];
                 [[unroll]] for (uint r = 0u; r < ROWS; ++r)
                     weight[r] = tvk_t2_pair(unit[r][2u * h], unit[r][2u * h + 1u]);
-                uint at = (u * 2u + h) * 4u * TM;
+                uint at = (u * 2u + h) * uint(PLANE_COUNT) * TM;
                 [[unroll]] for (uint t = 0u; t < TM; ++t) {
-                    uvec4 a = uvec4(tile[at + t], tile[at + TM + t], tile[at + 2u * TM + t],
-                                    tile[at + 3u * TM + t]);
+                    tvk_planes a;
+                    a.low = uvec4(tile[at + t], tile[at + TM + t], tile[at + 2u * TM + t],
+                                  tile[at + 3u * TM + t]);
+#ifdef ACT_FP4
+                    a.sign = tile[at + 4u * TM + t];
+#endif
                     [[unroll]] for (uint r = 0u; r < ROWS; ++r)
                         sum[r * TM + t] += tvk_t2_planes(weight[r], a);
                 }

@@ -1,4 +1,4 @@
-// Ternary (SIGNS: two-valued) mat-vec with INT8 activations, or INT4 ones with ACT_I4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
+// Ternary (SIGNS: two-valued) mat-vec with INT8 activations, or of four bits with ACT_I4, ACT_FP4: y[t,n] (+)= (float(sum_k w[n,k] q[t,k]) d[t]) scale[n]
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
@@ -7,7 +7,7 @@
 // UP: the up projection at open gates. The rows are up_row + those of the list, and the result is
 //     f[row] = (gate^2) y; binding 3 holds f [F] with the gates, {count, 0, 0, 0}, the list
 // SIGNS: weights -1 and +1, T1: a code is w = 2 c - 1
-// PLANES (with ACT_I4): four bit planes of the activations against two of the weights, by popcount
+// PLANES (with ACT_I4, ACT_FP4): bit planes of the activations against two of the weights, by popcount
 // needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
 #version 450
 #include "prelude.glsl"
@@ -35,8 +35,8 @@ shared int sums[LANES > 1u ? GROUP * ROWS : 1u];
 
 float scaled(uvec4 header, uint row, int sum)
 {
-#if defined(ACT_I4) && !defined(PLANES)
-    sum >>= 4;
+#if defined(ACT_4) && !defined(PLANES)
+    sum = tvk_act4_sum(sum);
 #endif
 #ifdef SIGNS
     sum *= 2;
@@ -123,16 +123,16 @@ void main()
 #endif
     }
 #else
-#if defined(ACT_I4)
+#if defined(ACT_4)
         uvec4 n0 = act[act_base + 2u * u], n1 = act[act_base + 2u * u + 1u];
-        uvec4 a0 = tvk_i4_words(n0.xy), a1 = tvk_i4_words(n0.zw);
-        uvec4 a2 = tvk_i4_words(n1.xy), a3 = tvk_i4_words(n1.zw);
+        uvec4 a0 = tvk_act4_words(n0.xy), a1 = tvk_act4_words(n0.zw);
+        uvec4 a2 = tvk_act4_words(n1.xy), a3 = tvk_act4_words(n1.zw);
 #else
         uvec4 a0 = act[act_base + 4u * u], a1 = act[act_base + 4u * u + 1u];
         uvec4 a2 = act[act_base + 4u * u + 2u], a3 = act[act_base + 4u * u + 3u];
 #endif
 #if defined(PLANES)
-        uvec4 p0 = tvk_i4_planes(n0), p1 = tvk_i4_planes(n1);
+        tvk_planes p0 = tvk_act4_planes(n0), p1 = tvk_act4_planes(n1);
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
             uvec4 w = codes[base[i] + u];
             sum[i] += tvk_t2_planes(tvk_t2_pair(w.x, w.y), p0) +

@@ -1,17 +1,38 @@
-// Products of T2 and T1 weight words with INT8 activation words.
+// Products of T2 and T1 weight words with activation words: INT8 codes four a word, or eight of four
+// bits (ACT_I4 INT4, ACT_FP4 E2M1; T2 alone).
 // A T2 word holds 16 codes w + 1: value 4 i + j at bit 8 j + 2 i, so that
 // (word >> 2 i) & 0x03030303 stand against the four codes of activation word i.
 // A T1 word holds 32 codes (w + 1) / 2: value 4 i + j at bit 8 j + i.
 #ifndef TVK_TERNARY_GLSL
 #define TVK_TERNARY_GLSL
 
-// INT4 codes stand eight a word, value 4 h + j at bit 8 j + 4 h. The two activation words of a word,
-// as bytes of 16 times the code: neither a sign to extend nor a bias to take out, and the sum of
-// products is shifted by 4 at the end (at most 256 K: no overflow).
-uvec4 tvk_i4_words(uvec2 n)
+// Codes of four bits stand eight a word, value 4 h + j at bit 8 j + 4 h. tvk_act4_words: the two
+// activation words of each of two words, as bytes; tvk_act4_sum: the sum of their products.
+#if defined(ACT_I4) || defined(ACT_FP4)
+#define ACT_4
+#endif
+#if defined(ACT_FP4)
+// bytes {sign 8, index c} -> plus or minus {0 1 2 3 4 6 8 12}: c, where c >= 4 its two lower bits
+// once more, and 2 for c = 7; a negative byte is not 0, so that the 1 of its complement stays inside
+uvec4 tvk_fp4_bytes(uvec4 b)
+{
+    uvec4 large = (b >> 2) & 0x01010101u, sign = (b >> 3) & 0x01010101u;
+    uvec4 m = (b & 0x07070707u) + (b & (large | large << 1)) + ((b & (b >> 1) & large) << 1);
+    return (m ^ (sign * 255u)) + sign;
+}
+uvec4 tvk_act4_words(uvec2 n)
+{
+    return tvk_fp4_bytes(uvec4(n.x, n.x >> 4, n.y, n.y >> 4) & 0x0f0f0f0fu);
+}
+int tvk_act4_sum(int sum) { return sum; }
+#elif defined(ACT_4)
+// 16 times the code: neither a sign to extend nor a bias to take out (at most 256 K: no overflow)
+uvec4 tvk_act4_words(uvec2 n)
 {
     return uvec4(n.x << 4, n.x, n.y << 4, n.y) & 0xf0f0f0f0u;
 }
+int tvk_act4_sum(int sum) { return sum >> 4; }
+#endif
 
 #if defined(DOT_SIGNED)
 int tvk_t2_dot(uint codes, uint act) { return dotPacked4x8EXT(int(codes), int(act)); }
@@ -20,30 +41,59 @@ int tvk_t2_dot(uint codes, uint act) { return dotPacked4x8EXT(codes, int(act)); 
 #endif
 
 #if defined(PLANES)
-// Bit b of 16 codes in two words of INT4, at the even bits where a weight word has its codes.
+// Bits of 32 codes in two's complement, a plane a bit: the first 16 at the even bits, where a weight
+// word has its codes, the second 16 at the odd ones. INT4 has four planes, E2M1 a fifth: its sign.
+#if defined(ACT_FP4)
+struct tvk_planes {
+    uvec4 low;
+    uint sign;
+};
+uint tvk_fp4_plane(uvec4 bytes, uint b)
+{
+    uvec4 t = (bytes >> b) & 0x01010101u;
+    return (t.x | t.y << 2) | (t.z << 4 | t.w << 6);
+}
+tvk_planes tvk_act4_planes(uvec4 n)
+{
+    uvec4 a = tvk_act4_words(n.xy), b = tvk_act4_words(n.zw);
+    tvk_planes p;
+    [[unroll]] for (uint i = 0u; i < 4u; ++i)
+        p.low[i] = tvk_fp4_plane(a, i) | tvk_fp4_plane(b, i) << 1;
+    p.sign = tvk_fp4_plane(a, 4u) | tvk_fp4_plane(b, 4u) << 1;
+    return p;
+}
+#else
+struct tvk_planes {
+    uvec4 low;
+};
 uint tvk_i4_plane(uvec2 n, uint b)
 {
     uvec2 t = ((n >> b) & 0x01010101u) | ((n >> (b + 2u)) & 0x04040404u);
     return t.x | t.y << 4;
 }
-// The four planes of 32 codes: the second 16 at the odd bits.
-uvec4 tvk_i4_planes(uvec4 n)
+tvk_planes tvk_act4_planes(uvec4 n)
 {
-    return uvec4(tvk_i4_plane(n.xy, 0u), tvk_i4_plane(n.xy, 1u), tvk_i4_plane(n.xy, 2u),
-                 tvk_i4_plane(n.xy, 3u)) |
-           uvec4(tvk_i4_plane(n.zw, 0u), tvk_i4_plane(n.zw, 1u), tvk_i4_plane(n.zw, 2u),
-                 tvk_i4_plane(n.zw, 3u)) << 1;
+    return tvk_planes(uvec4(tvk_i4_plane(n.xy, 0u), tvk_i4_plane(n.xy, 1u), tvk_i4_plane(n.xy, 2u),
+                            tvk_i4_plane(n.xy, 3u)) |
+                      uvec4(tvk_i4_plane(n.zw, 0u), tvk_i4_plane(n.zw, 1u), tvk_i4_plane(n.zw, 2u),
+                            tvk_i4_plane(n.zw, 3u)) << 1);
 }
+#endif
 // Lower and upper bits of the codes of two weight words, the second word's at the odd bits.
 uvec2 tvk_t2_pair(uint a, uint b)
 {
     return uvec2((a & 0x55555555u) | ((b & 0x55555555u) << 1),
                  ((a >> 1) & 0x55555555u) | (b & 0xaaaaaaaau));
 }
-int tvk_t2_planes(uvec2 pair, uvec4 planes)
+int tvk_t2_planes(uvec2 pair, tvk_planes p)
 {
-    ivec4 n = bitCount(pair.x & planes) + 2 * bitCount(pair.y & planes);
-    return (n.x + 2 * n.y) + (4 * n.z - 8 * n.w); // two's complement
+    ivec4 n = bitCount(pair.x & p.low) + 2 * bitCount(pair.y & p.low);
+#if defined(ACT_FP4)
+    int sign = bitCount(pair.x & p.sign) + 2 * bitCount(pair.y & p.sign);
+    return (n.x + 2 * n.y) + (4 * n.z + 8 * n.w) - 16 * sign;
+#else
+    return (n.x + 2 * n.y) + (4 * n.z - 8 * n.w);
+#endif
 }
 #elif defined(DOT_SIGNED) || defined(DOT_MIXED)
 int tvk_t1_word(uint w, uvec4 a, uvec4 b)

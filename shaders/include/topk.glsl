@@ -1,74 +1,160 @@
 // The half of a row with the largest |y|, exact, the lower index first among equal ones: radix select
-// over the key {bits of |y|, ~index}, a byte a pass; the passes over the index run only when equal
-// values straddle the border. The includer defines uvec4 tvk_row_bits(c, r): the bits of the four
-// values of group c. 1.1 KiB of shared memory.
+// over the key top - |y| (of the bits; 0 is the largest value), eight bits a pass. The first pass
+// looks at the 16 octaves below the top, 16 bins each, so that a histogram's bins fill evenly; what is
+// smaller has code 0, kept or not (INT8: |y| < top / 254), so that a border down there keeps all.
+// Passes over the index follow only when equal values straddle the border.
+// The includer defines uvec4 tvk_row_bits(c, r): the bits of the four values of group c.
+// Histograms take turns: one is counted, one was read before the last barrier and is cleared.
+// SUBGROUP: every subgroup looks for the border by itself, which leaves one barrier a pass, and the
+// first HELD groups of four of an invocation stay in registers. 3.1 KiB of shared memory.
 #ifndef TVK_TOPK_GLSL
 #define TVK_TOPK_GLSL
 
-shared uint topk_bins[256];
-shared uint topk_sums[16];
-shared uint topk_bin, topk_left, topk_done;
+const uint TOPK_BINS = 256u;
+shared uint topk_bins[3u * TOPK_BINS];
 
-// What is above the border, or on it: mask and prefix of {key, ~index}.
+// Kept: keys below `key`, and the same one at indices below `index`.
 struct tvk_border {
-    uvec2 mask, prefix;
+    uint top, key, index;
 };
 
-// without the sign 31 bits are left: the first byte is the exponent
-uint tvk_topk_key(uint bits)
+uint tvk_topk_key(uint top, uint bits)
 {
-    return bits << 1;
+    return top - (bits & 0x7fffffffu);
 }
 
 bool tvk_topk_kept(tvk_border b, uint bits, uint i)
 {
-    uint high = tvk_topk_key(bits) & b.mask.x;
-    return high > b.prefix.x || (high == b.prefix.x && (~i & b.mask.y) >= b.prefix.y);
+    uint key = tvk_topk_key(b.top, bits);
+    return key < b.key || (key == b.key && i < b.index);
 }
 
-tvk_border tvk_topk(uint quads, uint keep, float r)
+// The bin that holds the left-th value of the histogram at `at`; before: values in lower bins.
+#ifdef SUBGROUP
+// bin d is at BIN(d): a lane's bins (neighbours) lie a subgroup apart
+uint topk_place(uint d)
+{
+    uint each = TOPK_BINS / gl_SubgroupSize;
+    return d % each * gl_SubgroupSize + d / each;
+}
+void topk_find(uint at, uint left, out uint bin, out uint before)
+{
+    uint lane = gl_SubgroupInvocationID, each = TOPK_BINS / gl_SubgroupSize, sum = 0u;
+    for (uint n = 0u; n < each; ++n) sum += topk_bins[at + n * gl_SubgroupSize + lane];
+    uint above = subgroupExclusiveAdd(sum);
+    bin = TOPK_BINS - 1u;
+    before = 0u;
+    if (above < left && above + sum >= left) {
+        uint n = 0u, next = topk_bins[at + lane];
+        while (above + next < left && n + 1u < each) {
+            above += next;
+            ++n;
+            next = topk_bins[at + n * gl_SubgroupSize + lane];
+        }
+        bin = lane * each + n;
+        before = above;
+    }
+    bin = subgroupMin(bin);
+    before = subgroupMax(before);
+}
+#else
+shared uint topk_sums[16];
+shared uint topk_bin, topk_before;
+uint topk_place(uint d) { return d; }
+void topk_find(uint at, uint left, out uint bin, out uint before)
 {
     uint lid = gl_LocalInvocationIndex;
-    tvk_border b = tvk_border(uvec2(0u), uvec2(0u));
+    for (uint i = lid; i < 16u; i += GROUP) {
+        uint sum = 0u;
+        [[unroll]] for (uint n = 0u; n < 16u; ++n) sum += topk_bins[at + 16u * i + n];
+        topk_sums[i] = sum;
+    }
+    barrier();
+    if (lid == 0u) {
+        uint above = 0u, block = 0u;
+        while (block < 15u && above + topk_sums[block] < left) above += topk_sums[block++];
+        uint d = 16u * block;
+        while (d < TOPK_BINS - 1u && above + topk_bins[at + d] < left) above += topk_bins[at + d++];
+        topk_bin = d;
+        topk_before = above;
+    }
+    barrier();
+    bin = topk_bin;
+    before = topk_before;
+}
+#endif
+
+// What a pass looks at: keys, or indices of values whose key is `equal`, in [begin, begin + span).
+struct topk_pass {
+    uint at, begin, span, shift, equal;
+    bool index;
+};
+
+void topk_count(topk_pass s, uvec4 keys, uint c)
+{
+    [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+        uint v = (s.index ? 4u * c + j : keys[j]) - s.begin;
+        if (v < s.span && (!s.index || keys[j] == s.equal))
+            atomicAdd(topk_bins[s.at + topk_place(min(v >> s.shift, TOPK_BINS - 1u))], 1u);
+    }
+}
+
+uvec4 topk_keys(uint top, uint c, float r)
+{
+    uvec4 bits = tvk_row_bits(c, r);
+    return uvec4(top) - (bits & 0x7fffffffu);
+}
+
+// largest: the largest |y| of the row
+tvk_border tvk_topk(uint quads, uint keep, float r, float largest)
+{
+    uint lid = gl_LocalInvocationIndex, top = floatBitsToUint(largest), left = keep, held_end = lid;
+    tvk_border b = tvk_border(top, 0x80000000u, 0u); // keeps all
+    topk_pass s = topk_pass(0u, 0u, 0xffffffffu, 19u, 0u, false);
+#ifdef SUBGROUP
+    const uint HELD = 8u;
+    uvec4 held[HELD];
+    [[unroll]] for (uint i = 0u; i < HELD; ++i) {
+        uint c = lid + GROUP * i;
+        if (c < quads) held[i] = topk_keys(top, c, r);
+    }
+    held_end = lid + GROUP * HELD;
+#endif
+    for (uint i = lid; i < 2u * TOPK_BINS; i += GROUP) topk_bins[i] = 0u;
+    barrier();
     for (uint pass = 0u; pass < 8u; ++pass) {
-        bool index = pass >= 4u;
-        uint shift = 24u - 8u * (pass % 4u);
-        for (uint i = lid; i < 256u; i += GROUP) topk_bins[i] = 0u;
+        uint bin, before;
+#ifdef SUBGROUP
+        [[unroll]] for (uint i = 0u; i < HELD; ++i) {
+            uint c = lid + GROUP * i;
+            if (c < quads) topk_count(s, held[i], c);
+        }
+#endif
+        for (uint c = held_end; c < quads; c += GROUP) topk_count(s, topk_keys(top, c, r), c);
         barrier();
-        for (uint c = lid; c < quads; c += GROUP) {
-            uvec4 bits = tvk_row_bits(c, r);
-            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-                uint key = tvk_topk_key(bits[j]), low = ~(4u * c + j);
-                if ((key & b.mask.x) == b.prefix.x && (low & b.mask.y) == b.prefix.y)
-                    atomicAdd(topk_bins[((index ? low : key) >> shift) & 255u], 1u);
+        uint old = (pass + 2u) % 3u * TOPK_BINS;
+        for (uint i = lid; i < TOPK_BINS; i += GROUP) topk_bins[old + i] = 0u;
+        topk_find(s.at, left, bin, before);
+        uint count = topk_bins[s.at + topk_place(bin)];
+        left -= before;
+        s.at = (pass + 1u) % 3u * TOPK_BINS;
+        s.begin += bin << s.shift;
+        if (!s.index && pass == 0u && bin == TOPK_BINS - 1u) break;
+        if (count == left) { // the whole bin
+            if (s.index) {
+                b.index = s.begin + (1u << s.shift);
+            } else {
+                b.key = s.begin + (1u << s.shift);
             }
+            break;
         }
-        barrier();
-        for (uint i = lid; i < 16u; i += GROUP) {
-            uint sum = 0u;
-            [[unroll]] for (uint n = 0u; n < 16u; ++n) sum += topk_bins[16u * i + n];
-            topk_sums[i] = sum;
-        }
-        barrier();
-        if (lid == 0u) {
-            uint left = keep, block = 15u;
-            while (topk_sums[block] < left) left -= topk_sums[block--];
-            uint bin = 16u * block + 15u;
-            while (topk_bins[bin] < left) left -= topk_bins[bin--];
-            topk_bin = bin;
-            topk_left = left;
-            topk_done = topk_bins[bin] == left ? 1u : 0u;
-        }
-        barrier();
-        keep = topk_left;
-        if (index) {
-            b.mask.y |= 255u << shift;
-            b.prefix.y |= topk_bin << shift;
+        if (!s.index && s.shift == 0u) {
+            b.key = s.equal = s.begin;
+            s = topk_pass(s.at, 0u, 4u * quads, uint(max(findMSB(4u * quads) - 7, 0)), b.key, true);
         } else {
-            b.mask.x |= 255u << shift;
-            b.prefix.x |= topk_bin << shift;
+            s.span = 1u << s.shift;
+            s.shift -= min(s.shift, 8u);
         }
-        if (topk_done != 0u) break;
     }
     return b;
 }

@@ -3,20 +3,20 @@
 //   s = 127 / max(max|y|, 1e-5), q = roundEven(y s)                QUANT_I8
 //   the same, and q = 0 but for the K / 2 largest |y|              QUANT_I8, TOPK
 //   s = sqrt(7) / max(mean|y|, 1e-5), q = roundEven(y s), -8 .. 7  QUANT_I4
-//   s = 12 / max(max|y|, 1e-5), q = nearest of +-{0 1 2 3 4 6 8 12} QUANT_FP4: E2M1 codes doubled
+//   s = 12 / max(max|y|, 1e-5), q = nearest of +-{0 1 2 3 4 6 8 12} QUANT_FP4: E2M1 doubled
 // bindings: 0 state | 1 x [T, K] f32 | 2 gain [K] (unused without NORM)
-//           3 y [T, K] f32, or records {bits(d), sum q, 0, 0, codes four a word; INT4: eight}
+//           3 y [T, K] f32, or records {bits(d), sum q, 0, 0, codes four a word; INT4, E2M1: eight}
 //           with LIST, byte codes only: {bits(d), sum q, entries, 0, codes, list}, an entry k << 8 |
 //           code byte for every code that is not 0, ascending, zero entries to a multiple of 16
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LIST
-// needs: nothing
+// needs: TVK_CAP_SUBGROUP with SUBGROUP (for TOPK)
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "reduce.glsl"
 
-#if defined(QUANT_I8) || defined(QUANT_FP4)
+#ifdef QUANT_I8
 #define LISTS
 #include "scan.glsl"
 layout(constant_id = 3) const uint LIST = 0u;
@@ -84,6 +84,17 @@ ivec4 codes_of(vec4 v)
 #else
     return ivec4(clamp(roundEven(v), vec4(LOW), vec4(HIGH)));
 #endif
+}
+#endif
+
+#if defined(QUANT_I4)
+uvec4 nibbles_of(ivec4 q) { return uvec4(q) & 15u; }
+#elif defined(QUANT_FP4)
+// sign and index into {0 1 2 3 4 6 8 12}: steps of 1, of 2 from 4, of 4 from 8
+uvec4 nibbles_of(ivec4 q)
+{
+    uvec4 a = uvec4(abs(q));
+    return min(a, min(2u + a / 2u, 4u + a / 4u)) | (uvec4(q) >> 31) << 3;
 }
 #endif
 
@@ -219,13 +230,13 @@ void main()
     precise float d = m * 0.007874016;
 #endif
 #ifdef TOPK
-    tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r);
+    tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r, gamma);
 #endif
     uint out_base = t * p.y_stride;
     uint codes = out_base + TVK_ACT_HEADER_WORDS;
     uint listed = 0u;
     int total = 0;
-#ifdef QUANT_I4
+#if defined(QUANT_I4) || defined(QUANT_FP4)
     for (uint c = lid; c < p.code_words; c += GROUP) {
         uint word = 0u;
         [[unroll]] for (uint h = 0u; h < 2u; ++h) {
@@ -234,7 +245,7 @@ void main()
             precise vec4 scaled_v = v * s;
             ivec4 q = codes_of(scaled_v);
             total += (q.x + q.y) + (q.z + q.w);
-            uvec4 nibble = (uvec4(q) & 15u) << (uvec4(0u, 8u, 16u, 24u) + 4u * h);
+            uvec4 nibble = nibbles_of(q) << (uvec4(0u, 8u, 16u, 24u) + 4u * h);
             word |= (nibble.x | nibble.y) | (nibble.z | nibble.w);
         }
         y[codes + c] = word;

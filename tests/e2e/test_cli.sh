@@ -50,7 +50,6 @@ refuses 2 "'abc' found" run -m "$model" -n abc hello
 refuses 2 "'-5' found" run -m "$model" -c -5 hello
 refuses 2 "." run -m
 refuses 2 "." run -m "$model" --temp nan hello
-refuses 2 "." inspect
 refuses 2 "." convert only-one-path
 refuses 2 "." logits -m "$model" --tokens 1,x -o "$work/a.npy"
 refuses 2 "." run -m "$model" -ctk f99 hello
@@ -190,7 +189,7 @@ grep -Eq '^PPL = [0-9.]+ \+/- [0-9.]+$' "$work/out" || note "perplexity of any b
 accepts perplexity -m "$model" -f "$work/short.txt" --split '|' -ctk f32 -ctv f32 -c 6
 grep -Eq '^bits per byte = [0-9.]+$' "$work/out" || note "perplexity --split prints bits per byte"
 accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -r 2
-[ "$(grep -Ec '\| (pp20|pp8|tg4)( @ d30)? \|.* [0-9.]+ ± [0-9.]+ \| [0-9.]+ \|$' "$work/out")" = 6 ] ||
+[ "$(grep -Ec '\| (pp20|pp8|tg4)( @ d30)? \|.* [0-9.]+ ± [0-9.]+ \| [0-9.]+ \| [0-9.]+ \|$' "$work/out")" = 6 ] ||
     note "bench prints a row for each test"
 accepts bench -m "$model" -p 20 -n 4 -r 1 --stats
 [ "$(grep -Ec '^\| (pp20 \| 20|tg4 \| 4) \|( [0-9.]+ \|){7} [0-9.]+ M of 16.52 M \| [0-9.]+ MiB \|' "$work/out")" = 2 ] ||
@@ -205,11 +204,13 @@ for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_dep
 done
 [ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
 accepts bench --shape 25m --layers 1 -p 8 -n 0 -r 1 -o csv
-[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 42 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
+[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 46 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
 accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
 accepts devices -o json
+accepts inspect
+grep -q "stories" "$work/out" || note "inspect without a file shows the bundled model"
 accepts tokenize -m "$model" -p "Once upon a time"
 accepts convert "$model" "$work/copy.gguf"
 refuses 1 "there already" convert "$model" "$work/copy.gguf"

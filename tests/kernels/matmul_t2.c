@@ -1,4 +1,5 @@
-/* Ternary weights times INT8 and INT4 activation records, signs times INT8: mat-vec and mat-mat. */
+/* Ternary weights times activation records of INT8, INT4 and E2M1 codes, signs times INT8: mat-vec
+ * and mat-mat. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,10 +7,10 @@
 
 typedef enum fill {
     MIXED,  /* all weights, quantized f32 rows */
-    MINUS,  /* all weights -1; codes +-127 and -128 */
+    MINUS,  /* all weights -1; extreme codes */
     ZERO,   /* all weights 0; of signs every second +1 */
     PLUS,   /* all weights +1 */
-    LARGEST /* all weights -1, all codes -128: the largest accumulator */
+    LARGEST /* all weights -1, all codes the largest: the largest accumulator */
 } fill;
 
 static const char *const fill_names[] = {"", " all -1", " all 0", " all +1", " largest"};
@@ -91,17 +92,15 @@ static const shape shapes[] = {
 
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
-typedef void gemv_ref(const uint32_t *words, const float *scales, const uint32_t *record,
-                      uint32_t n, uint32_t k, bool add, float *y);
-
 static const struct kind {
     tvk_op vec, mat;
     tvk_layout layout;
     tvk_format format;
-    gemv_ref *gemv;
+    tvk_ref_gemv_t2 *gemv;
 } kinds[] = {
     {TVK_OP_gemv_t2_i8, TVK_OP_gemm_t2_i8, TVK_LAYOUT_T2, TVK_FORMAT_I8, tvk_ref_gemv_t2_i8},
     {TVK_OP_gemv_t2_i4, TVK_OP_gemm_t2_i4, TVK_LAYOUT_T2, TVK_FORMAT_I4, tvk_ref_gemv_t2_i4},
+    {TVK_OP_gemv_t2_fp4, TVK_OP_gemm_t2_fp4, TVK_LAYOUT_T2, TVK_FORMAT_FP4, tvk_ref_gemv_t2_fp4},
     {TVK_OP_gemv_t1_i8, TVK_OP_gemm_t1_i8, TVK_LAYOUT_T1, TVK_FORMAT_I8, tvk_ref_gemv_t1_i8},
 };
 #define KINDS ((uint32_t)(sizeof kinds / sizeof *kinds))
@@ -167,22 +166,32 @@ static void fill_t1(uint32_t *row, const shape *s, uint32_t n, uint32_t row_word
     }
 }
 
+/* Four extreme codes of a format, the third one of the largest magnitude, and their integers. */
+static const struct {
+    uint32_t codes[4];
+    int values[4];
+} extremes[] = {
+    [TVK_FORMAT_I8] = {{127, 129, 128, 127}, {127, -127, -128, 127}},
+    [TVK_FORMAT_I4] = {{7, 9, 8, 7}, {7, -7, -8, 7}},
+    [TVK_FORMAT_FP4] = {{7, 14, 15, 5}, {12, -8, -12, 6}},
+};
+
 /* Saturated codes as a record could hold them; padding zero. */
 static void saturated_record(uint32_t *record, const own *o, uint32_t t)
 {
-    static const int codes[2][4] = {{127, -127, -128, 127}, {7, -7, -8, 7}};
     const shape *s = o->shape;
-    bool i4 = o->format == TVK_FORMAT_I4;
+    bool half = tvk_format_bits(o->format) == 4;
     int32_t sum = 0;
     memset(record, 0, o->act_words * sizeof *record);
     for (uint32_t k = 0; k < s->k; k++) {
-        int q = codes[i4][s->fill == LARGEST ? 2 : tvk_rig_hash(t, k) % 4];
+        uint32_t which = s->fill == LARGEST ? 2 : tvk_rig_hash(t, k) % 4;
+        uint32_t code = extremes[o->format].codes[which];
         uint32_t *codes_of = record + TVK_ACT_HEADER_WORDS;
-        sum += q;
-        if (i4)
-            codes_of[k / 8] |= ((uint32_t)q & 15u) << (8 * (k % 4) + 4 * (k / 4 % 2));
+        sum += extremes[o->format].values[which];
+        if (half)
+            codes_of[k / 8] |= code << (8 * (k % 4) + 4 * (k / 4 % 2));
         else
-            codes_of[k / 4] |= ((uint32_t)q & 255u) << 8 * (k % 4);
+            codes_of[k / 4] |= code << 8 * (k % 4);
     }
     record[0] = tvk_f32_bits(0.03125f);
     record[1] = (uint32_t)sum;
@@ -203,6 +212,8 @@ static tvk_status fill_act(tvk_rig *rig, own *o, tvk_error *err)
             saturated_record(record, o, t);
         else if (o->format == TVK_FORMAT_I4)
             tvk_ref_act_i4(x, NULL, 0, s->k, record);
+        else if (o->format == TVK_FORMAT_FP4)
+            tvk_ref_act_fp4(x, s->k, record);
         else
             tvk_ref_act_i8(x, s->k, record);
     }

@@ -1,4 +1,5 @@
 /* RMSNorm to f32, and activation records of every format, of plain rows and after the norm. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,11 +12,14 @@ typedef enum fill {
     TIES,      /* plain rows whose codes stand half-way between two integers, if 127/max is exact */
     STEPS,     /* few magnitudes: those of the border of the larger half lie on both sides of it */
     HOLES,     /* most values are 0, as after ReLU */
-    ONE        /* all but one are */
+    ONE,       /* all but one are */
+    DENORMALS, /* and zeros, and in every third row normal values; without the f32 kernel, whose
+                * results would be denormal */
+    SPREAD     /* magnitudes of 12 and 40 octaves */
 } fill;
 
-static const char *const fill_names[] = {"",       " zeros", " saturated", " ties",
-                                         " steps", " holes", " one"};
+static const char *const fill_names[] = {"",       " zeros", " saturated", " ties",  " steps",
+                                         " holes", " one",   " denormals", " spread"};
 
 typedef struct shape {
     tvk_case_size size;
@@ -29,24 +33,29 @@ typedef struct shape {
 #define REAL TVK_CASE_REAL
 
 static const shape shapes[] = {
-    {TINY, 4, 1, 1, MIXED, false},        {TINY, 8, 3, 3, MIXED, false},
-    {TINY, 124, 1, 1, MIXED, false},      {TINY, 128, 2, 4, MIXED, false},
-    {TINY, 132, 1, 1, MIXED, false},      {TINY, 192, 5, 16, MIXED, true},
-    {TINY, 192, 2, 2, ZEROS, false},      {TINY, 132, 2, 2, SATURATED, false},
-    {TINY, 512, 16, 16, TIES, false},     {SMALL, 508, 1, 1, MIXED, false},
-    {SMALL, 512, 16, 16, MIXED, false},   {SMALL, 516, 1, 1, MIXED, false},
-    {SMALL, 1028, 7, 16, MIXED, true},    {SMALL, 1280, 2, 2, MIXED, false},
-    {SMALL, 2560, 5, 5, MIXED, false},    {SMALL, 3200, 1, 1, MIXED, false},
-    {SMALL, 5460, 2, 2, MIXED, false},    {SMALL, 6912, 37, 37, MIXED, false},
-    {SMALL, 8640, 1, 1, MIXED, false},    {SMALL, 6912, 1, 1, SATURATED, false},
-    {TINY, 64, 3, 4, STEPS, false},       {TINY, 1028, 3, 3, STEPS, false},
-    {SMALL, 6912, 5, 8, STEPS, false},    {SMALL, 32768, 2, 2, MIXED, false},
-    {SMALL, 32768, 2, 2, STEPS, false},   {SMALL, 32768, 1, 1, ZEROS, false},
-    {TINY, 132, 2, 2, HOLES, false},      {TINY, 1280, 1, 2, HOLES, false},
-    {TINY, 516, 1, 1, ONE, false},        {SMALL, 6912, 3, 3, HOLES, false},
-    {REAL, 512, 1, 1, MIXED, false},      {REAL, 1280, 1, 1, MIXED, false},
-    {REAL, 2560, 1, 1, MIXED, false},     {REAL, 6912, 1, 1, MIXED, false},
-    {REAL, 2560, 512, 512, MIXED, false}, {REAL, 6912, 512, 512, MIXED, false},
+    {TINY, 4, 1, 1, MIXED, false},          {TINY, 8, 3, 3, MIXED, false},
+    {TINY, 124, 1, 1, MIXED, false},        {TINY, 128, 2, 4, MIXED, false},
+    {TINY, 132, 1, 1, MIXED, false},        {TINY, 192, 5, 16, MIXED, true},
+    {TINY, 192, 2, 2, ZEROS, false},        {TINY, 132, 2, 2, SATURATED, false},
+    {TINY, 512, 16, 16, TIES, false},       {SMALL, 508, 1, 1, MIXED, false},
+    {SMALL, 512, 16, 16, MIXED, false},     {SMALL, 516, 1, 1, MIXED, false},
+    {SMALL, 1028, 7, 16, MIXED, true},      {SMALL, 1280, 2, 2, MIXED, false},
+    {SMALL, 2560, 5, 5, MIXED, false},      {SMALL, 3200, 1, 1, MIXED, false},
+    {SMALL, 5460, 2, 2, MIXED, false},      {SMALL, 6912, 37, 37, MIXED, false},
+    {SMALL, 8640, 1, 1, MIXED, false},      {SMALL, 6912, 1, 1, SATURATED, false},
+    {TINY, 64, 3, 4, STEPS, false},         {TINY, 1028, 3, 3, STEPS, false},
+    {SMALL, 6912, 5, 8, STEPS, false},      {SMALL, 32768, 2, 2, MIXED, false},
+    {SMALL, 32768, 2, 2, STEPS, false},     {SMALL, 32768, 1, 1, ZEROS, false},
+    {TINY, 132, 2, 2, HOLES, false},        {TINY, 1280, 1, 2, HOLES, false},
+    {TINY, 516, 1, 1, ONE, false},          {SMALL, 6912, 3, 3, HOLES, false},
+    {TINY, 64, 2, 2, MIXED, false},         {TINY, 64, 1, 1, ZEROS, false},
+    {TINY, 68, 2, 2, SATURATED, false},     {TINY, 256, 3, 3, DENORMALS, false},
+    {TINY, 516, 4, 4, SPREAD, false},       {SMALL, 4100, 2, 2, STEPS, false},
+    {SMALL, 4096, 2, 2, SPREAD, false},     {SMALL, 32768, 1, 1, SATURATED, false},
+    {SMALL, 32768, 3, 3, DENORMALS, false}, {SMALL, 32768, 2, 2, SPREAD, false},
+    {REAL, 512, 1, 1, MIXED, false},        {REAL, 1280, 1, 1, MIXED, false},
+    {REAL, 2560, 1, 1, MIXED, false},       {REAL, 6912, 1, 1, MIXED, false},
+    {REAL, 2560, 512, 512, MIXED, false},   {REAL, 6912, 512, 512, MIXED, false},
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
@@ -68,9 +77,7 @@ static const struct {
            {TVK_OP_rmsnorm_i4, true, TVK_FORMAT_I4, false},
            {TVK_OP_quant_i4, false, TVK_FORMAT_I4, false},
            {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4, false},
-           {TVK_OP_rmsnorm_fp4, true, TVK_FORMAT_FP4, true},
-           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, false},
-           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, true}};
+           {TVK_OP_quant_fp4, false, TVK_FORMAT_FP4, false}};
 #define OPS ((uint32_t)(sizeof ops / sizeof *ops))
 static const float eps = 1e-5f;
 
@@ -81,6 +88,11 @@ typedef struct own {
     bool norm, list;
     tvk_array *x, *gain, *y;
 } own;
+
+static fill fill_of(const shape *s, tvk_op op)
+{
+    return s->fill == DENORMALS && op == TVK_OP_rmsnorm_f32 ? MIXED : s->fill;
+}
 
 static uint32_t count(void)
 {
@@ -95,8 +107,8 @@ static void describe(uint32_t index, tvk_case *out)
     out->shape[1] = s->k;
     out->shape[2] = s->t;
     snprintf(out->name, sizeof out->name, "K %u T %u of %u%s%s%s", s->k, s->t, s->capacity,
-             s->outs && out->op == TVK_OP_rmsnorm_f32 ? " outs" : "", fill_names[s->fill],
-             ops[index / SHAPES].list ? " list" : "");
+             s->outs && out->op == TVK_OP_rmsnorm_f32 ? " outs" : "",
+             fill_names[fill_of(s, out->op)], ops[index / SHAPES].list ? " list" : "");
 }
 
 static float value(fill f, uint32_t t, uint32_t k)
@@ -108,6 +120,13 @@ static float value(fill f, uint32_t t, uint32_t k)
         float half = (float)(k % 127) + 0.5f;
         return (k % 128 == 127 ? top : half * top / 127.0f) * (k & 1u ? 1.0f : -1.0f);
     }
+    if (f == DENORMALS) {
+        uint32_t h = tvk_rig_hash(t + 1, k);
+        float v = t % 3 == 2 && h % 3 == 0 ? 0.01f * (float)(h % 64) : 1e-42f * (float)(h % 5);
+        return h & 64u ? v : -v;
+    }
+    if (f == SPREAD)
+        return ldexpf(tvk_rig_float(t, k), -(int)(tvk_rig_hash(t, k) % (t % 2 ? 12u : 40u)));
     if (f == STEPS) return (float)(tvk_rig_hash(t, k) % 5u) * (k & 1u ? 0.75f : -0.75f);
     if (f == HOLES && tvk_rig_hash(t + 7, k) % 5u) return 0.0f;
     if (f == ONE) return k == 300 ? -2.0f : 0.0f;
@@ -172,7 +191,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
             tvk_f32_bits(s->fill == SATURATED ? 0.75f : 1.0f + 0.5f * tvk_rig_float(4, k));
     for (uint32_t t = 0; t < s->t; t++) {
         uint32_t *x = o->x->words + (uint64_t)t * s->k;
-        for (uint32_t k = 0; k < s->k; k++) x[k] = tvk_f32_bits(value(s->fill, t, k));
+        for (uint32_t k = 0; k < s->k; k++) x[k] = tvk_f32_bits(value(fill_of(s, o->op), t, k));
         if (!outs)
             want_row(o, tvk_rig_floats(x), t, stride, normed);
         else if (t % 2)

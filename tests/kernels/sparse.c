@@ -23,6 +23,7 @@ typedef struct shape {
 #define LIST TVK_OP_relu_list
 #define UP8 TVK_OP_up_t2_i8
 #define UP4 TVK_OP_up_t2_i4
+#define UPF TVK_OP_up_t2_fp4
 #define PACK TVK_OP_repack_kmajor
 
 static const shape shapes[] = {
@@ -92,6 +93,18 @@ static const shape shapes[] = {
     {UP4, REAL, 1280, 512, 40, 1, false},
     {UP4, REAL, 6912, 2560, 40, 1, false},
     {UP4, REAL, 6912, 2560, 100, 1, false},
+    {UPF, TINY, 4, 4, 100, 1, false},
+    {UPF, TINY, 36, 64, 50, 1, false},
+    {UPF, TINY, 132, 132, 20, 1, false},
+    {UPF, TINY, 64, 128, 0, 1, false},
+    {UPF, TINY, 64, 260, ONE, 1, false},
+    {UPF, TINY, 100, 192, 50, 3, false},
+    {UPF, SMALL, 1280, 512, 40, 1, false},
+    {UPF, SMALL, 516, 1280, 100, 5, false},
+    {UPF, SMALL, 260, 6912, 20, 1, false},
+    {UPF, REAL, 1280, 512, 40, 1, false},
+    {UPF, REAL, 6912, 2560, 40, 1, false},
+    {UPF, REAL, 6912, 2560, 100, 1, false},
     {PACK, TINY, 1, 4, 0, 1, false},
     {PACK, TINY, 16, 16, 0, 1, false},
     {PACK, TINY, 65, 132, 0, 1, false},
@@ -168,6 +181,8 @@ static void fill_record(const own *o, uint32_t *record, float *x, uint32_t k)
     }
     if (o->format == TVK_FORMAT_I4)
         tvk_ref_act_i4(x, NULL, 0, k, record);
+    else if (o->format == TVK_FORMAT_FP4)
+        tvk_ref_act_fp4(x, k, record);
     else
         tvk_ref_act_i8(x, k, record);
     if (s->parts == LARGEST) {
@@ -283,7 +298,7 @@ static tvk_status setup_up(tvk_rig *rig, own *o, tvk_error *err)
     float *scales = tvk_arena_alloc(&rig->arena, 2 * (size_t)s->n, sizeof *scales);
     uint32_t pieces = tvk_rig_pieces(rig, s->pieces, 2ull * s->n * row_words * 4);
     TVK_TRY_ALLOC(codes && scales ? codes : NULL);
-    o->format = s->op == UP4 ? TVK_FORMAT_I4 : TVK_FORMAT_I8;
+    o->format = s->op == UP4 ? TVK_FORMAT_I4 : s->op == UPF ? TVK_FORMAT_FP4 : TVK_FORMAT_I8;
     TVK_TRY(make_act(rig, o, s->k, err));
     TVK_TRY(tvk_rig_array(rig, "f", tvk_up_words(s->n), 0, true, &o->y, err));
     open = fill_gates(s, s->n, true, o->y->words);
@@ -304,8 +319,11 @@ static tvk_status setup_up(tvk_rig *rig, own *o, tvk_error *err)
         w->piece[p].rows = rows;
         w->piece_count++;
     }
-    tvk_ref_up(codes + (size_t)s->n * row_words, scales + s->n, o->act->words, s->op == UP4, s->k,
-               s->n, o->y->want);
+    tvk_ref_up(codes + (size_t)s->n * row_words, scales + s->n, o->act->words,
+               s->op == UP4   ? tvk_ref_gemv_t2_i4
+               : s->op == UPF ? tvk_ref_gemv_t2_fp4
+                              : tvk_ref_gemv_t2_i8,
+               s->k, s->n, o->y->want);
     rig->bytes = (double)open * (row_words * 4 + 12.0) + 4.0 * (double)o->act->count;
     rig->operations = 2.0 * open * s->k;
 fail:

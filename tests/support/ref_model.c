@@ -304,18 +304,22 @@ void ref_model_reset(ref_model *m)
     m->position = 0;
 }
 
+typedef enum ref_format { FORMAT_I8, FORMAT_I4, FORMAT_FP4 } ref_format;
+
 /* Scratch of one step, freed at its end. */
 typedef struct ref_scratch {
     float *x, *y, *q, *k, *v, *o, *gate_up, *f;
     uint32_t *record;
-    bool i4; /* what the record holds */
+    ref_format format; /* what the record holds */
     const float **keys, **values;
 } ref_scratch;
 
 static void gemv(const ref_matrix *w, const float *x, const ref_scratch *s, bool add, float *y)
 {
-    if (is_ternary(w->type) && s->i4) {
+    if (is_ternary(w->type) && s->format == FORMAT_I4) {
         tvk_ref_gemv_t2_i4(w->words, w->scales, s->record, w->n, w->k, add, y);
+    } else if (is_ternary(w->type) && s->format == FORMAT_FP4) {
+        tvk_ref_gemv_t2_fp4(w->words, w->scales, s->record, w->n, w->k, add, y);
     } else if (w->type == TVK_I8) {
         tvk_ref_gemv_t1_i8(w->words, w->scales, s->record, w->n, w->k, add, y);
     } else if (is_ternary(w->type)) {
@@ -352,12 +356,14 @@ static const float *linear_input(const ref_model *m, ref_linear which, ref_scrat
         x = in = s->y;
         gain = NULL;
     }
-    s->i4 = (a48 && (which == QKV || which == GATE_UP)) || strcmp(m->act, "v2-a4") == 0;
-    if (s->i4) {
+    s->format = FORMAT_I8;
+    if ((a48 && (which == QKV || which == GATE_UP)) || strcmp(m->act, "v2-a4") == 0) {
+        s->format = FORMAT_I4;
         tvk_ref_act_i4(in, gain, m->info.norm_eps, width, s->record);
     } else if (a48 && which == O) {
         tvk_ref_act_topk(x, width, s->record);
     } else if (fp4 && which != DOWN) {
+        s->format = FORMAT_FP4;
         tvk_ref_act_fp4(x, width, s->record);
     } else {
         tvk_ref_act_i8(x, width, s->record);

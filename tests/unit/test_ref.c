@@ -196,6 +196,15 @@ static int code_i4(const uint32_t *record, uint32_t k)
     return nibble > 7 ? (int)nibble - 16 : (int)nibble;
 }
 
+/* Likewise; bit 3 the sign, then an index. */
+static int code_fp4(const uint32_t *record, uint32_t k)
+{
+    static const int grid[8] = {0, 1, 2, 3, 4, 6, 8, 12};
+    uint32_t nibble = record[TVK_ACT_HEADER_WORDS + k / 8] >> (8 * (k % 4) + 4 * (k / 4 % 2)) & 15u;
+    assert_true(nibble != 8); /* there is no -0 */
+    return nibble > 7 ? -grid[nibble - 8] : grid[nibble];
+}
+
 static void codes_are(int (*get)(const uint32_t *, uint32_t), const uint32_t *record,
                       const int *want, uint32_t count)
 {
@@ -291,18 +300,20 @@ static void test_act_fp4(void **state)
     static const int want[8] = {12, 8, 6, -1, 12, 6, 1, -8};
     static const float none[8] = {0};
     static const int want_none[8] = {0};
-    uint32_t record[36];
+    uint32_t record[20];
     (void)state;
     memset(record, 0xee, sizeof record);
     tvk_ref_act_fp4(grid, 8, record);
-    codes_equal(record, want_grid, 8);
+    /* codes 0 9 2 b | 4 d 6 f: the first four in the lower halves of the bytes */
+    assert_int_equal(record[4], 0xfb62d940u);
+    codes_are(code_fp4, record, want_grid, 8);
     assert_near(tvk_f32_from_bits(record[0]), 0.5, 2 * U);
     tvk_ref_act_fp4(ties, 8, record);
-    codes_equal(record, want_ties, 8);
+    codes_are(code_fp4, record, want_ties, 8);
     tvk_ref_act_fp4(row, 8, record);
-    codes_equal(record, want, 8);
+    codes_are(code_fp4, record, want, 8);
     tvk_ref_act_fp4(none, 8, record);
-    codes_equal(record, want_none, 8);
+    codes_are(code_fp4, record, want_none, 8);
 }
 
 /* Against double: codes to within the rounding, the step, the share of INT4 zeros and clips that a
@@ -311,7 +322,7 @@ static void test_act_a48_double(void **state)
 {
     static const int grid[8] = {0, 1, 2, 3, 4, 6, 8, 12};
     static float x[2560], gain[2560], y[2560];
-    static uint32_t i4[4 + 320], topk[4 + 640], i8[4 + 640], fp4[4 + 640];
+    static uint32_t i4[4 + 320], topk[4 + 640], i8[4 + 640], fp4[4 + 320];
     double zeros = 0, clipped = 0;
     (void)state;
     for (int round = 0; round < 40; round++) {
@@ -339,7 +350,7 @@ static void test_act_a48_double(void **state)
         for (uint32_t i = 0; i < 2560; i++) {
             double v = (double)y[i] * sqrt(7.0) / beta, f = fabs((double)y[i]) * 12 / gamma;
             double nearest = INFINITY;
-            int q = code_i4(i4, i), e = code(fp4, i);
+            int q = code_i4(i4, i), e = code_fp4(fp4, i);
             assert_near(q, fmax(-8, fmin(7, v)), 0.5 + 1e-4);
             zeros += q == 0;
             clipped += v < -8.5 || v > 7.5;
@@ -517,15 +528,23 @@ static void test_gemv_t2_double(void **state)
         d = tvk_f32_from_bits(record[0]);
         tvk_ref_gemv_t2_i8(words, &scale, record, 1, k, false, &y);
         assert_near(y, sum * d * (double)scale, fabs(sum * d * (double)scale) * 2.1 * U);
-        tvk_ref_act_i4(x, NULL, 0, k, record);
-        sum = 0;
-        for (uint32_t i = 0; i < k; i++) {
-            uint32_t bits = words[i / 16] >> (8 * (i % 4) + 2 * (i % 16 / 4)) & 3u;
-            sum += ((int)bits - 1) * code_i4(record, i);
+        for (int fp4 = 0; fp4 < 2; fp4++) {
+            if (fp4)
+                tvk_ref_act_fp4(x, k, record);
+            else
+                tvk_ref_act_i4(x, NULL, 0, k, record);
+            sum = 0;
+            for (uint32_t i = 0; i < k; i++) {
+                uint32_t bits = words[i / 16] >> (8 * (i % 4) + 2 * (i % 16 / 4)) & 3u;
+                sum += ((int)bits - 1) * (fp4 ? code_fp4(record, i) : code_i4(record, i));
+            }
+            d = tvk_f32_from_bits(record[0]);
+            if (fp4)
+                tvk_ref_gemv_t2_fp4(words, &scale, record, 1, k, false, &y);
+            else
+                tvk_ref_gemv_t2_i4(words, &scale, record, 1, k, false, &y);
+            assert_near(y, sum * d * (double)scale, fabs(sum * d * (double)scale) * 2.1 * U);
         }
-        d = tvk_f32_from_bits(record[0]);
-        tvk_ref_gemv_t2_i4(words, &scale, record, 1, k, false, &y);
-        assert_near(y, sum * d * (double)scale, fabs(sum * d * (double)scale) * 2.1 * U);
     }
 }
 

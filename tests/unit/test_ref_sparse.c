@@ -128,7 +128,8 @@ static void gates_above_zero_are_listed(void **state)
     assert_int_equal(f[5], tvk_f32_bits(2.0f));
 }
 
-/* The up projection at open gates: 0.5^2 * (3 * 1 * 2) = 1.5; closed ones stay 0. i8 and i4. */
+/* The up projection at open gates: 0.5^2 * (3 * 1 * 2) = 1.5; closed ones stay 0. 3 is the same
+ * code in INT4 and E2M1. */
 static void up_at_open_gates(void **state)
 {
     const float scales[4] = {9.0f, 2.0f, 9.0f, 4.0f};
@@ -140,11 +141,13 @@ static void up_at_open_gates(void **state)
     i8[0] = i4[0] = tvk_f32_bits(1.0f);
     i8[1] = i4[1] = 3;
     i8[4] = i4[4] = 3;
-    for (int form = 0; form < 2; form++) {
+    for (int form = 0; form < 3; form++) {
+        static tvk_ref_gemv_t2 *const gemv[] = {tvk_ref_gemv_t2_i8, tvk_ref_gemv_t2_i4,
+                                                tvk_ref_gemv_t2_fp4};
         const float gates[4] = {-1.0f, 0.5f, 0.0f, 2.0f};
         memcpy(f, gates, sizeof gates);
         tvk_ref_relu_list(f, 4);
-        tvk_ref_up(rows, scales, form ? i4 : i8, form == 1, 4, 4, f);
+        tvk_ref_up(rows, scales, form ? i4 : i8, gemv[form], 4, 4, f);
         assert_int_equal(f[0], 0);
         assert_int_equal(f[1], tvk_f32_bits(1.5f));
         assert_int_equal(f[2], 0);
