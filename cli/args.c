@@ -184,6 +184,8 @@ const arg_environment *args_environment(void)
     const char *color = getenv("NO_COLOR"), *term = getenv("TERM");
     environment.device = getenv("TERNVK_DEVICE");
     environment.models = getenv("TERNVK_MODELS");
+    environment.cache = getenv("XDG_CACHE_HOME");
+    environment.home = getenv("HOME");
     environment.plain = (color && *color) || (term && !strcmp(term, "dumb"));
     return &environment;
 }

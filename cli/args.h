@@ -45,6 +45,8 @@ int args_parse(const arg_command *command, int argc, char **argv);
 typedef struct arg_environment {
     const char *device; /* TERNVK_DEVICE: as --device */
     const char *models; /* TERNVK_MODELS: folder of the bundled model */
+    const char *cache;  /* XDG_CACHE_HOME */
+    const char *home;   /* HOME */
     bool plain;         /* NO_COLOR, or TERM=dumb: no escape sequences */
 } arg_environment;
 const arg_environment *args_environment(void);

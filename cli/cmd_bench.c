@@ -275,6 +275,7 @@ static int run_all(bench *b, const char *shape_name, uint32_t layers)
     uint32_t done = 0;
     int status = list_tests(b);
     if (status) return status;
+    b->e.tune = b->gen.count > 1 || b->gen.list[0] != 0; /* prompts skip nothing */
     interrupt_catch();
     if (shape_name)
         b->shape = shape_open(shape_name, layers, a48, &status);

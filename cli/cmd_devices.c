@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "engine.h"
 #include "out.h"
+#include "tuning.h"
 #include "variants.h"
 
 static const char *type_name(tvk_device_type type)
@@ -111,6 +112,7 @@ int cmd_devices(int argc, char **argv)
         } else {
             print_device(&devices[i]);
             if (devices[i].usable) variants_print(&params, engine_given.verbose > 0);
+            if (devices[i].usable && engine_given.verbose) tuning_print(&devices[i]);
         }
     }
     if (!status && json) puts("]");

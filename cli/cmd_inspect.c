@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "commands.h"
 #include "engine.h"
@@ -74,6 +75,12 @@ static void print_model(const tvk_weight_source *source, const tvk_model_info *m
     printf("  %-24s %s%s%s\n", "activations", m->act_quant,
            m->act_quant_file[0] ? "; the file asks for " : "", m->act_quant_file);
     if (m->weight_groups > 1) printf("  %-24s %u\n", "weight groups", m->weight_groups);
+    if (strcmp(m->act_quant, "none") != 0 && m->skip[TVK_SKIP_DOWN].zeros > 0)
+        printf("  %-24s %.0f %% of the attention output's inputs, %.0f %% of the gates, %.0f %% of "
+               "down's inputs\n",
+               "zeros expected", 100 * (double)m->skip[TVK_SKIP_O].zeros,
+               100 * (double)m->skip[TVK_SKIP_UP].zeros,
+               100 * (double)m->skip[TVK_SKIP_DOWN].zeros);
     printf("  %-24s %u layers, %u wide, FFN %u\n", "size", m->layers, m->hidden, m->ffn);
     printf("  %-24s %u heads of %u, %u KV heads\n", "attention", m->heads, m->head_size,
            m->kv_heads);

@@ -140,7 +140,7 @@ int cmd_run(int argc, char **argv)
                                  &prompt.word,
                                  0,
                                  1};
-    engine e = {0};
+    engine e = {.tune = true};
     writer w = {0};
     int32_t *ids = NULL;
     uint32_t count = 0;

@@ -10,6 +10,7 @@
 #include "out.h"
 #include "progress.h"
 #include "prompt.h"
+#include "tuning.h"
 
 engine_options engine_given;
 
@@ -36,6 +37,10 @@ const arg_option engine_model_options[] = {
     {ARG_TEXT, "-ctv, --cache-type-v", "TYPE", &engine_given.kv_v, "values, likewise", 0, 0, NULL},
     {ARG_TEXT, "--act", "TYPE", &engine_given.act,
      "activations of ternary matrices: auto, none, int8, a4.8, a4.8-fp4, v2-a8, v2-a4", 0, 0, NULL},
+    {ARG_TEXT, "--sparse", "auto|on|off", &engine_given.sparse,
+     "leave out zero activations: where it is faster, everywhere, nowhere", 0, 0, NULL},
+    {ARG_FLAG, "--no-tune", NULL, &engine_given.no_tune,
+     "neither measure the device nor read what was measured", 0, 0, NULL},
     {ARG_FLAG, "--exact", NULL, &engine_given.exact,
      "only kernels whose bits are the same on every driver", 0, 0, NULL},
     {ARG_FLAG, "--list-devices", NULL, &engine_given.list_devices, "list the devices and stop", 0,
@@ -158,6 +163,16 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
                   engine_given.act);
         return 2;
     }
+    if (!engine_given.sparse || !strcmp(engine_given.sparse, "auto"))
+        out->sparse = TVK_SPARSE_AUTO;
+    else if (!strcmp(engine_given.sparse, "on"))
+        out->sparse = TVK_SPARSE_ON;
+    else if (!strcmp(engine_given.sparse, "off"))
+        out->sparse = TVK_SPARSE_OFF;
+    else {
+        out_error("--sparse: auto, on or off expected, '%s' found", engine_given.sparse);
+        return 2;
+    }
     return 0;
 }
 
@@ -172,12 +187,19 @@ static void kv_banner(const tvk_model_info *info)
 
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params)
 {
+    static tvk_tuning tuning; /* large for a stack; the model does not keep it */
     double start = out_now_ms();
+    tvk_model_params with = *params;
     tvk_error err;
-    if (tvk_model_create(e->device, source, params, &e->model, &err) != TVK_OK)
+    if (e->tune && params->sparse == TVK_SPARSE_AUTO && !engine_given.no_tune) {
+        tuning_prepare(e->device, source, params, &tuning);
+        with.tuning = &tuning;
+    }
+    if (tvk_model_create(e->device, source, &with, &e->model, &err) != TVK_OK)
         return out_failed(&err);
     e->load_ms = out_now_ms() - start;
     kv_banner(tvk_model_get_info(e->model));
+    tuning_banner(tvk_model_get_info(e->model));
     return 0;
 }
 

@@ -12,10 +12,10 @@
 typedef struct engine_options {
     const char *model; /* NULL: the bundled one */
     const char *device, *clamps;
-    const char *kv_k, *kv_v, *act;
+    const char *kv_k, *kv_v, *act, *sparse;
     uint32_t context;
     uint32_t verbose;
-    bool exact, list_devices, validate;
+    bool exact, list_devices, validate, no_tune;
     bool stats; /* the option belongs to the commands that have it */
 } engine_options;
 
@@ -33,6 +33,7 @@ typedef struct engine {
     tvk_model *model;
     tvk_session *session;
     char *clamps; /* text of --clamps */
+    bool tune;    /* set before: what this command runs asks for the device's tuning record */
     bool bundled; /* the bundled model, because no other was asked for */
     double load_ms;
 } engine;

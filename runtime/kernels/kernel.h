@@ -32,6 +32,8 @@ const tvk_shader_info *tvk_shader_get(uint32_t index);
 const char *tvk_op_name(tvk_op op);
 const char *tvk_op_access(tvk_op op);
 uint32_t tvk_op_push_bytes(tvk_op op);
+/* Of all modules and configurations: another one where a kernel changed. */
+uint64_t tvk_kernels_version(void);
 
 /* Work groups: each axis fixed or a function of the step's rows (TVK_AXIS_*). */
 typedef struct tvk_groups {

@@ -55,3 +55,17 @@ uint32_t tvk_up_words(uint32_t f)
 {
     return 2 * f + TVK_ROWS_HEADER_WORDS;
 }
+
+tvk_matrix tvk_matrix_head(const tvk_matrix *w, uint32_t rows)
+{
+    tvk_matrix head = *w;
+    head.n = rows;
+    head.piece_count = 0;
+    for (uint32_t i = 0; i < w->piece_count && w->piece[i].first < rows; i++) {
+        uint32_t left = rows - w->piece[i].first;
+        if (head.piece[i].rows > left) head.piece[i].rows = left;
+        head.piece[i].kmajor = (tvk_span){0}; /* its words depend on the number of rows */
+        head.piece_count++;
+    }
+    return head;
+}

@@ -40,6 +40,8 @@ bool tvk_layout_coded(tvk_layout layout);
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k);
 /* Scale floats a row takes. */
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k);
+/* The first `rows` rows of it, rows <= N. */
+tvk_matrix tvk_matrix_head(const tvk_matrix *w, uint32_t rows);
 /* Words that K-major codes of `rows` outputs take for each k. */
 uint32_t tvk_kmajor_words(uint32_t rows);
 /* How a row is quantised (docs/numerics.md) and what its record holds. */

@@ -1,6 +1,6 @@
 /* The tables: ops from kernels.def, modules from shaders/manifest.def with their embedded SPIR-V
  * (the build writes spirv_table.inc, one line a manifest row). */
-#include "kernels/kernel.h"
+#include "kernels/internal.h"
 
 #define TVK_SPV(name)                                                                              \
     extern const uint32_t tvk_spv_##name[];                                                        \
@@ -77,4 +77,26 @@ const char *tvk_op_access(tvk_op op)
 uint32_t tvk_op_push_bytes(tvk_op op)
 {
     return ops[op].push_bytes;
+}
+
+/* FNV-1a, a word at a time */
+static void add(uint64_t *hash, const uint32_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) *hash = (*hash ^ words[i]) * 1099511628211u;
+}
+
+uint64_t tvk_kernels_version(void)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (uint32_t i = 0; i < tvk_shader_count(); i++)
+        add(&hash, shaders[i].spirv, *shaders[i].spirv_bytes / 4);
+    for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
+        uint32_t count;
+        const tvk_config *configs = tvk_config_table((tvk_op)op, &count);
+        for (uint32_t i = 0; i < count; i++) {
+            add(&hash, &configs[i].group, 1);
+            add(&hash, configs[i].tile, 3);
+        }
+    }
+    return hash;
 }

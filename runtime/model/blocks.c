@@ -41,15 +41,27 @@ static tvk_status count_input(tvk_block_context *c, linear_at which, tvk_span in
                               c->counters, counter, width, c->rows, err);
 }
 
-/* Counts gates that ReLU^2 makes 0. */
-static tvk_status count_gates(tvk_block_context *c, tvk_span gate_up, uint32_t layer,
+/* Counts gates that ReLU^2 makes 0. stride: floats from row to row. */
+static tvk_status count_gates(tvk_block_context *c, tvk_span gates, uint32_t stride, uint32_t layer,
                               tvk_error *err)
 {
     uint32_t ffn = c->config->ffn;
     if (!c->counters.buffer || c->config->glu != TVK_GLU_RELU2) return TVK_OK;
-    return tvk_op_count_floats(c->kernels, &c->graph->list, c->state, gate_up, c->counters,
-                               tvk_stats_counter(layer, TVK_COUNT_GATES), ffn, 2 * ffn, true,
+    return tvk_op_count_floats(c->kernels, &c->graph->list, c->state, gates, c->counters,
+                               tvk_stats_counter(layer, TVK_COUNT_GATES), ffn, stride, true,
                                c->rows, err);
+}
+
+/* Does this step leave out zeros there? */
+static bool skips(const tvk_block_context *c, tvk_skip_at at)
+{
+    return c->rows == 1 && c->skip[at].used;
+}
+
+/* Does the linear get a list of its non-zero inputs? */
+static bool listed(const tvk_block_context *c, linear_at which)
+{
+    return (which == O && skips(c, TVK_SKIP_O)) || (which == DOWN && skips(c, TVK_SKIP_DOWN));
 }
 
 /* Column slabs of a linear: parts of its input that are normed and quantised by themselves. */
@@ -98,9 +110,11 @@ static tvk_status linear_input(tvk_block_context *c, linear_at which, tvk_span x
     }
     if (c->config->act != TVK_ACT_NONE) {
         tvk_format format = formats[c->config->act][which];
-        TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * tvk_act_words(format, width) * 4,
-                                 out, err, "l%u.%s", layer, name));
-        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, format, false, c->state, x, gain, *out,
+        bool list = listed(c, which);
+        uint32_t words = tvk_act_words(format, width) + (list ? tvk_list_words(width) : 0);
+        TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->rows * words * 4, out, err, "l%u.%s", layer,
+                                 name));
+        TVK_TRY(tvk_op_act(c->kernels, &c->graph->list, format, list, c->state, x, gain, *out,
                            width, eps, c->rows, err));
     } else if (gain.buffer) {
         TVK_TRY(floats(c, c->rows, width, name, layer, out, err));
@@ -119,10 +133,11 @@ static tvk_status linear(tvk_block_context *c, linear_at which, const tvk_matrix
                          const tvk_span *in, tvk_span y, bool add, tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    tvk_dispatch_list *list = &c->graph->list;
+    if (listed(c, which)) return tvk_op_matmul_sparse(c->kernels, list, w, *in, y, add, err);
     for (uint32_t s = 0; s < slabs_of(c, which); s++)
-        TVK_TRY(tvk_op_matmul_act(c->kernels, &c->graph->list, &w[s],
-                                  formats[c->config->act][which], in[s], y, c->rows, add || s > 0,
-                                  false, err));
+        TVK_TRY(tvk_op_matmul_act(c->kernels, list, &w[s], formats[c->config->act][which], in[s], y,
+                                  c->rows, add || s > 0, false, err));
 fail:
     return st;
 }
@@ -203,25 +218,59 @@ fail:
     return st;
 }
 
+/* f [rows, F] = the gated unit of both projections; b1: GELU of up. */
+static tvk_status gate_up(tvk_block_context *c, uint32_t layer, tvk_span in, tvk_span *f,
+                          tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *m = c->config;
+    const bool gelu = m->glu == TVK_GLU_GELU;
+    const uint32_t width = (gelu ? 1 : 2) * m->ffn;
+    tvk_dispatch_list *list = &c->graph->list;
+    tvk_span both;
+    TVK_TRY(floats(c, c->rows, width, "gate_up", layer, &both, err));
+    TVK_TRY(linear(c, GATE_UP, &c->weights->layers[layer].gate_up, &in, both, false, err));
+    TVK_TRY(count_gates(c, both, width, layer, err));
+    TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, f, err));
+    if (gelu)
+        TVK_TRY(tvk_op_gelu(c->kernels, list, both, *f, m->ffn, c->rows, err));
+    else
+        TVK_TRY(
+            tvk_op_glu(c->kernels, list, both, *f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows, err));
+fail:
+    return st;
+}
+
+/* The same of one row: gates first, then the up projection where they are open, in place. */
+static tvk_status gate_then_up(tvk_block_context *c, uint32_t layer, tvk_span in, tvk_span *f,
+                               tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const uint32_t width = c->config->ffn;
+    const tvk_matrix *both = &c->weights->layers[layer].gate_up;
+    const tvk_matrix gate = tvk_matrix_head(both, width);
+    tvk_dispatch_list *list = &c->graph->list;
+    tvk_span work;
+    TVK_TRY(floats(c, 1, tvk_up_words(width), "glu", layer, &work, err));
+    *f = tvk_span_sub(work, 0, 4ull * width);
+    TVK_TRY(linear(c, GATE_UP, &gate, &in, *f, false, err));
+    TVK_TRY(count_gates(c, *f, width, layer, err));
+    TVK_TRY(tvk_op_relu_list(c->kernels, list, work, width, err));
+    TVK_TRY(tvk_op_up(c->kernels, list, both, width, formats[c->config->act][GATE_UP], in, work,
+                      width, err));
+fail:
+    return st;
+}
+
 static tvk_status ffn(tvk_block_context *c, uint32_t layer, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_config *m = c->config;
     const tvk_layer_weights *w = &c->weights->layers[layer];
-    tvk_dispatch_list *list = &c->graph->list;
-    tvk_span in, gate_up, f, down_in[TVK_MAX_WEIGHT_GROUPS];
-    const bool gelu = m->glu == TVK_GLU_GELU;
-    list->label = tvk_graph_text(c->graph, "l%u.ffn", layer);
+    tvk_span in, f, down_in[TVK_MAX_WEIGHT_GROUPS];
+    c->graph->list.label = tvk_graph_text(c->graph, "l%u.ffn", layer);
     TVK_TRY(linear_input(c, GATE_UP, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
-    TVK_TRY(floats(c, c->rows, (gelu ? 1 : 2) * m->ffn, "gate_up", layer, &gate_up, err));
-    TVK_TRY(linear(c, GATE_UP, &w->gate_up, &in, gate_up, false, err));
-    TVK_TRY(count_gates(c, gate_up, layer, err));
-    TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, &f, err));
-    if (gelu)
-        TVK_TRY(tvk_op_gelu(c->kernels, list, gate_up, f, m->ffn, c->rows, err));
-    else
-        TVK_TRY(tvk_op_glu(c->kernels, list, gate_up, f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows,
-                           err));
+    TVK_TRY((skips(c, TVK_SKIP_UP) ? gate_then_up : gate_up)(c, layer, in, &f, err));
     TVK_TRY(linear_input(c, DOWN, f, w->ffn_sub_norm, m->ffn, "down_in", layer, down_in, err));
     TVK_TRY(linear(c, DOWN, w->down, down_in, c->x, true, err));
     TVK_TRY(keep_residual(c, "out", layer, err));

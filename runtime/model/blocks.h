@@ -15,10 +15,11 @@ typedef struct tvk_block_context {
     const tvk_kv_pool *kv;
     const tvk_state_layout *layout;
     tvk_span state, rope, logits, results;
-    tvk_span counters; /* buffer NULL: nothing is counted */
-    uint32_t rows;     /* capacity of the step */
-    uint32_t outs;     /* output rows it can have */
-    tvk_span x;        /* residual stream [rows, hidden], made by the embedding block */
+    tvk_span counters;    /* buffer NULL: nothing is counted */
+    const tvk_skip *skip; /* by tvk_skip_at, for a step of one row */
+    uint32_t rows;        /* capacity of the step */
+    uint32_t outs;        /* output rows it can have */
+    tvk_span x;           /* residual stream [rows, hidden], made by the embedding block */
 } tvk_block_context;
 
 tvk_status tvk_block_build(tvk_block_context *c, const tvk_block *block, tvk_error *err);

@@ -366,6 +366,7 @@ tvk_status tvk_config_read(const tvk_weight_source *source, tvk_act act, tvk_con
     TVK_TRY(read_activation(&r, err));
     read_norms(&r);
     TVK_TRY(read_quantisation(&r, act, err));
+    TVK_TRY(tvk_skip_read(source, out, err));
 fail:
     return st;
 }

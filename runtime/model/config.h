@@ -24,8 +24,9 @@ typedef struct tvk_config {
     /* b1: Q, K, V and up have so many row slabs, O and down so many column slabs, each quantised by
      * itself; else 1 */
     uint32_t weight_groups;
-    tvk_act act;         /* what enters the linears; never TVK_ACT_AUTO */
-    char file_quant[16]; /* ARCH.activation_quant of the file, "" when absent */
+    tvk_act act;                 /* what enters the linears; never TVK_ACT_AUTO */
+    char file_quant[16];         /* ARCH.activation_quant of the file, "" when absent */
+    float zeros[TVK_SKIP_COUNT]; /* fraction expected, by tvk_skip_at; skip.c */
     char odd[512];
 } tvk_config;
 
@@ -62,5 +63,15 @@ bool tvk_act_transforms(tvk_act act);
 /* Errors: TVK_ERR_UNSUPPORTED (architecture, scaling, activation by name), TVK_ERR_FORMAT. */
 tvk_status tvk_config_read(const tvk_weight_source *source, tvk_act act, tvk_config *out,
                            tvk_error *err);
+
+/* skip.c */
+/* Fills config->zeros from the file's ARCH.sparsity.* keys, or from what is published for models
+ * with these activations. Errors: TVK_ERR_FORMAT (not a fraction). */
+tvk_status tvk_skip_read(const tvk_weight_source *source, tvk_config *config, tvk_error *err);
+/* What steps of one row leave out, and why. */
+void tvk_skip_choose(const tvk_config *config, tvk_sparse sparse, const tvk_tuning *tuning,
+                     tvk_skip out[TVK_SKIP_COUNT]);
+/* What has to be measured for the choice at `at`; false: nothing, whatever was measured. */
+bool tvk_skip_shape(const tvk_config *config, tvk_skip_at at, tvk_tuning_entry *out);
 
 #endif

@@ -28,7 +28,7 @@ static tvk_status fill_params(const tvk_model_params *params, const tvk_config *
     if (out->max_outputs == 0) out->max_outputs = DEFAULT_OUTPUTS;
     if (out->context > MAX_CONTEXT || out->sessions > MAX_SESSIONS || out->batch > 4096 ||
         (unsigned)out->kv_k > TVK_KV_Q3 || (unsigned)out->kv_v > TVK_KV_Q3 ||
-        (unsigned)out->act > TVK_ACT_V2_A4) {
+        (unsigned)out->act > TVK_ACT_V2_A4 || (unsigned)out->sparse > TVK_SPARSE_ON) {
         TVK_FAIL(TVK_ERR_ARG,
                  "context %u (at most %u), sessions %u (at most %u), batch %u (at most 4096)",
                  out->context, MAX_CONTEXT, out->sessions, MAX_SESSIONS, out->batch);
@@ -55,9 +55,10 @@ static tvk_cache_types kv_types(const tvk_model_params *p)
 }
 
 static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_weights_plan *plan,
-                      tvk_model_info *info)
+                      const tvk_skip *skip, tvk_model_info *info)
 {
     memset(info, 0, sizeof *info);
+    memcpy(info->skip, skip, sizeof info->skip);
     snprintf(info->architecture, sizeof info->architecture, "%s", c->arch->id);
     snprintf(info->graph, sizeof info->graph, "%s", c->arch->graph);
     snprintf(info->name, sizeof info->name, "%s", c->name);
@@ -102,12 +103,14 @@ tvk_status tvk_model_describe(const tvk_weight_source *source, const tvk_model_p
     tvk_config config;
     tvk_model_params filled;
     tvk_weights_plan plan;
+    tvk_skip skip[TVK_SKIP_COUNT];
     tvk_arena arena = {0};
     memset(out, 0, sizeof *out);
     TVK_TRY(tvk_config_read(source, params ? params->act : TVK_ACT_AUTO, &config, err));
     TVK_TRY(fill_params(params, &config, &filled, err));
-    TVK_TRY(tvk_weights_plan_make(source, &config, &arena, &plan, err));
-    fill_info(&config, &filled, &plan, out);
+    tvk_skip_choose(&config, filled.sparse, filled.tuning, skip);
+    TVK_TRY(tvk_weights_plan_make(source, &config, skip, &arena, &plan, err));
+    fill_info(&config, &filled, &plan, skip, out);
 fail:
     tvk_arena_free(&arena);
     return st;
@@ -148,16 +151,19 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     tvk_status st = TVK_OK;
     tvk_model *m = calloc(1, sizeof *m);
     tvk_weights_plan plan;
+    tvk_skip skip[TVK_SKIP_COUNT];
     *out = NULL;
     TVK_TRY_ALLOC(m);
     m->device = device;
     TVK_TRY(tvk_config_read(source, params ? params->act : TVK_ACT_AUTO, &m->config, err));
     TVK_TRY(fill_params(params, &m->config, &m->params, err));
-    TVK_TRY(tvk_weights_plan_make(source, &m->config, &m->arena, &plan, err));
+    tvk_skip_choose(&m->config, m->params.sparse, m->params.tuning, skip);
+    m->params.tuning = NULL; /* the caller's */
+    TVK_TRY(tvk_weights_plan_make(source, &m->config, skip, &m->arena, &plan, err));
     bound_outputs(m);
     m->layout = tvk_state_layout_make(m->params.batch, m->params.max_outputs, m->params.sessions,
                                       m->params.context);
-    fill_info(&m->config, &m->params, &plan, &m->info);
+    fill_info(&m->config, &m->params, &plan, skip, &m->info);
     TVK_TRY(check_memory(m, err));
     m->slot_used = calloc(m->params.sessions, sizeof *m->slot_used);
     TVK_TRY_ALLOC(m->slot_used);

@@ -120,13 +120,19 @@ static uint64_t row_bytes(const tvk_matrix *w)
     return 4 * ((uint64_t)w->row_words + tvk_layout_row_scales(w->layout, w->k));
 }
 
-/* Share of a matrix's bytes that a decode step reads: mat-vecs read them whole. */
-static double fraction_read(const tvk_model *m, const tvk_layer_stats *l, const tvk_matrix *w)
+/* Bytes of a matrix that a decode step reads: mat-vecs read it whole, but for the zeros that the
+ * model's steps leave out. */
+static double matrix_read(const tvk_model *m, const tvk_layer_stats *s, uint32_t layer,
+                          const tvk_matrix *w)
 {
-    (void)m;
-    (void)l;
-    (void)w;
-    return 1;
+    const tvk_layer_weights *l = &m->weights.layers[layer];
+    const tvk_skip *skip = m->info.skip;
+    const double all = (double)(row_bytes(w) * w->n);
+    const double kmajor = 4.0 * w->k * tvk_kmajor_words(w->n), scales = 4.0 * w->n;
+    if (w == l->o && skip[TVK_SKIP_O].used) return kmajor * (1 - share(s->out)) + scales;
+    if (w == l->down && skip[TVK_SKIP_DOWN].used) return kmajor * (1 - share(s->down)) + scales;
+    if (w == &l->gate_up && skip[TVK_SKIP_UP].used) return all * (1 - 0.5 * share(s->gates));
+    return all;
 }
 
 static double weights_read(const tvk_model *m, const tvk_layer_stats *layers)
@@ -144,8 +150,7 @@ static double weights_read(const tvk_model *m, const tvk_layer_stats *layers)
             matrices[count++] = &l->down[s];
         }
         for (uint32_t j = 0; j < count; j++) {
-            bytes += (double)(row_bytes(matrices[j]) * matrices[j]->n) *
-                     fraction_read(m, &layers[i], matrices[j]);
+            bytes += matrix_read(m, &layers[i], i, matrices[j]);
         }
         for (size_t j = 0; j < sizeof gains / sizeof *gains; j++)
             if (gains[j].buffer) bytes += (double)gains[j].bytes;

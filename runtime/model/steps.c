@@ -18,6 +18,7 @@ static tvk_status build_graph(tvk_model *m, tvk_step *step, tvk_error *err)
                            .rope = tvk_buffer_span(m->rope),
                            .logits = tvk_buffer_span(m->logits),
                            .results = tvk_buffer_span(m->results),
+                           .skip = m->info.skip,
                            .rows = step->rows,
                            .outs = step->outs};
     tvk_block block;

@@ -14,6 +14,7 @@ typedef struct tvk_matrix_plan {
     const char *label; /* "blk.3.attn_qkv" */
     tvk_layout layout;
     uint32_t n, k, part_count;
+    bool kmajor; /* T2: a second copy of the codes, K-major */
     struct {
         const tvk_tensor *tensor;
         const tvk_tensor *scale; /* F32 [1] multiplier beside a ternary tensor; NULL: none.
@@ -40,8 +41,10 @@ typedef struct tvk_weights_plan {
     uint64_t parameters;
 } tvk_weights_plan;
 
+/* skip: which matrices are kept K-major too. */
 tvk_status tvk_weights_plan_make(const tvk_weight_source *source, const tvk_config *config,
-                                 tvk_arena *arena, tvk_weights_plan *out, tvk_error *err);
+                                 const tvk_skip skip[TVK_SKIP_COUNT], tvk_arena *arena,
+                                 tvk_weights_plan *out, tvk_error *err);
 
 typedef struct tvk_layer_weights {
     tvk_matrix qkv, gate_up;

@@ -62,6 +62,11 @@ static tvk_status make_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix
     uint32_t words = tvk_layout_row_words(plan->layout, plan->k);
     uint32_t scales = tvk_layout_row_scales(plan->layout, plan->k);
     uint64_t rows = limit / ((uint64_t)words * 4);
+    if (plan->kmajor && (uint64_t)plan->k * tvk_kmajor_words(plan->n) * 4 > limit) {
+        /* outputs of which all K-major codes fit */
+        uint64_t most = limit / ((uint64_t)plan->k * 16) * TVK_KMAJOR_ALIGN;
+        if (rows > most) rows = most;
+    }
     memset(m, 0, sizeof *m);
     m->layout = plan->layout;
     m->n = plan->n;
@@ -80,6 +85,10 @@ static tvk_status make_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix
         m->piece[i].rows = count;
         TVK_TRY(new_buffer(l, (uint64_t)count * words * 4, plan->label, &m->piece[i].words, err));
         m->piece[i].scales = m->piece[i].words;
+        if (plan->kmajor) {
+            TVK_TRY(new_buffer(l, (uint64_t)plan->k * tvk_kmajor_words(count) * 4, plan->label,
+                               &m->piece[i].kmajor, err));
+        }
         if (scales > 0) {
             TVK_TRY(
                 new_buffer(l, (uint64_t)count * scales * 4, plan->label, &m->piece[i].scales, err));
@@ -282,12 +291,28 @@ fail:
     return st;
 }
 
+/* The K-major copies, on the device, once the rows are there. */
+static tvk_status make_kmajor(loader *l, tvk_matrix *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_dispatch_list list = {.label = "repack"};
+    for (uint32_t i = 0; i < m->piece_count; i++) {
+        TVK_TRY(tvk_op_repack_kmajor(l->kernels, &list, m->piece[i].words, m->piece[i].kmajor,
+                                     m->piece[i].rows, m->k, err));
+    }
+    TVK_TRY(tvk_once_dispatch(l->device, &list, NULL, err));
+fail:
+    tvk_dispatch_list_free(&list);
+    return st;
+}
+
 static tvk_status load_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     TVK_TRY(make_matrix(l, plan, m, err));
     if (tvk_layout_coded(m->layout)) TVK_TRY(load_scales(l, plan, m, err));
     for (uint32_t p = 0; p < plan->part_count; p++) TVK_TRY(load_part(l, plan, p, m, err));
+    if (plan->kmajor) TVK_TRY(make_kmajor(l, m, err));
 fail:
     return st;
 }

@@ -8,6 +8,7 @@
 typedef struct planner {
     const tvk_weight_source *source;
     const tvk_config *config;
+    const tvk_skip *skip;
     tvk_weights_plan *plan;
     tvk_arena *arena;
 } planner;
@@ -129,6 +130,7 @@ static void count_matrix(planner *p, const tvk_matrix_plan *m)
     p->plan->device_bytes +=
         (uint64_t)m->n *
         (tvk_layout_row_words(m->layout, m->k) + tvk_layout_row_scales(m->layout, m->k)) * 4;
+    if (m->kmajor) p->plan->device_bytes += (uint64_t)m->k * tvk_kmajor_words(m->n) * 4;
 }
 
 static tvk_status set_label(planner *p, tvk_matrix_plan *m, const char *name, tvk_error *err)
@@ -270,6 +272,8 @@ static tvk_status plan_layer_b158(planner *p, uint32_t layer, tvk_error *err)
         if (m->part_count == 0) TVK_TRY(set_label(p, m, name, err));
         TVK_TRY(add_part(p, m, name, linears[i].rows, linears[i].cols, true, err));
     }
+    l->o[0].kmajor = p->skip[TVK_SKIP_O].used;
+    l->down[0].kmajor = p->skip[TVK_SKIP_DOWN].used;
     for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
         snprintf(name, sizeof name, "blk.%u.%s.weight", layer, gains[i].name);
         TVK_TRY(find_gain(p, name, gains[i].width, gains[i].required, gains[i].tensor, err));
@@ -299,10 +303,11 @@ fail:
 }
 
 tvk_status tvk_weights_plan_make(const tvk_weight_source *source, const tvk_config *config,
-                                 tvk_arena *arena, tvk_weights_plan *out, tvk_error *err)
+                                 const tvk_skip skip[TVK_SKIP_COUNT], tvk_arena *arena,
+                                 tvk_weights_plan *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    planner p = {source, config, out, arena};
+    planner p = {source, config, skip, out, arena};
     memset(out, 0, sizeof *out);
     out->layers = tvk_arena_alloc(arena, config->layers, sizeof *out->layers);
     TVK_TRY_ALLOC(out->layers);

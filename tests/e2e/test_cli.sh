@@ -9,6 +9,9 @@ ternvk=$1 model=$2 on_driver=$3 work=$4
 rm -rf "$work"
 mkdir -p "$work"
 failed=0 ran=0
+# records of this run only; the driver's own cache stays where it is
+export MESA_SHADER_CACHE_DIR="${MESA_SHADER_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}}"
+export XDG_CACHE_HOME="$work/cache"
 
 note() {
     failed=$((failed + 1))
@@ -53,6 +56,7 @@ refuses 2 "." run -m "$model" --temp nan hello
 refuses 2 "." convert only-one-path
 refuses 2 "." logits -m "$model" --tokens 1,x -o "$work/a.npy"
 refuses 2 "." run -m "$model" -ctk f99 hello
+refuses 2 "auto, on or off expected, 'maybe' found" run -m "$model" --sparse maybe hello
 refuses 2 "'1,x' found" bench -m "$model" -p 1,x
 refuses 2 "'yaml' found" bench -m "$model" -o yaml
 refuses 2 "'0' found" bench -m "$model" -r 0
@@ -172,6 +176,33 @@ if [ "${TERNVK_VALIDATE:-1}" != 0 ]; then
     accepts run -m "$model" -n 8 --temp 0 --validate "Once upon a time"
     cmp -s "$work/out" "$work/greedy" || note "validation changes nothing"
 fi
+# zeros: skipped or not, one text; the tuning record is made, read, ignored when it is broken
+ls "$work"/cache/ternvk/tuning-*.json >/dev/null 2>&1 || note "run keeps what it measured"
+for sparse in on off auto; do
+    accepts run -v -m "$model" -n 8 --temp 0 --sparse $sparse "Once upon a time"
+    cmp -s "$work/out" "$work/greedy" || note "--sparse $sparse changes nothing"
+    case $sparse in
+        on) words="down: skipped, .* asked for" ;;
+        off) words="down: not skipped, .* switched off" ;;
+        auto) words="down: .*skipped, .* measured" ;;
+    esac
+    grep -Eq "zeros of $words" "$work/err" || note "-v says why zeros are skipped or not: $sparse"
+done
+for record in "$work"/cache/ternvk/tuning-*.json; do
+    head -c 100 "$record" >"$record.cut" && mv "$record.cut" "$record"
+    accepts run -v -m "$model" -n 8 --temp 0 "Once upon a time"
+    cmp -s "$work/out" "$work/greedy" || note "a broken record changes nothing"
+    [ "$(grep -c "tuning record" "$work/err")" = 1 ] || note "a broken record: one line at -v"
+    [ "$(wc -c <"$record")" -gt 100 ] || note "a broken record is made anew"
+    printf 'x' >"$record"
+    accepts run -v -m "$model" -n 8 --temp 0 --no-tune "Once upon a time"
+    [ "$(wc -c <"$record")" = 1 ] && ! grep -q "tuning record" "$work/err" ||
+        note "--no-tune neither reads nor writes"
+    grep -q "not measured" "$work/err" || note "--no-tune: not measured"
+    rm "$record"
+done
+[ "$(ls "$work/cache/ternvk")" = "" ] || note "nothing else is left in the cache folder"
+XDG_CACHE_HOME=/proc/nothing accepts run -m "$model" -n 8 --temp 0 "Once upon a time"
 for act in int8 a4.8 a4.8-fp4; do
     accepts run -m "$model" -n 8 --temp 0 --act $act "Once upon a time"
     grep -q "activations $act\$" "$work/err" || note "run says that it uses --act $act"
@@ -194,7 +225,7 @@ accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -r 2
 accepts bench -m "$model" -p 20 -n 4 -r 1 --stats
 [ "$(grep -Ec '^\| (pp20 \| 20|tg4 \| 4) \|( [0-9.]+ \|){7} [0-9.]+ M of 16.52 M \| [0-9.]+ MiB \|' "$work/out")" = 2 ] ||
     note "bench --stats prints zeros of each test"
-accepts bench -m "$model" -p 0 -n 4 -r 1 --stats -o jsonl
+accepts bench -m "$model" -p 0 -n 4 -r 1 --stats --sparse off -o jsonl
 grep -Eq '"zeros_down":[1-9][0-9.]*,"zeros_overall":[1-9].*"active_params":[0-9]{7}.*"weight_bytes_per_token":6[0-9]{6},' "$work/out" ||
     note "bench --stats -o jsonl has zeros, parameters and bytes"
 accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk q4 -ctv q3

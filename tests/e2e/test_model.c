@@ -256,6 +256,53 @@ static void prefill_equals_decode(void **state)
     }
 }
 
+/* Zeros that are skipped change no bit: one row at a time with every sparse path, and dense. */
+static void sparse_equals_dense(void **state)
+{
+    static const struct {
+        uint32_t spec;
+        tvk_act act;
+        bool o, up, down; /* codes of a byte; ReLU2; codes of a byte */
+    } runs[] = {{0, TVK_ACT_INT8, true, true, true},     {0, TVK_ACT_A48, true, true, true},
+                {1, TVK_ACT_A48_FP4, false, true, true}, {2, TVK_ACT_A48, true, false, true},
+                {3, TVK_ACT_INT8, true, false, true},    {1, TVK_ACT_V2_A8, true, true, true},
+                {1, TVK_ACT_V2_A4, false, true, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        const tiny_spec *spec = &specs[runs[i].spec];
+        const uint32_t n = 10, vocab = spec->vocab;
+        const tvk_model_params dense = {.act = runs[i].act, .exact = true, .batch = 32};
+        tvk_model_params sparse = dense;
+        opened o;
+        int32_t *tokens = make_tokens(n, vocab);
+        float *want = make_floats((size_t)n * vocab), *found = make_floats((size_t)n * vocab);
+        uint64_t bytes;
+        uint32_t inputs;
+        sparse.sparse = TVK_SPARSE_ON;
+        sparse.fresh_scratch = true;
+        open_model(spec, &dense, &o);
+        bytes = tvk_model_get_info(o.model)->weight_bytes;
+        assert_false(tvk_model_get_info(o.model)->skip[TVK_SKIP_DOWN].used);
+        eval(&o, o.session, tokens, n, want);
+        close_model(&o);
+        open_model(spec, &sparse, &o);
+        assert_int_equal(tvk_model_get_info(o.model)->skip[TVK_SKIP_O].used, runs[i].o);
+        assert_int_equal(tvk_model_get_info(o.model)->skip[TVK_SKIP_UP].used, runs[i].up);
+        assert_int_equal(tvk_model_get_info(o.model)->skip[TVK_SKIP_DOWN].used, runs[i].down);
+        /* K-major copies of O and down: four codes a byte */
+        inputs = (runs[i].o ? spec->heads * spec->head_size : 0) + (runs[i].down ? spec->ffn : 0);
+        assert_int_equal(tvk_model_get_info(o.model)->weight_bytes - bytes,
+                         (uint64_t)spec->layers * ((spec->hidden + 63) / 64 * 64) * inputs / 4);
+        for (uint32_t t = 0; t < n; t++)
+            eval(&o, o.session, tokens + t, 1, found + (size_t)t * vocab);
+        require_same_rows("sparse against dense", want, found, n, vocab);
+        close_model(&o);
+        free(tokens);
+        free(want);
+        free(found);
+    }
+}
+
 /* Four sessions at different positions in one step equal each alone. */
 static void sessions_together_equal_alone(void **state)
 {
@@ -365,11 +412,11 @@ static void sampling_agrees(void **state)
     free(logits);
 }
 
-static void generation_stops(void **state)
+static void stops(tvk_sparse sparse)
 {
-    (void)state;
     const tiny_spec *spec = &specs[0];
-    const tvk_model_params params = {.exact = true, .context = 60};
+    const tvk_model_params params = {
+        .exact = true, .context = 60, .sparse = sparse, .fresh_scratch = true};
     tvk_sampler_params p = {.temperature = 1.0f, .top_k = 200, .seed = 5};
     opened o;
     tvk_error err = {0};
@@ -412,6 +459,13 @@ static void generation_stops(void **state)
     assert_memory_equal(all.tokens, again.tokens, again.count * sizeof(int32_t));
     close_model(&o);
     free(prompt);
+}
+
+static void generation_stops(void **state)
+{
+    (void)state;
+    stops(TVK_SPARSE_OFF);
+    stops(TVK_SPARSE_ON); /* steps in flight after the stop have no row, hence no list */
 }
 
 /* Sessions decoded side by side draw what each draws alone. */
@@ -660,6 +714,8 @@ static void stats_of_made_up_counts(void **state)
     const tiny_spec *spec =
         &specs[0]; /* 256 wide, 4 heads of 64, 2 for K and V, FFN 384, 2 layers */
     const tvk_model_params params = {.exact = true, .context = 64, .stats = true};
+    tvk_model_params sparse = params;
+    double whole;
     const tvk_layer_stats layers[2] = {
         {{1000, 100}, {1000, 500}, {1000, 200}, {1000, 750}, {1000, 800}},
         {{1000, 300}, {1000, 500}, {1000, 0}, {1000, 0}, {1000, 600}}};
@@ -686,6 +742,16 @@ static void stats_of_made_up_counts(void **state)
     assert_int_equal(s.kv_bytes_written,
                      2 * 2 * 2 * 64 * 2); /* layers, K and V, heads, size, f16 */
     assert_int_equal(s.kv_bytes_read, 10 * s.kv_bytes_written);
+    close_model(&o);
+    /* skipped: half of the attention output's codes; up rows of 3 in 4 gates in the first layer;
+     * 80 and 60 % of down's */
+    sparse.sparse = TVK_SPARSE_ON;
+    open_model(spec, &sparse, &o);
+    whole = s.weight_bytes_read;
+    tvk_model_stats_sum(o.model, layers, 9, &s);
+    assert_true(fabs(whole - s.weight_bytes_read -
+                     (2 * 0.5 * out / 4 + 0.75 * (ffn / 4 + 4 * 384) + (0.8 + 0.6) * ffn / 4)) <
+                1e-3);
     close_model(&o);
 }
 
@@ -783,6 +849,7 @@ static void poorest_device(const tiny_spec *spec)
     static const char clamps[] = "max_invocations 128\nmax_shared_bytes 16384\n"
                                  "max_storage_buffers 4\nmax_storage_bytes 131072\n";
     const tvk_model_params params = {.exact = true, .context = 64, .batch = 8, .max_outputs = 4};
+    tvk_model_params sparse = params;
     int32_t *tokens = make_tokens(20, spec->vocab);
     float *rich = make_floats(20 * (size_t)spec->vocab),
           *poor = make_floats(20 * (size_t)spec->vocab);
@@ -796,10 +863,17 @@ static void poorest_device(const tiny_spec *spec)
     open_model(spec, &params, &o);
     eval(&o, o.session, tokens, 20, poor);
     close_model(&o);
+    require_same_rows("clamped device", rich, poor, 20, spec->vocab);
+    /* K-major copies in pieces, up rows of the second piece */
+    sparse.sparse = TVK_SPARSE_ON;
+    open_model(spec, &sparse, &o);
+    for (uint32_t t = 0; t < 20; t++)
+        eval(&o, o.session, tokens + t, 1, poor + (size_t)t * spec->vocab);
+    close_model(&o);
     assert_int_equal(test_device_messages(device), 0);
     tvk_device_destroy(&device);
     device = saved;
-    require_same_rows("clamped device", rich, poor, 20, spec->vocab);
+    require_same_rows("clamped device, sparse", rich, poor, 20, spec->vocab);
     free(tokens);
     free(rich);
     free(poor);
@@ -821,6 +895,7 @@ int main(void)
         cmocka_unit_test(long_context_equals_reference),
         cmocka_unit_test(packed_cache_equals_reference),
         cmocka_unit_test(prefill_equals_decode),
+        cmocka_unit_test(sparse_equals_dense),
         cmocka_unit_test(sessions_together_equal_alone),
         cmocka_unit_test(sampling_agrees),
         cmocka_unit_test(generation_stops),

@@ -1,7 +1,10 @@
 /* The bundled model writes one text on every driver: greedy tokens and the bits of all logits equal
  * the CPU reference.
  *
- *   test_text MODEL.gguf [PROMPTS TOKENS]      2 prompts of 32 tokens; at most 20 prompts
+ *   test_text MODEL.gguf [PROMPTS TOKENS [sparse]]     2 prompts of 32 tokens; at most 20 prompts
+ *
+ * sparse: zeros are skipped wherever there is a kernel for it; the prompt too is fed token by
+ * token.
  *
  * Prints one line a prompt with a hash of the logits, so that runs on other machines can be
  * compared. */
@@ -62,6 +65,7 @@ typedef struct run {
     ref_model *ref;
     uint32_t vocab;
     float *found, *expected;
+    bool sparse;
 } run;
 
 static bool fail(const char *prompt, uint32_t at, const char *what)
@@ -75,8 +79,11 @@ static bool same_logits(run *r, const char *prompt, const int32_t *ids, uint32_t
                         uint64_t *digest)
 {
     tvk_error err = {0};
-    const tvk_batch_item item = {r->session, ids, count, r->found};
-    if (tvk_eval(r->model, &item, 1, &err) != TVK_OK) return fail(prompt, at, err.text);
+    for (uint32_t i = 0; i < count; i += r->sparse ? 1 : count) {
+        const tvk_batch_item item = {r->session, ids + i, r->sparse ? 1 : count,
+                                     r->found + (size_t)i * r->vocab};
+        if (tvk_eval(r->model, &item, 1, &err) != TVK_OK) return fail(prompt, at, err.text);
+    }
     for (uint32_t i = 0; i < count; i++) {
         const float *row = r->found + (size_t)i * r->vocab;
         ref_model_step(r->ref, ids[i], r->expected);
@@ -145,12 +152,16 @@ static bool one_prompt(run *r, const char *prompt, uint32_t tokens)
     return ok;
 }
 
-static bool run_all(tvk_device *device, const char *path, size_t count, uint32_t tokens)
+static bool run_all(tvk_device *device, const char *path, size_t count, uint32_t tokens,
+                    bool sparse)
 {
-    const tvk_model_params params = {.exact = true, .context = 512, .fresh_scratch = true};
+    const tvk_model_params params = {.exact = true,
+                                     .context = 512,
+                                     .sparse = sparse ? TVK_SPARSE_ON : TVK_SPARSE_OFF,
+                                     .fresh_scratch = true};
     tvk_file *file = NULL;
     tvk_error err = {0};
-    run r = {0};
+    run r = {.sparse = sparse};
     bool ok = tvk_file_open(path, &file, &err) == TVK_OK &&
               tvk_model_create(device, tvk_file_source(file), &params, &r.model, &err) == TVK_OK &&
               tvk_session_create(r.model, &r.session, &err) == TVK_OK &&
@@ -181,15 +192,17 @@ int main(int argc, char **argv)
     uint32_t tokens = argc > 3 ? (uint32_t)atoi(argv[3]) : 32;
     tvk_device *device;
     bool ok;
-    if (argc < 2 || count < 1 || count > PROMPT_COUNT || tokens < 1 || tokens > 400) {
-        fprintf(stderr, "usage: test_text MODEL.gguf [PROMPTS TOKENS]\n");
+    bool sparse = argc > 4 && strcmp(argv[4], "sparse") == 0;
+    if (argc < 2 || argc > (sparse ? 5 : 4) || count < 1 || count > PROMPT_COUNT || tokens < 1 ||
+        tokens > 400) {
+        fprintf(stderr, "usage: test_text MODEL.gguf [PROMPTS TOKENS [sparse]]\n");
         return 2;
     }
     device = test_device_create(NULL);
     if (!device) return test_no_device_code();
     fprintf(stderr, "device: %s, %s\n", tvk_device_get_info(device)->name,
             tvk_device_get_info(device)->driver);
-    ok = run_all(device, argv[1], count, tokens);
+    ok = run_all(device, argv[1], count, tokens, sparse);
     if (test_device_messages(device)) ok = false;
     tvk_device_destroy(&device);
     return !ok;

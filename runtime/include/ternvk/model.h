@@ -4,6 +4,7 @@
 
 #include "ternvk/base.h"
 #include "ternvk/device.h"
+#include "ternvk/tuning.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,6 +63,30 @@ typedef enum tvk_act {
     TVK_ACT_V2_A4 = 6
 } tvk_act;
 
+/* Zeros that a step of one row leaves out. The results are the same bits either way. */
+typedef enum tvk_sparse {
+    TVK_SPARSE_AUTO = 0, /* where the tuning record says that it is faster on this device */
+    TVK_SPARSE_OFF = 1,
+    TVK_SPARSE_ON = 2 /* wherever there is a kernel for it */
+} tvk_sparse;
+
+/* Where they can be left out. */
+typedef enum tvk_skip_at {
+    TVK_SKIP_O = 0,    /* attention output: weights of the zeros among its inputs */
+    TVK_SKIP_UP = 1,   /* up projection: rows whose gate is 0 (ReLU2) */
+    TVK_SKIP_DOWN = 2, /* down projection: weights of the zeros among its inputs */
+    TVK_SKIP_COUNT = 3
+} tvk_skip_at;
+
+/* What was chosen for one of them, and why. */
+typedef struct tvk_skip {
+    bool used;
+    float zeros; /* expected fraction: of inputs, or of closed gates */
+    float
+        break_even; /* measured fraction from which skipping is faster; 0: not measured, 2: never */
+    char why[96];
+} tvk_skip;
+
 /* All zero: defaults. */
 typedef struct tvk_model_params {
     uint32_t context;       /* positions a session can hold; 0: the model's own, at most 4096 */
@@ -71,8 +96,11 @@ typedef struct tvk_model_params {
                              * is so large that they would not fit one binding) */
     tvk_kv_type kv_k, kv_v; /* any pair */
     tvk_act act;
-    bool exact;            /* only kernel rows whose bits are the same on every driver */
-    bool keep_activations; /* every intermediate tensor stays readable (tests); costs memory */
+    tvk_sparse sparse;
+    const tvk_tuning *tuning; /* what was measured on this device (tvk_model_tune); NULL: nothing;
+                               * borrowed for the call */
+    bool exact;               /* only kernel rows whose bits are the same on every driver */
+    bool keep_activations;    /* every intermediate tensor stays readable (tests); costs memory */
     bool stats; /* steps count zeros: tvk_model_stats_layers(); a few dispatches more a layer */
     bool fresh_scratch;    /* reserved for tests: poison transients with NaN before use */
     tvk_progress progress; /* loading: bytes of weights */
@@ -99,7 +127,8 @@ typedef struct tvk_model_info {
     uint64_t kv_bytes_per_position;
     uint64_t scratch_bytes; /* transients and logits of the largest step; before the model is made:
                              * an upper bound */
-    char odd[512];          /* anything unusual, "; " between remarks; "" if nothing */
+    tvk_skip skip[TVK_SKIP_COUNT]; /* by tvk_skip_at: what steps of one row leave out, all layers */
+    char odd[512];                 /* anything unusual, "; " between remarks; "" if nothing */
 } tvk_model_info;
 
 /* Thread safety: with its device, one thread at a time. */
@@ -121,6 +150,14 @@ TVK_API tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source 
 /* Its sessions must be gone. NULL-safe. */
 TVK_API void tvk_model_destroy(tvk_model **model);
 TVK_API const tvk_model_info *tvk_model_get_info(const tvk_model *model);
+
+/* Measures what the choice of TVK_SPARSE_AUTO asks about this model's shapes and *tuning does not
+ * hold yet, on synthetic weights, and adds it. Takes a second or so; progress ("measuring") and the
+ * device's memory are free again afterwards. added (may be NULL): how many entries are new.
+ * Errors: as tvk_model_describe; TVK_ERR_CANCELLED. Since: 0.1 */
+TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *source,
+                                  const tvk_model_params *params, tvk_tuning *tuning,
+                                  uint32_t *added, tvk_error *err);
 
 /* Device time of each kernel of one step of `rows` rows at position `depth`, measured by time
  * stamps: calls fn once per dispatch in order. For `bench --profile` and tests. Since: 0.1 */

@@ -1,0 +1,52 @@
+/* ternvk: what was measured on a device. Plain data that a caller may keep and give back; it holds
+ * for one device, driver and tvk_tuning_version(). */
+#ifndef TERNVK_TUNING_H
+#define TERNVK_TUNING_H
+
+#include "ternvk/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Ways to leave zeros out of a step of one row. */
+typedef enum tvk_tuning_kind {
+    TVK_TUNING_INPUTS = 0, /* mat-vec [n, k] that reads the weights of non-zero inputs */
+    TVK_TUNING_UP_I8 = 1,  /* gate, then up [n, k] at open gates; byte records */
+    TVK_TUNING_UP_I4 = 2,  /* the same with INT4 records */
+    TVK_TUNING_UP_FP4 = 3  /* the same with E2M1 records */
+} tvk_tuning_kind;
+
+/* Fractions of zeros at which skipping is timed: 0.3, 0.6, 0.9. */
+#define TVK_TUNING_POINTS 3u
+
+typedef struct tvk_tuning_entry {
+    tvk_tuning_kind kind;
+    uint32_t n, k;
+    uint32_t copies;                   /* matrices of this shape that were read in turn */
+    double dense_ns;                   /* of one matrix; > 0 */
+    double skip_ns[TVK_TUNING_POINTS]; /* likewise */
+} tvk_tuning_entry;
+
+#define TVK_TUNING_MAX 256u
+
+/* All zero: nothing is known. */
+typedef struct tvk_tuning {
+    uint32_t count;
+    tvk_tuning_entry entries[TVK_TUNING_MAX];
+} tvk_tuning;
+
+/* Names the kernels of this build: what was measured with others does not hold. Since: 0.1 */
+TVK_API uint64_t tvk_tuning_version(void);
+
+/* Are the entry's numbers such that a measurement can give them? For records from outside. */
+TVK_API bool tvk_tuning_valid(const tvk_tuning_entry *entry);
+
+/* Fraction of zeros from which skipping is faster: where the line through the three times meets the
+ * dense time. 0: always, 2: never. Since: 0.1 */
+TVK_API float tvk_tuning_break_even(const tvk_tuning_entry *entry);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

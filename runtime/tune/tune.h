@@ -1,0 +1,15 @@
+/* Measures kernels on a device: which of two ways is faster, and from where on. */
+#ifndef TVK_TUNE_TUNE_H
+#define TVK_TUNE_TUNE_H
+
+#include "kernels/kernel.h"
+#include "ternvk/tuning.h"
+
+/* Fills the times of an entry whose kind, n, k and copies are given: mean of one matrix when
+ * `copies` different ones follow each other (fewer where they would take more than 48 MiB: entry->
+ * copies says how many were read). Weights are synthetic. Time stamps where the device has them,
+ * else submission to fence. Errors: TVK_ERR_DEVICE_MEMORY, TVK_ERR_UNSUPPORTED (a row does not fit
+ * the device's limits). */
+tvk_status tvk_tune_measure(tvk_kernels *kernels, tvk_tuning_entry *entry, tvk_error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* Break-even arithmetic by hand; the record's text: round trip, cut, foreign, nonsense. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../cli/tuning.h"
+
+static tvk_tuning_entry entry(double dense, double a, double b, double c)
+{
+    return (tvk_tuning_entry){TVK_TUNING_INPUTS, 512, 1280, 6, dense, {a, b, c}};
+}
+
+static void near(float found, double want)
+{
+    if (!(fabs((double)found - want) < 1e-6))
+        fail_msg("%g expected, %g found", want, (double)found);
+}
+
+/* skip = 20 + 100 (1 - z): 90, 60, 30 at 0.3, 0.6, 0.9 */
+static void lines(void **state)
+{
+    tvk_tuning_entry e = entry(60, 90, 60, 30);
+    (void)state;
+    near(tvk_tuning_break_even(&e), 0.6);
+    e.dense_ns = 100;
+    near(tvk_tuning_break_even(&e), 0.2);
+    e.dense_ns = 120;
+    near(tvk_tuning_break_even(&e), 0.0);
+    e.dense_ns = 500; /* faster even with no zero at all */
+    near(tvk_tuning_break_even(&e), 0.0);
+    e.dense_ns = 20;
+    near(tvk_tuning_break_even(&e), 1.0);
+    e.dense_ns = 19;
+    near(tvk_tuning_break_even(&e), 2.0);
+    /* least squares: 95, 50, 35 has the mean 60 and the slope of 95 to 35, -100 */
+    e = entry(70, 95, 50, 35);
+    near(tvk_tuning_break_even(&e), 0.5);
+    /* flat or rising: the mean decides */
+    e = entry(41, 40, 40, 40);
+    near(tvk_tuning_break_even(&e), 0.0);
+    e = entry(39, 40, 40, 40);
+    near(tvk_tuning_break_even(&e), 2.0);
+    e = entry(50, 30, 40, 45);
+    near(tvk_tuning_break_even(&e), 0.0);
+}
+
+static void numbers_are_checked(void **state)
+{
+    tvk_tuning_entry e = entry(60, 90, 60, 30);
+    (void)state;
+    assert_true(tvk_tuning_valid(&e));
+    e.skip_ns[2] = 0;
+    assert_false(tvk_tuning_valid(&e));
+    e = entry(-1, 90, 60, 30);
+    assert_false(tvk_tuning_valid(&e));
+    e = entry(INFINITY, 90, 60, 30);
+    assert_false(tvk_tuning_valid(&e));
+    e = entry(60, 90, NAN, 30);
+    assert_false(tvk_tuning_valid(&e));
+    e = entry(60, 90, 60, 30);
+    e.k = 0;
+    assert_false(tvk_tuning_valid(&e));
+    e = entry(60, 90, 60, 30);
+    e.kind = (tvk_tuning_kind)4;
+    assert_false(tvk_tuning_valid(&e));
+}
+
+static tvk_device_info device(const char *name)
+{
+    tvk_device_info d = {.driver = "driver 1.2 \"x\""};
+    snprintf(d.name, sizeof d.name, "%s", name);
+    for (int i = 0; i < 16; i++) d.driver_uuid[i] = (uint8_t)(17 * i);
+    return d;
+}
+
+static tvk_tuning in, out;
+
+static bool parse(const char *text, size_t bytes, const tvk_device_info *d, uint64_t version)
+{
+    char why[160] = "";
+    bool good = tuning_parse(text, bytes, d, version, &out, why, sizeof why);
+    if (good == (why[0] != 0)) fail_msg("good %d, why '%s'", good, why);
+    if (!good) assert_int_equal(out.count, 0);
+    return good;
+}
+
+static void text_and_back(void **state)
+{
+    tvk_device_info d = device("A \\ GPU"), other = device("B");
+    char *text;
+    size_t n;
+    (void)state;
+    in.count = 2;
+    in.entries[0] = entry(60.5, 90.25, 60, 30);
+    in.entries[1] = (tvk_tuning_entry){TVK_TUNING_UP_I4, 6912, 2560, 30, 1234567.5, {1, 2, 3e6}};
+    text = tuning_text(&d, 0x123456789abcdef0u, &in);
+    assert_non_null(text);
+    n = strlen(text);
+    assert_true(parse(text, n, &d, 0x123456789abcdef0u));
+    assert_int_equal(out.count, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(out.entries[i].kind, in.entries[i].kind);
+        assert_int_equal(out.entries[i].n, in.entries[i].n);
+        assert_int_equal(out.entries[i].k, in.entries[i].k);
+        assert_int_equal(out.entries[i].copies, in.entries[i].copies);
+        assert_true(out.entries[i].dense_ns == in.entries[i].dense_ns);
+        for (int p = 0; p < 3; p++)
+            assert_true(out.entries[i].skip_ns[p] == in.entries[i].skip_ns[p]);
+    }
+    /* of another device, driver or build */
+    assert_false(parse(text, n, &other, 0x123456789abcdef0u));
+    assert_false(parse(text, n, &d, 0x123456789abcdef1u));
+    d.driver_uuid[15]++;
+    assert_false(parse(text, n, &d, 0x123456789abcdef0u));
+    d.driver_uuid[15]--;
+    snprintf(d.driver, sizeof d.driver, "driver 1.3");
+    assert_false(parse(text, n, &d, 0x123456789abcdef0u));
+    /* cut anywhere */
+    d = device("A \\ GPU");
+    for (size_t i = 0; i < n; i++) assert_false(parse(text, i, &d, 0x123456789abcdef0u));
+    free(text);
+}
+
+/* Each change of one word of a good record makes it none. */
+static void nonsense_is_refused(void **state)
+{
+    static const char *const changes[][2] = {{"\"inputs\"", "\"frogs\""},
+                                             {"\"n\": 512", "\"n\": -5"},
+                                             {"\"n\": 512", "\"n\": 0"},
+                                             {"\"n\": 512", "\"n\": 4294967296"},
+                                             {"\"n\": 512", "\"n\": \"512\""},
+                                             {"60.5", "\"fast\""},
+                                             {"60.5", "-60.5"},
+                                             {"90.25,", ""},
+                                             {"\"entries\"", "\"entry\""},
+                                             {"\"for\"", "\"of\""},
+                                             {"\"k\"", "\"n\""},
+                                             {"60.5", "1e999"}};
+    tvk_device_info d = device("A");
+    char *text, *copy;
+    (void)state;
+    in.count = 1;
+    in.entries[0] = entry(60.5, 90.25, 60, 30);
+    text = tuning_text(&d, 7, &in);
+    assert_non_null(text);
+    assert_true(parse(text, strlen(text), &d, 7));
+    copy = malloc(strlen(text) + 64);
+    assert_non_null(copy);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char *at = strstr(text, changes[i][0]);
+        if (!at) fail_msg("no %s in the text", changes[i][0]);
+        sprintf(copy, "%.*s%s%s", (int)(at - text), text, changes[i][1],
+                at + strlen(changes[i][0]));
+        if (parse(copy, strlen(copy), &d, 7)) fail_msg("%s is accepted", changes[i][1]);
+    }
+    assert_false(parse("", 0, &d, 7));
+    assert_false(parse("[]", 2, &d, 7));
+    assert_false(parse("\0\0\0", 3, &d, 7));
+    free(copy);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines),
+        cmocka_unit_test(numbers_are_checked),
+        cmocka_unit_test(text_and_back),
+        cmocka_unit_test(nonsense_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
