@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_COPY_BYTES (48ull << 20)
+/* several times the last caches: of CPUs some tens of MiB, of large GPUs 50 to 256 */
+#define MAX_COPY_BYTES_CPU (48ull << 20)
+#define MAX_COPY_BYTES_GPU (384ull << 20)
 #define ROUNDS 7u
 #define PATHS (1u + TVK_TUNING_POINTS)
 #define ONES 0xAAAAAAAAu /* 16 codes of +1 */
@@ -223,14 +225,14 @@ static tvk_status make_all(bench *b, tvk_error *err)
     const bool up = e->kind != TVK_TUNING_INPUTS;
     const uint64_t limit = tvk_gpu_plan(b->device)->max_storage_bytes;
     const uint64_t align = tvk_gpu_plan(b->device)->storage_align;
+    const uint64_t most = tvk_gpu_plan(b->device)->cpu ? MAX_COPY_BYTES_CPU : MAX_COPY_BYTES_GPU;
     const uint32_t words = tvk_act_words(TVK_FORMAT_I8, e->k) + tvk_list_words(e->k);
     /* a matrix in pieces: one that fits says as much */
     b->n = e->n;
     while (b->n > 64 && matrix_bytes(up ? 2 * b->n : b->n, e->k) > limit) b->n = b->n / 8 * 4;
     b->rows = up ? 2 * b->n : b->n;
     b->copy_bytes = tvk_round_up(matrix_bytes(b->rows, e->k), align > 256 ? align : 256);
-    if (e->copies > MAX_COPY_BYTES / b->copy_bytes)
-        e->copies = (uint32_t)(MAX_COPY_BYTES / b->copy_bytes);
+    if (e->copies > most / b->copy_bytes) e->copies = (uint32_t)(most / b->copy_bytes);
     if (e->copies == 0) e->copies = 1;
     TVK_TRY(make(b, b->copy_bytes * e->copies, "tune weights", &b->weights, err));
     TVK_TRY(make(b, 4ull * (TVK_STATE_ROWS + TVK_ROW_WORDS), "tune state", &b->state, err));

@@ -6,10 +6,10 @@
 #include "ternvk/tuning.h"
 
 /* Fills the times of an entry whose kind, n, k and copies are given: mean of one matrix when
- * `copies` different ones follow each other (fewer where they would take more than 48 MiB: entry->
- * copies says how many were read). Weights are synthetic. Time stamps where the device has them,
- * else submission to fence. Errors: TVK_ERR_DEVICE_MEMORY, TVK_ERR_UNSUPPORTED (a row does not fit
- * the device's limits). */
+ * `copies` different ones follow each other (fewer where they would take more than 48 MiB, on a
+ * GPU 384: entry->copies says how many were read). Weights are synthetic. Time stamps where the
+ * device has them, else submission to fence. Errors: TVK_ERR_DEVICE_MEMORY, TVK_ERR_UNSUPPORTED (a
+ * row does not fit the device's limits). */
 tvk_status tvk_tune_measure(tvk_kernels *kernels, tvk_tuning_entry *entry, tvk_error *err);
 
 #endif
