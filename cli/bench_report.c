@@ -86,7 +86,7 @@ static json_t *row_object(const bench_setup *s, const bench_row *r, const double
     snprintf(type, sizeof type, "%s %s", s->model->architecture, s->type);
     return json_pack(
         "{ss ss* ss ss* ss sI sI si si ss ss si si si ss sI sI sf sf so so"
-        " ss ss ss* ss ss* ss sb ss sf sf sf sI sI sI}",
+        " ss ss ss* ss ss* ss ss sb ss sf sf sf sI sI sI}",
         "build_commit", TVK_BUILD_COMMIT, "gpu_info", s->device->name, "backends", "Vulkan",
         "model_filename", s->file, "model_type", type, "model_size", (json_int_t)s->bytes,
         "model_n_params", (json_int_t)s->model->parameters, "n_batch", (int)s->batch, "n_ubatch",
@@ -96,9 +96,9 @@ static json_t *row_object(const bench_setup *s, const bench_row *r, const double
         rate.mean, "stddev_ts", rate.deviation, "samples_ns", numbers(r->ns, r->count, true),
         "samples_ts", numbers(ts, r->count, false), "test", bench_test_name(r, test, sizeof test),
         "version", tvk_version(), "driver", s->device->driver, "engine", "ternvk", "model_name",
-        s->model->name, "act", s->model->act_quant, "exact", s->exact, "rows", r->programs,
-        "median_ns", ns.median, "median_ts", rate.median, "ms_per_token", 1e3 / rate.mean,
-        "memory_bytes", (json_int_t)memory_of(s), "memory_weights",
+        s->model->name, "act", s->model->act_quant, "type_q", s->q, "exact", s->exact, "rows",
+        r->programs, "median_ns", ns.median, "median_ts", rate.median, "ms_per_token",
+        1e3 / rate.mean, "memory_bytes", (json_int_t)memory_of(s), "memory_weights",
         (json_int_t)s->memory.by_purpose[TVK_PURPOSE_WEIGHTS], "memory_kv",
         (json_int_t)s->memory.by_purpose[TVK_PURPOSE_KV]);
 }
@@ -169,21 +169,23 @@ static void print_md(const bench_setup *s, const bench_row *r, spread rate)
 {
     char test[64], size[32], memory[32];
     const tvk_model_info *m = s->model;
-    printf("| %s %s | %s | %.2f M | %s | %s | %s | %s | %s/%s | %s | %s (%s) | %.2f ± %.2f | %.2f "
-           "| %.3f |\n",
-           m->name, s->type, out_bytes(s->bytes, size, sizeof size), (double)m->parameters / 1e6,
-           out_bytes(memory_of(s), memory, sizeof memory), s->device->name, s->device->driver,
-           m->act_quant, s->kv_k, s->kv_v, bench_test_name(r, test, sizeof test), tvk_version(),
-           TVK_BUILD_COMMIT, rate.mean, rate.deviation, rate.median, 1e3 / rate.mean);
+    printf(
+        "| %s %s | %s | %.2f M | %s | %s | %s | %s | %s/%s/%s | %s | %s (%s) | %.2f ± %.2f | %.2f "
+        "| %.3f |\n",
+        m->name, s->type, out_bytes(s->bytes, size, sizeof size), (double)m->parameters / 1e6,
+        out_bytes(memory_of(s), memory, sizeof memory), s->device->name, s->device->driver,
+        m->act_quant, s->kv_k, s->kv_v, s->q, bench_test_name(r, test, sizeof test), tvk_version(),
+        TVK_BUILD_COMMIT, rate.mean, rate.deviation, rate.median, 1e3 / rate.mean);
 }
 
 void bench_report_begin(bench_form form)
 {
     if (form == BENCH_JSON) puts("[");
     if (form == BENCH_MD)
-        puts("| model | size | params | memory | device | driver | act | k/v | test | build | t/s "
-             "| median | ms/token |\n"
-             "|---|--:|--:|--:|---|---|---|---|--:|---|--:|--:|--:|");
+        puts(
+            "| model | size | params | memory | device | driver | act | k/v/q | test | build | t/s "
+            "| median | ms/token |\n"
+            "|---|--:|--:|--:|---|---|---|---|--:|---|--:|--:|--:|");
     fflush(stdout);
 }
 

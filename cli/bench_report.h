@@ -20,6 +20,7 @@ typedef struct bench_setup {
     const char *file;        /* path, or the name of a shape */
     const char *type;        /* of the linears, "I2_S" */
     const char *kv_k, *kv_v; /* "f16" */
+    const char *q;           /* "f32" */
     uint64_t bytes;          /* of all tensors in the file */
     tvk_memory_use memory;   /* of the device, with the model */
     uint32_t batch;          /* rows of the largest step */

@@ -137,6 +137,7 @@ static int open_timed(bench *b)
                              .type = linear ? tvk_dtype_name(linear->type) : "",
                              .kv_k = engine_kv_name(params.kv_k),
                              .kv_v = engine_kv_name(params.kv_v),
+                             .q = engine_q_name(params.q),
                              .batch = b->batch,
                              .exact = engine_given.exact};
     tvk_device_memory(b->e.device, &b->setup.memory);

@@ -84,6 +84,7 @@ static void print_model(const tvk_weight_source *source, const tvk_model_info *m
     printf("  %-24s %u layers, %u wide, FFN %u\n", "size", m->layers, m->hidden, m->ffn);
     printf("  %-24s %u heads of %u, %u KV heads\n", "attention", m->heads, m->head_size,
            m->kv_heads);
+    printf("  %-24s %s (-ctq f32, q8 or q4)\n", "queries in the scores", engine_q_name(m->q));
     printf("  %-24s theta %g, %s pairs; norm epsilon %g\n", "rotation", m->rope_theta,
            m->rope_interleaved ? "interleaved" : "half-split", m->norm_eps);
     printf("  %-24s %u tokens, %u positions\n", "vocabulary, context", m->vocab, m->context);

@@ -35,6 +35,8 @@ const arg_option engine_model_options[] = {
     {ARG_TEXT, "-ctk, --cache-type-k", "TYPE", &engine_given.kv_k,
      "keys in the KV cache: f32, f16, q8, q4 or q3", 0, 0, NULL},
     {ARG_TEXT, "-ctv, --cache-type-v", "TYPE", &engine_given.kv_v, "values, likewise", 0, 0, NULL},
+    {ARG_TEXT, "-ctq, --query-type", "TYPE", &engine_given.q,
+     "queries in the scores: f32, q8 or q4", 0, 0, NULL},
     {ARG_TEXT, "--act", "TYPE", &engine_given.act,
      "activations of ternary matrices: auto, none, int8, a4.8, a4.8-fp4, v2-a8, v2-a4", 0, 0, NULL},
     {ARG_TEXT, "--sparse", "auto|on|off", &engine_given.sparse,
@@ -120,6 +122,31 @@ const char *engine_kv_name(tvk_kv_type type)
     return "?";
 }
 
+static const struct {
+    const char *name, *other;
+    tvk_q_type type;
+} q_types[] = {{"f32", "f32", TVK_Q_F32}, {"q8", "q8_0", TVK_Q_Q8}, {"q4", "q4_0", TVK_Q_Q4}};
+#define Q_TYPES (sizeof q_types / sizeof *q_types)
+
+const char *engine_q_name(tvk_q_type type)
+{
+    for (size_t i = 0; i < Q_TYPES; i++)
+        if (q_types[i].type == type) return q_types[i].name;
+    return "?";
+}
+
+static bool q_type(const char *text, tvk_q_type *out)
+{
+    if (!text) return true;
+    for (size_t i = 0; i < Q_TYPES; i++) {
+        if (strcmp(text, q_types[i].name) && strcmp(text, q_types[i].other)) continue;
+        *out = q_types[i].type;
+        return true;
+    }
+    out_error("-ctq: f32, q8 or q4 expected, '%s' found", text);
+    return false;
+}
+
 /* Leaves *out as it is when the option was not given. */
 static bool kv_type(const char *option, const char *text, tvk_kv_type *out)
 {
@@ -142,7 +169,7 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
                               .stats = engine_given.stats,
                               .progress = progress_bar()};
     if (!kv_type("-ctk", engine_given.kv_k, &out->kv_k) ||
-        !kv_type("-ctv", engine_given.kv_v, &out->kv_v))
+        !kv_type("-ctv", engine_given.kv_v, &out->kv_v) || !q_type(engine_given.q, &out->q))
         return 2;
     if (!engine_given.act || !strcmp(engine_given.act, "auto"))
         out->act = TVK_ACT_AUTO;
@@ -179,10 +206,10 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv)
 static void kv_banner(const tvk_model_info *info)
 {
     char text[32];
-    fprintf(stderr, "KV cache k %s, v %s | %" PRIu64 " bytes a position | %s for %u\n",
+    fprintf(stderr, "KV cache k %s, v %s | %" PRIu64 " bytes a position | %s for %u | queries %s\n",
             engine_kv_name(info->kv_k), engine_kv_name(info->kv_v), info->kv_bytes_per_position,
             out_bytes(info->kv_bytes_per_position * info->context, text, sizeof text),
-            info->context);
+            info->context, engine_q_name(info->q));
 }
 
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params)

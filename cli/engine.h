@@ -12,7 +12,7 @@
 typedef struct engine_options {
     const char *model; /* NULL: the bundled one */
     const char *device, *clamps;
-    const char *kv_k, *kv_v, *act, *sparse;
+    const char *kv_k, *kv_v, *q, *act, *sparse;
     uint32_t context;
     uint32_t verbose;
     bool exact, list_devices, validate, no_tune;
@@ -58,6 +58,8 @@ int engine_device_params(engine *e, tvk_device_params *out);
 const char *engine_dot_text(const tvk_device_info *info);
 /* "f16" */
 const char *engine_kv_name(tvk_kv_type type);
+/* "f32" */
+const char *engine_q_name(tvk_q_type type);
 /* Says which device runs, on stderr. */
 void engine_banner(const tvk_device_info *info);
 

@@ -15,7 +15,13 @@ static uint32_t step(const tvk_config *c, uint32_t quads)
     return 1;
 }
 
-static tvk_status check(tvk_kernels *k, tvk_op op, tvk_span state, tvk_span qkv, tvk_span pool,
+/* Words of a head of the query. */
+static uint32_t head_words(tvk_cache_types types, uint32_t d)
+{
+    return types.q == TVK_QUERY_F32 ? d : TVK_QUERY_WORDS(d);
+}
+
+static tvk_status check(tvk_kernels *k, tvk_op op, tvk_span state, tvk_span q, tvk_span pool,
                         const struct tvk_attention_params *p, tvk_cache_types types, uint32_t rows,
                         tvk_error *err)
 {
@@ -24,32 +30,41 @@ static tvk_status check(tvk_kernels *k, tvk_op op, tvk_span state, tvk_span qkv,
                             "a head size that is a multiple of 4 up to 256", p->d, err));
     TVK_TRY(tvk_check_value(op, p->kv_heads > 0 && p->heads % p->kv_heads == 0,
                             "heads that are a multiple of the KV heads", p->heads, err));
-    TVK_TRY(tvk_check_value(op, p->q_stride % 4 == 0 && (uint64_t)p->heads * p->d <= p->q_stride,
-                            "a row stride that holds the heads", p->q_stride, err));
+    TVK_TRY(tvk_check_value(
+        op, p->q_stride % 4 == 0 && (uint64_t)p->heads * head_words(types, p->d) <= p->q_stride,
+        "a row stride that holds the heads", p->q_stride, err));
     TVK_TRY(tvk_check_value(op, p->o_stride % 4 == 0 && (uint64_t)p->heads * p->d <= p->o_stride,
                             "an output stride that holds the heads", p->o_stride, err));
     TVK_TRY(tvk_check_page(op, types, p->kv_heads, p->d, p->page_words, err));
     TVK_TRY(tvk_check_span(k, op, "state", state, 4ull * p->pages_word, err));
-    TVK_TRY(tvk_check_span(k, op, "qkv", qkv, 4ull * rows * p->q_stride, err));
+    TVK_TRY(tvk_check_span(k, op, "q", q, 4ull * rows * p->q_stride, err));
     TVK_TRY(tvk_check_span(k, op, "pool", pool, 4ull * p->page_words, err));
 fail:
     return st;
 }
 
-static tvk_status side_by_side(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
+/* The kernels of one pair of types have no constants for them. */
+static uint32_t constant_count(tvk_op op)
+{
+    bool one = op == TVK_OP_attn_chunk_f32 || op == TVK_OP_attn_chunk_f16 ||
+               op == TVK_OP_attn_rows_f32 || op == TVK_OP_attn_rows_f16;
+    return one ? 5 : 7;
+}
+
+static tvk_status side_by_side(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span q,
                                tvk_span pool, tvk_span partials, tvk_span out,
                                const struct tvk_attention_params *p, tvk_cache_types types,
                                tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_op op =
-        tvk_cache_op(types, TVK_OP_attn_chunk_f32, TVK_OP_attn_chunk_f16, TVK_OP_attn_chunk_q);
+    const tvk_op op = tvk_cache_op(types, TVK_OP_attn_chunk_f32, TVK_OP_attn_chunk_f16,
+                                   TVK_OP_attn_chunk_q, TVK_OP_attn_chunk_qi);
     const tvk_config *c = tvk_kernels_active(k, op);
     const tvk_config *m = tvk_kernels_active(k, TVK_OP_attn_merge);
     const uint32_t chunk_constants[] = {c->group,          1,       1,      c->tile[0],
                                         step(c, p->d / 4), types.k, types.v};
     const uint32_t merge_constants[] = {m->group, 1, 1};
-    const tvk_span chunk_bindings[] = {state, qkv, pool, partials};
+    const tvk_span chunk_bindings[] = {state, q, pool, partials};
     const tvk_span merge_bindings[] = {state, partials, out};
     const tvk_groups chunk_groups = {{TVK_AXIS_CHUNKS, TVK_AXIS_FIXED, TVK_AXIS_ROWS},
                                      {1, p->heads, 1}};
@@ -58,31 +73,30 @@ static tvk_status side_by_side(tvk_kernels *k, tvk_dispatch_list *l, tvk_span st
     TVK_TRY(tvk_check_value(op, p->max_chunks > 0, "room for at least one chunk", 0, err));
     TVK_TRY(tvk_check_span(k, op, "partials", partials,
                            4ull * p->heads * p->max_chunks * (4 + p->d), err));
-    TVK_TRY(tvk_kernels_append(k, l, op, chunk_constants, op == TVK_OP_attn_chunk_q ? 7 : 5,
-                               chunk_bindings, p, &chunk_groups, err));
+    TVK_TRY(tvk_kernels_append(k, l, op, chunk_constants, constant_count(op), chunk_bindings, p,
+                               &chunk_groups, err));
     TVK_TRY(tvk_kernels_append(k, l, TVK_OP_attn_merge, merge_constants, 3, merge_bindings, p,
                                &merge_groups, err));
 fail:
     return st;
 }
 
-tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
+tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span q,
                             tvk_span pool, tvk_span partials, tvk_span out,
                             const struct tvk_attention_params *p, tvk_cache_types types,
                             uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_op op =
-        tvk_cache_op(types, TVK_OP_attn_rows_f32, TVK_OP_attn_rows_f16, TVK_OP_attn_rows_q);
+    const tvk_op op = tvk_cache_op(types, TVK_OP_attn_rows_f32, TVK_OP_attn_rows_f16,
+                                   TVK_OP_attn_rows_q, TVK_OP_attn_rows_qi);
     const tvk_config *c = tvk_kernels_active(k, op);
     const uint32_t constants[] = {c->group, 1, 1, c->tile[0], step(c, p->d / 4), types.k, types.v};
-    const tvk_span bindings[] = {state, qkv, pool, out};
+    const tvk_span bindings[] = {state, q, pool, out};
     const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {p->heads, 1, 1}};
-    TVK_TRY(check(k, op, state, qkv, pool, p, types, rows, err));
+    TVK_TRY(check(k, op, state, q, pool, p, types, rows, err));
     TVK_TRY(tvk_check_span(k, op, "out", out, 4ull * rows * p->o_stride, err));
-    if (rows == 1) return side_by_side(k, l, state, qkv, pool, partials, out, p, types, err);
-    TVK_TRY(tvk_kernels_append(k, l, op, constants, op == TVK_OP_attn_rows_q ? 7 : 5, bindings, p,
-                               &groups, err));
+    if (rows == 1) return side_by_side(k, l, state, q, pool, partials, out, p, types, err);
+    TVK_TRY(tvk_kernels_append(k, l, op, constants, constant_count(op), bindings, p, &groups, err));
 fail:
     return st;
 }

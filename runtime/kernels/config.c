@@ -105,9 +105,11 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     case TVK_OP_attn_chunk_f32:
     case TVK_OP_attn_chunk_f16:
     case TVK_OP_attn_chunk_q:
+    case TVK_OP_attn_chunk_qi:
     case TVK_OP_attn_rows_f32:
     case TVK_OP_attn_rows_f16:
     case TVK_OP_attn_rows_q:
+    case TVK_OP_attn_rows_qi:
         TABLE(attention);
     case TVK_OP_sample:
         TABLE(sample);

@@ -35,9 +35,9 @@ tvk_status tvk_check_span(const tvk_kernels *kernels, tvk_op op, const char *wha
 tvk_status tvk_check_value(tvk_op op, bool good, const char *expected, uint64_t found,
                            tvk_error *err);
 
-/* Which of three kernels a pair of cache types has: f32, f16 or packed. */
-tvk_op tvk_cache_op(tvk_cache_types types, tvk_op f32, tvk_op f16, tvk_op packed);
-/* Words of a page with room for G KV heads of D values. */
+/* Which of four kernels types have: f32, f16, packed, or packed with query records. */
+tvk_op tvk_cache_op(tvk_cache_types types, tvk_op f32, tvk_op f16, tvk_op packed, tvk_op queries);
+/* Known types; words of a page with room for G KV heads of D values. */
 tvk_status tvk_check_page(tvk_op op, tvk_cache_types types, uint32_t kv_heads, uint32_t d,
                           uint32_t page_words, tvk_error *err);
 

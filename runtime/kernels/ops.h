@@ -122,18 +122,20 @@ tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, 
 tvk_status tvk_op_rope(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
                        tvk_span qkv, const struct tvk_rope_params *p, bool interleaved,
                        uint32_t rows, tvk_error *err);
-/* Types of K and of V: TVK_CACHE_*. F32 and F16 of both have kernels of their own; every other pair
- * has the packed ones, specialized by the types. */
+/* Types of K and of V: TVK_CACHE_*; of Q: TVK_QUERY_*. F32 and F16 of both with floats in Q have
+ * kernels of their own; every other choice has the packed ones, specialized by the types. */
 typedef struct tvk_cache_types {
-    uint32_t k, v;
+    uint32_t k, v, q;
 } tvk_cache_types;
 
+/* queries: where Q has levels, records [rows][heads] of TVK_QUERY_WORDS(d) words; else unused. */
 tvk_status tvk_op_kv_append(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
-                            tvk_span pool, const struct tvk_kv_append_params *p,
+                            tvk_span pool, tvk_span queries, const struct tvk_kv_append_params *p,
                             tvk_cache_types types, uint32_t rows, tvk_error *err);
-/* rows == 1: chunks side by side, then a merge (partials: [H][max_chunks][4 + D] floats);
+/* q: rows of qkv, or the query records where Q has levels.
+ * rows == 1: chunks side by side, then a merge (partials: [H][max_chunks][4 + D] floats);
  * else each row walks its chunks (partials unused). The same bits either way. */
-tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
+tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span q,
                             tvk_span pool, tvk_span partials, tvk_span out,
                             const struct tvk_attention_params *p, tvk_cache_types types,
                             uint32_t rows, tvk_error *err);

@@ -8,7 +8,8 @@
 
 _Static_assert(TVK_KV_F16 == TVK_CACHE_F16 && TVK_KV_F32 == TVK_CACHE_F32 &&
                    TVK_KV_Q8 == TVK_CACHE_Q8 && TVK_KV_Q4 == TVK_CACHE_Q4 &&
-                   TVK_KV_Q3 == TVK_CACHE_Q3,
+                   TVK_KV_Q3 == TVK_CACHE_Q3 && TVK_Q_F32 == TVK_QUERY_F32 &&
+                   TVK_Q_Q8 == TVK_QUERY_Q8 && TVK_Q_Q4 == TVK_QUERY_Q4,
                "the types of the model are those of the kernels");
 
 uint32_t tvk_kv_page_words(tvk_cache_types types, uint32_t kv_heads, uint32_t head_size)

@@ -174,7 +174,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     const tvk_layer_weights *w = &c->weights->layers[layer];
     tvk_dispatch_list *list = &c->graph->list;
     uint32_t q = m->heads * m->head_size, kv = m->kv_heads * m->head_size, stride = q + 2 * kv;
-    tvk_span in, qkv, out, out_in[TVK_MAX_WEIGHT_GROUPS], partials = {0};
+    tvk_span in, qkv, query, out, out_in[TVK_MAX_WEIGHT_GROUPS], partials = {0};
     tvk_span pool = tvk_buffer_span(c->kv->layers[layer]);
     const struct tvk_rope_params rope = {
         .heads = m->heads + m->kv_heads, .d = m->head_size, .stride = stride, .rotary = m->rotary};
@@ -185,11 +185,14 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
                                                 .v_offset = q + kv,
                                                 .pages_word = c->layout->pages_word,
                                                 .max_pages = c->layout->max_pages,
-                                                .page_words = c->kv->page_words};
+                                                .page_words = c->kv->page_words,
+                                                .heads = m->heads};
+    const uint32_t record_words = m->heads * TVK_QUERY_WORDS(m->head_size);
+    const bool records = c->kv->types.q != TVK_QUERY_F32;
     const struct tvk_attention_params attn = {.heads = m->heads,
                                               .kv_heads = m->kv_heads,
                                               .d = m->head_size,
-                                              .q_stride = stride,
+                                              .q_stride = records ? record_words : stride,
                                               .o_stride = q,
                                               .pages_word = c->layout->pages_word,
                                               .max_pages = c->layout->max_pages,
@@ -202,14 +205,16 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     TVK_TRY(linear(c, QKV, &w->qkv, &in, qkv, false, err));
     TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
                         c->rows, err));
-    TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, &append, c->kv->types, c->rows,
-                             err));
+    query = qkv;
+    if (records) TVK_TRY(floats(c, c->rows, record_words, "q", layer, &query, err));
+    TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, query, &append, c->kv->types,
+                             c->rows, err));
     TVK_TRY(floats(c, c->rows, q, "attn_out", layer, &out, err));
     if (c->rows == 1) {
         TVK_TRY(floats(c, m->heads * attn.max_chunks, 4 + m->head_size, "partials", layer,
                        &partials, err));
     }
-    TVK_TRY(tvk_op_attention(c->kernels, list, c->state, qkv, pool, partials, out, &attn,
+    TVK_TRY(tvk_op_attention(c->kernels, list, c->state, query, pool, partials, out, &attn,
                              c->kv->types, c->rows, err));
     TVK_TRY(linear_input(c, O, out, w->attn_sub_norm, q, "o_in", layer, out_in, err));
     TVK_TRY(linear(c, O, w->o, out_in, c->x, true, err));

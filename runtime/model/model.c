@@ -28,10 +28,13 @@ static tvk_status fill_params(const tvk_model_params *params, const tvk_config *
     if (out->max_outputs == 0) out->max_outputs = DEFAULT_OUTPUTS;
     if (out->context > MAX_CONTEXT || out->sessions > MAX_SESSIONS || out->batch > 4096 ||
         (unsigned)out->kv_k > TVK_KV_Q3 || (unsigned)out->kv_v > TVK_KV_Q3 ||
+        (out->q != TVK_Q_F32 && out->q != TVK_Q_Q8 && out->q != TVK_Q_Q4) ||
         (unsigned)out->act > TVK_ACT_V2_A4 || (unsigned)out->sparse > TVK_SPARSE_ON) {
         TVK_FAIL(TVK_ERR_ARG,
-                 "context %u (at most %u), sessions %u (at most %u), batch %u (at most 4096)",
-                 out->context, MAX_CONTEXT, out->sessions, MAX_SESSIONS, out->batch);
+                 "context %u (at most %u), sessions %u (at most %u), batch %u (at most 4096), "
+                 "types k %d, v %d, q %d, activations %d",
+                 out->context, MAX_CONTEXT, out->sessions, MAX_SESSIONS, out->batch, (int)out->kv_k,
+                 (int)out->kv_v, (int)out->q, (int)out->act);
     }
     /* a step takes at least one row of every session */
     if (out->batch < out->sessions) out->batch = out->sessions;
@@ -45,13 +48,14 @@ fail:
 static uint64_t scratch_bound(const tvk_config *c, const tvk_model_params *p)
 {
     uint64_t width = (uint64_t)c->hidden * 2 + 3 * (uint64_t)c->ffn +
-                     ((uint64_t)c->heads * 2 + c->kv_heads * 2) * c->head_size;
+                     ((uint64_t)c->heads * 2 + c->kv_heads * 2) * c->head_size +
+                     (p->q ? (uint64_t)c->heads * TVK_QUERY_WORDS(c->head_size) : 0);
     return p->batch * width * 4 + (uint64_t)p->max_outputs * c->vocab * 4;
 }
 
 static tvk_cache_types kv_types(const tvk_model_params *p)
 {
-    return (tvk_cache_types){(uint32_t)p->kv_k, (uint32_t)p->kv_v};
+    return (tvk_cache_types){(uint32_t)p->kv_k, (uint32_t)p->kv_v, (uint32_t)p->q};
 }
 
 static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_weights_plan *plan,
@@ -90,6 +94,7 @@ static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_
     info->scratch_bytes = scratch_bound(c, p);
     info->kv_k = p->kv_k;
     info->kv_v = p->kv_v;
+    info->q = p->q;
     info->kv_bytes_per_position =
         ((uint64_t)c->layers * tvk_kv_page_words(kv_types(p), c->kv_heads, c->head_size) * 4 +
          TVK_CHUNK - 1) /

@@ -6,8 +6,8 @@
 
 #define MAX_D 256
 
-void tvk_ref_attention_chunk(const float *q, const tvk_ref_kv *kv, uint32_t first, uint32_t count,
-                             uint32_t d, float scale, float *m, float *l, float *o)
+void tvk_ref_attention_chunk(const float *q, float q_scale, const tvk_ref_kv *kv, uint32_t first,
+                             uint32_t count, uint32_t d, float scale, float *m, float *l, float *o)
 {
     float p[TVK_CHUNK] = {0}, w[TVK_CHUNK];
     float best;
@@ -15,7 +15,7 @@ void tvk_ref_attention_chunk(const float *q, const tvk_ref_kv *kv, uint32_t firs
         const float *k = kv->k[first + j];
         float a[4] = {0}, k_scale = kv->k_scale ? kv->k_scale[first + j] : 1.0f;
         for (uint32_t i = 0; i < d; i++) a[i % 4] = a[i % 4] + q[i] * k[i];
-        p[j] = (((a[0] + a[1]) + (a[2] + a[3])) * k_scale) * scale;
+        p[j] = ((((a[0] + a[1]) + (a[2] + a[3])) * q_scale) * k_scale) * scale;
     }
     best = p[0];
     for (uint32_t j = 1; j < count; j++) best = p[j] > best ? p[j] : best;
@@ -57,14 +57,14 @@ void tvk_ref_attention_merge(const float *m, const float *l, const float *o, uin
     finish(out, L, d);
 }
 
-void tvk_ref_attention(const float *q, const tvk_ref_kv *kv, uint32_t positions, uint32_t d,
-                       float scale, float *out)
+void tvk_ref_attention(const float *q, float q_scale, const tvk_ref_kv *kv, uint32_t positions,
+                       uint32_t d, float scale, float *out)
 {
     float M = 0.0f, L = 0.0f;
     for (uint32_t first = 0; first < positions; first += TVK_CHUNK) {
         uint32_t count = positions - first < TVK_CHUNK ? positions - first : TVK_CHUNK;
         float o[MAX_D], m, l;
-        tvk_ref_attention_chunk(q, kv, first, count, d, scale, &m, &l, o);
+        tvk_ref_attention_chunk(q, q_scale, kv, first, count, d, scale, &m, &l, o);
         if (first == 0) {
             M = m;
             L = l;

@@ -1,8 +1,10 @@
-/* Rows of the KV cache: D values of one head at one position -> words and a scale, and back. */
+/* Rows of the KV cache: D values of one head at one position -> words and a scale, and back. Query
+ * records of the same levels. */
 #include "ref/ref.h"
 
 #include <string.h>
 
+#define MAX_D 256
 #define LARGEST_F16 65504.0f
 #define SMALLEST_F16 6.1035156e-5f /* 2^-14: smaller scales are 0 */
 
@@ -142,4 +144,31 @@ float tvk_ref_kv_unpack(uint32_t type, const uint32_t *words, uint16_t scale, ui
                 (float)(take(words, i, 4, 2) | take(words + high, i, 8, 1) << 2) - middle(type);
     }
     return TVK_CACHE_PACKED(type) ? tvk_ref_f16_to_f32(scale) : 1.0f;
+}
+
+void tvk_ref_query_pack(uint32_t type, const float *x, uint32_t d, uint32_t *record)
+{
+    uint32_t words[MAX_D];
+    uint16_t half;
+    float levels[MAX_D], scale;
+    int32_t sum = 0;
+    memset(record, 0, TVK_QUERY_WORDS(d) * sizeof *record);
+    tvk_ref_kv_pack(type, x, d, words, &half);
+    scale = tvk_ref_kv_unpack(type, words, half, d, levels);
+    for (uint32_t i = 0; i < d; i++) {
+        int32_t level = (int32_t)levels[i];
+        record[TVK_QUERY_HEADER + i / 4] |= ((uint32_t)level & 0xff) << 8 * (i % 4);
+        sum += level;
+    }
+    memcpy(&record[0], &scale, sizeof scale);
+    memcpy(&record[1], &sum, sizeof sum);
+}
+
+float tvk_ref_query_unpack(const uint32_t *record, uint32_t d, float *levels)
+{
+    float scale;
+    memcpy(&scale, &record[0], sizeof scale);
+    for (uint32_t i = 0; i < d; i++)
+        levels[i] = (float)(int8_t)(record[TVK_QUERY_HEADER + i / 4] >> 8 * (i % 4) & 0xff);
+    return scale;
 }

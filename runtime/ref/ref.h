@@ -95,6 +95,12 @@ void tvk_ref_kv_pack(uint32_t type, const float *x, uint32_t d, uint32_t *words,
 float tvk_ref_kv_unpack(uint32_t type, const uint32_t *words, uint16_t scale, uint32_t d,
                         float *levels);
 
+/* A head of the query as a record (TVK_QUERY_WORDS(d) words) of the levels and the scale that
+ * tvk_ref_kv_pack() gives the row; type: TVK_QUERY_Q8 or _Q4. */
+void tvk_ref_query_pack(uint32_t type, const float *x, uint32_t d, uint32_t *record);
+/* Its levels; returns their scale. */
+float tvk_ref_query_unpack(const uint32_t *record, uint32_t d, float *levels);
+
 /* ---- attention of one head of one row ---- */
 /* K and V of position j: rows of D levels, times a scale each. Chunks of 128 positions: {m, l,
  * o[D]}; then merged in order; out = o / l. */
@@ -103,12 +109,13 @@ typedef struct tvk_ref_kv {
     const float *k_scale, *v_scale; /* NULL: all 1 */
 } tvk_ref_kv;
 
-void tvk_ref_attention_chunk(const float *q, const tvk_ref_kv *kv, uint32_t first, uint32_t count,
-                             uint32_t d, float scale, float *m, float *l, float *o);
+/* q: D levels, times q_scale (floats: 1) */
+void tvk_ref_attention_chunk(const float *q, float q_scale, const tvk_ref_kv *kv, uint32_t first,
+                             uint32_t count, uint32_t d, float scale, float *m, float *l, float *o);
 void tvk_ref_attention_merge(const float *m, const float *l, const float *o, uint32_t chunks,
                              uint32_t d, float *out);
-void tvk_ref_attention(const float *q, const tvk_ref_kv *kv, uint32_t positions, uint32_t d,
-                       float scale, float *out);
+void tvk_ref_attention(const float *q, float q_scale, const tvk_ref_kv *kv, uint32_t positions,
+                       uint32_t d, float scale, float *out);
 uint16_t tvk_ref_f32_to_f16(float x);
 float tvk_ref_f16_to_f32(uint16_t h);
 

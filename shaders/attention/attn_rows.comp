@@ -1,12 +1,13 @@
 // Attention of a head of a row, chunk after chunk: the bits of attn_chunk and attn_merge without
 // the partials in memory
-// bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages of K, then V
+// bindings: 0 state | 1 qkv [T, q_stride] f32, Q first; QUERY: query records [T, H]
+//           2 pool: pages of K, then V
 //           3 out [T, o_stride] f32
 // workgroup (head, t)
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT invocations that
 //            share four dimensions of the output: 1 or 4, 4 STEP: divides D / 4;
 //            KV_PACKED: 5 and 6 the types of K and V, TVK_CACHE_*
-// needs: nothing
+// needs: nothing; DOT_SIGNED: the packed integer dot product
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
@@ -28,7 +29,7 @@ void main()
     uint row = TVK_STATE_ROWS + TVK_ROW_WORDS * t;
     uint slot = state[row], position = state[row + 1u];
     uint quads = p.d / 4u;
-    uint q = t * (p.q_stride / 4u) + head * quads;
+    uint q = query_at(t, head);
     uint g = head / (p.heads / p.kv_heads);
     uint lid = gl_LocalInvocationIndex;
 

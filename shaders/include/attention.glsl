@@ -32,9 +32,11 @@ uint chunk_page(uint slot, uint chunk)
     return state[p.pages_word + slot * p.max_pages + chunk] * (p.page_words / QUADS_A_WORD);
 }
 
+uint query_at(uint t, uint head) { return t * (p.q_stride / 4u) + head * (p.d / 4u); }
+
 // positions 0 .. valid-1 of a chunk of a slot; afterwards chunk_out has o, after a barrier by the
 // caller
-void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out float m,
+void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out float m,
                      out float l)
 {
     uint page = chunk_page(slot, chunk);
@@ -55,7 +57,7 @@ void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out
         uint at = keys + (lid + GROUP * first) * quads;
         for (uint c = 0u; c < quads; c += STEP) {
             [[unroll]] for (uint s = 0u; s < STEP; ++s) {
-                vec4 q = qkv[q_quad + c + s];
+                vec4 q = qkv[q_at + c + s];
                 [[unroll]] for (uint n = 0u; n < BLOCK; ++n)
                     a[n] = a[n] + q * load_kv(at + n * GROUP * quads + c + s);
             }

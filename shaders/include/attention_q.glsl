@@ -1,5 +1,7 @@
 // One chunk of attention over packed keys or values: attention.glsl with K and V each in a type of
 // its own. A row's levels are read as they lie; its scale multiplies the score, or the weight.
+// QUERY: the query is a record of levels too. Sums of products of levels are exact whether they are
+// made of floats or, DOT_SIGNED and K packed, of bytes.
 #ifndef TVK_ATTENTION_Q_GLSL
 #define TVK_ATTENTION_Q_GLSL
 
@@ -10,7 +12,11 @@ layout(constant_id = 6) const uint V_TYPE = TVK_CACHE_Q4;
 
 layout(push_constant) uniform Push { tvk_attention_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
+#ifdef QUERY
+layout(set = 0, binding = 1, std430) readonly buffer Queries { uvec4 queries[]; };
+#else
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
+#endif
 layout(set = 0, binding = 2, std430) readonly buffer Pool { uint pool[]; };
 
 vec4 bytes(uint w)
@@ -43,6 +49,51 @@ vec4 levels(uint type, uint at, uint apart, uint b, uint s)
     return bytes((low >> 2u * s & 0x03030303u) | (high >> s & 0x01010101u) << 2) - 3.5;
 }
 
+// {b, s} of group c + i of four dimensions: 4 b + s
+uvec2 group_of(uint c, uint i)
+{
+    return STEP % 4u == 0u ? uvec2(c / 4u + i / 4u, i % 4u) : uvec2((c + i) / 4u, (c + i) % 4u);
+}
+
+#ifdef QUERY
+// first uvec4 of a head's record; its levels of a group as bytes, as floats
+uint query_at(uint t, uint head)
+{
+    return (t * p.q_stride + head * TVK_QUERY_WORDS(p.d)) / 4u;
+}
+int query_word(uint at, uvec2 bs) { return int(queries[at + 1u + bs.x][bs.y]); }
+vec4 query(uint at, uvec2 bs)
+{
+    int w = query_word(at, bs);
+    return vec4(w << 24 >> 24, w << 16 >> 24, w << 8 >> 24, w >> 24);
+}
+#else
+// first group of four of a head; a group
+uint query_at(uint t, uint head) { return t * (p.q_stride / 4u) + head * (p.d / 4u); }
+vec4 query(uint at, uvec2 bs) { return qkv[at + 4u * bs.x + bs.y]; }
+#endif
+
+#ifdef DOT_SIGNED
+// four codes of a packed key as bytes, as levels() finds them
+uint codes(uint type, uint at, uint apart, uint b, uint s)
+{
+    if (type == TVK_CACHE_Q8) return pool[at + (4u * b + s) * apart];
+    if (type == TVK_CACHE_Q4)
+        return pool[at + (2u * b + s / 2u) * apart] >> 4u * (s % 2u) & 0x0f0f0f0fu;
+    uint low = pool[at + b * apart];
+    uint high = pool[at + ((p.d + 15u) / 16u + b / 2u) * apart] >> 4u * (b % 2u);
+    return (low >> 2u * s & 0x03030303u) | (high >> s & 0x01010101u) << 2;
+}
+
+// sum of query levels times key levels from the sum with codes: a level is code - 8 or - 3.5
+float levels_sum(uint type, int codes_sum, int query_sum)
+{
+    if (type == TVK_CACHE_Q8) return float(codes_sum);
+    if (type == TVK_CACHE_Q4) return float(codes_sum - 8 * query_sum);
+    return float(2 * codes_sum - 7 * query_sum) * 0.5;
+}
+#endif
+
 // a type of which position 0 of a session is kept at four bits
 bool keeps_first(uint type) { return type == TVK_CACHE_Q3; }
 
@@ -55,7 +106,7 @@ shared vec4 chunk_out[MAX_QUADS];
 
 // positions 0 .. valid-1 of a chunk of a slot; afterwards chunk_out has o, after a barrier by the
 // caller
-void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out float m,
+void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out float m,
                      out float l)
 {
     uint lid = gl_LocalInvocationIndex;
@@ -78,34 +129,67 @@ void attention_chunk(uint q_quad, uint slot, uint chunk, uint g, uint valid, out
     [[unroll]] for (uint i = 0u; i < MAX_PARTS; ++i) score[i] = 0.0;
     [[unroll]] for (uint first = 0u; first < PARTS; first += BLOCK) {
         if (first * GROUP >= valid) break;
-        precise vec4 a[BLOCK];
-        [[unroll]] for (uint n = 0u; n < BLOCK; ++n) a[n] = vec4(0.0);
-        for (uint c = 0u; c < quads; c += STEP) {
-            [[unroll]] for (uint i = 0u; i < STEP; ++i) {
-                uint b = (c + i) / 4u, s = (c + i) % 4u;
-                if (STEP % 4u == 0u) {
-                    b = c / 4u + i / 4u;
-                    s = i % 4u;
-                }
-                vec4 q = qkv[q_quad + c + i];
-                [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
-                    uint at = keys + (lid + GROUP * (first + n)) * row;
-                    a[n] = a[n] + q * levels(K_TYPE, at, apart, b, s);
-                }
-            }
-        }
-        if (keeps_first(K_TYPE) && first == 0u && chunk == 0u && lid == 0u) {
-            a[0] = vec4(0.0);
+        precise float dots[BLOCK];
+        bool has_first = keeps_first(K_TYPE) && first == 0u && chunk == 0u && lid == 0u;
+#ifdef DOT_SIGNED
+        if (TVK_CACHE_PACKED(K_TYPE)) {
+            int sums[BLOCK], all = int(queries[q_at].y);
+            [[unroll]] for (uint n = 0u; n < BLOCK; ++n) sums[n] = 0;
             for (uint c = 0u; c < quads; c += STEP) {
                 [[unroll]] for (uint i = 0u; i < STEP; ++i) {
-                    vec4 q = qkv[q_quad + c + i];
-                    a[0] = a[0] + q * levels(TVK_CACHE_Q4, first_key, 1u, (c + i) / 4u, (c + i) % 4u);
+                    uvec2 bs = group_of(c, i);
+                    int q = query_word(q_at, bs);
+                    [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
+                        uint at = keys + (lid + GROUP * (first + n)) * row;
+                        sums[n] += dotPacked4x8EXT(int(codes(K_TYPE, at, apart, bs.x, bs.y)), q);
+                    }
                 }
             }
+            [[unroll]] for (uint n = 0u; n < BLOCK; ++n)
+                dots[n] = levels_sum(K_TYPE, sums[n], all);
+            if (has_first) {
+                int sum = 0;
+                for (uint c = 0u; c < quads; ++c) {
+                    uvec2 bs = uvec2(c / 4u, c % 4u);
+                    sum += dotPacked4x8EXT(int(codes(TVK_CACHE_Q4, first_key, 1u, bs.x, bs.y)),
+                                           query_word(q_at, bs));
+                }
+                dots[0] = levels_sum(TVK_CACHE_Q4, sum, all);
+            }
+        } else
+#endif
+        {
+            precise vec4 a[BLOCK];
+            [[unroll]] for (uint n = 0u; n < BLOCK; ++n) a[n] = vec4(0.0);
+            for (uint c = 0u; c < quads; c += STEP) {
+                [[unroll]] for (uint i = 0u; i < STEP; ++i) {
+                    uvec2 bs = group_of(c, i);
+                    vec4 q = query(q_at, bs);
+                    [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
+                        uint at = keys + (lid + GROUP * (first + n)) * row;
+                        a[n] = a[n] + q * levels(K_TYPE, at, apart, bs.x, bs.y);
+                    }
+                }
+            }
+            if (has_first) {
+                a[0] = vec4(0.0);
+                for (uint c = 0u; c < quads; c += STEP) {
+                    [[unroll]] for (uint i = 0u; i < STEP; ++i) {
+                        uvec2 bs = group_of(c, i);
+                        a[0] = a[0] +
+                               query(q_at, bs) * levels(TVK_CACHE_Q4, first_key, 1u, bs.x, bs.y);
+                    }
+                }
+            }
+            [[unroll]] for (uint n = 0u; n < BLOCK; ++n)
+                dots[n] = (a[n].x + a[n].y) + (a[n].z + a[n].w);
         }
         [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
             uint j = lid + GROUP * (first + n);
-            precise float s = (a[n].x + a[n].y) + (a[n].z + a[n].w);
+            precise float s = dots[n];
+#ifdef QUERY
+            s = s * uintBitsToFloat(queries[q_at].x);
+#endif
             if (TVK_CACHE_PACKED(K_TYPE)) s = s * unpackHalf2x16(pool[scales + j]).x;
             s = s * p.scale;
             score[first + n] = s;

@@ -59,6 +59,13 @@
 #define TVK_CACHE_PAGE_WORDS(kt, vt, g, d)                                                         \
     (TVK_CACHE_FIRST_V(kt, vt, g, d) + TVK_CACHE_FIRST_WORDS(vt, g, d))
 
+/* ---- query records (docs/formats.md, "Query record"): a head of D values as q8 or q4 levels ---- */
+#define TVK_QUERY_F32 0u /* no record: the floats themselves */
+#define TVK_QUERY_Q8 TVK_CACHE_Q8
+#define TVK_QUERY_Q4 TVK_CACHE_Q4
+#define TVK_QUERY_HEADER 4u /* scale (f32 bits), sum of levels (i32), 0, 0 */
+#define TVK_QUERY_WORDS(d) (TVK_QUERY_HEADER + ((d) + 15u) / 16u * 4u)
+
 /* ---- the state buffer (words) ----
  * header | rows [batch] x 4 | outs [max_outs] x 2 | pages [slots][max_pages] |
  * slots [slots] x TVK_SLOT_WORDS | history [slots][context] */
@@ -197,11 +204,12 @@ struct tvk_kv_append_params {
     TVK_U32 k_offset, v_offset; /* floats from the start of a row */
     TVK_U32 pages_word, max_pages;
     TVK_U32 page_words; /* TVK_CACHE_PAGE_WORDS */
+    TVK_U32 heads;      /* of Q, first in a row; used where it gets records [T, heads] */
 };
 
 struct tvk_attention_params {
     TVK_U32 heads, kv_heads, d;
-    TVK_U32 q_stride;  /* floats from row to row of qkv; Q is first */
+    TVK_U32 q_stride;  /* words from row to row of qkv, Q first, or of the query records */
     TVK_U32 o_stride;  /* floats from row to row of the output */
     TVK_U32 pages_word, max_pages, page_words;
     TVK_F32_T scale;   /* 1 / sqrt(D) */

@@ -57,6 +57,7 @@ refuses 2 "." convert only-one-path
 refuses 2 "." logits -m "$model" --tokens 1,x -o "$work/a.npy"
 refuses 2 "." run -m "$model" -ctk f99 hello
 refuses 2 "auto, on or off expected, 'maybe' found" run -m "$model" --sparse maybe hello
+refuses 2 "f32, q8 or q4 expected, 'q3' found" run -m "$model" -ctq q3 hello
 refuses 2 "'1,x' found" bench -m "$model" -p 1,x
 refuses 2 "'yaml' found" bench -m "$model" -o yaml
 refuses 2 "'0' found" bench -m "$model" -r 0
@@ -145,6 +146,10 @@ LD_LIBRARY_PATH="$work/broken" "$ternvk" tokenize -m "$model" -p "Once upon" >"$
 LD_LIBRARY_PATH="$work/broken" "$ternvk" inspect "$model" >"$work/out" 2>"$work/err" ||
     note "inspect needs no device"
 grep -q "relu2" "$work/out" || note "inspect names the activation"
+# 6 layers, 4 KV heads of 64: 3,072 values and 48 scales a position; q3 has 1 % more for position 0
+for row in "f32 12288" "f16 6144" "q8 3168" "q4 1632" "q3 1260"; do
+    grep -q " $row bytes a position" "$work/out" || note "inspect says what a position takes: $row"
+done
 
 # ---- what works ----
 accepts --version
@@ -176,6 +181,10 @@ if [ "${TERNVK_VALIDATE:-1}" != 0 ]; then
     accepts run -m "$model" -n 8 --temp 0 --validate "Once upon a time"
     cmp -s "$work/out" "$work/greedy" || note "validation changes nothing"
 fi
+for q in q8 q4 q4_0; do
+    accepts run -m "$model" -n 8 --temp 0 -ctk q3 -ctv q3 -ctq $q "Once upon a time"
+    grep -q "KV cache k q3, v q3 | 1260 bytes a position .* queries ${q%_0}\$" "$work/err" || note "run says that it uses -ctq $q"
+done
 # zeros: skipped or not, one text; the tuning record is made, read, ignored when it is broken
 ls "$work"/cache/ternvk/tuning-*.json >/dev/null 2>&1 || note "run keeps what it measured"
 for sparse in on off auto; do
@@ -228,14 +237,14 @@ accepts bench -m "$model" -p 20 -n 4 -r 1 --stats
 accepts bench -m "$model" -p 0 -n 4 -r 1 --stats --sparse off -o jsonl
 grep -Eq '"zeros_down":[1-9][0-9.]*,"zeros_overall":[1-9].*"active_params":[0-9]{7}.*"weight_bytes_per_token":6[0-9]{6},' "$work/out" ||
     note "bench --stats -o jsonl has zeros, parameters and bytes"
-accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk q4 -ctv q3
-for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_depth":0' '"type_k":"q4","type_v":"q3"' \
+accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk q4 -ctv q3 -ctq q4
+for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_depth":0' '"type_k":"q4","type_v":"q3"' '"type_q":"q4"' \
     '"build_commit":' '"driver":"' '"samples_ns":\[[0-9]*,[0-9]*,[0-9]*\]' '"avg_ts":[0-9.e]*,"stddev_ts"'; do
     grep -q "$field" "$work/out" || note "bench -o json has $field"
 done
 [ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
 accepts bench --shape 25m --layers 1 -p 8 -n 0 -r 1 -o csv
-[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 46 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
+[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 47 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
 accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"

@@ -115,11 +115,12 @@ static void require_same_rows(const char *what, const float *a, const float *b, 
     }
 }
 
-static void against_reference(const tiny_spec *spec, tvk_kv_type k, tvk_kv_type v, tvk_act act,
-                              uint32_t rows)
+static void queries_against_reference(const tiny_spec *spec, tvk_kv_type k, tvk_kv_type v,
+                                      tvk_q_type q, tvk_act act, uint32_t rows)
 {
     const tvk_model_params params = {.kv_k = k,
                                      .kv_v = v,
+                                     .q = q,
                                      .act = act,
                                      .exact = true,
                                      .context = 300,
@@ -143,6 +144,12 @@ static void against_reference(const tiny_spec *spec, tvk_kv_type k, tvk_kv_type 
     free(tokens);
     free(found);
     free(expected);
+}
+
+static void against_reference(const tiny_spec *spec, tvk_kv_type k, tvk_kv_type v, tvk_act act,
+                              uint32_t rows)
+{
+    queries_against_reference(spec, k, v, TVK_Q_F32, act, rows);
 }
 
 /* Logits of every row equal those of the reference, f32 and f16 KV. */
@@ -211,6 +218,27 @@ static void packed_cache_equals_reference(void **state)
     }
 }
 
+/* Queries as levels, with every type of K; interleaved pairs as well. */
+static void packed_queries_equal_reference(void **state)
+{
+    static const struct {
+        tvk_kv_type k, v;
+        tvk_q_type q;
+        tvk_act act;
+        uint32_t rows;
+    } runs[] = {
+        {TVK_KV_F16, TVK_KV_F16, TVK_Q_Q4, TVK_ACT_A48, 20},
+        {TVK_KV_Q3, TVK_KV_Q3, TVK_Q_Q4, TVK_ACT_A48, 20},
+        {TVK_KV_Q8, TVK_KV_F32, TVK_Q_Q8, TVK_ACT_AUTO, 20},
+        {TVK_KV_Q4, TVK_KV_Q4, TVK_Q_Q4, TVK_ACT_AUTO, 20},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        queries_against_reference(&specs[i], runs[i].k, runs[i].v, runs[i].q, runs[i].act,
+                                  runs[i].rows);
+    }
+}
+
 /* One prefill of n rows, n decodes, and batches of odd sizes give the same bits. */
 static void prefill_equals_decode(void **state)
 {
@@ -219,6 +247,8 @@ static void prefill_equals_decode(void **state)
                                             {TVK_KV_Q8, TVK_KV_Q4},   {TVK_KV_Q4, TVK_KV_F32},
                                             {TVK_KV_F16, TVK_KV_F16}, {TVK_KV_F16, TVK_KV_F16},
                                             {TVK_KV_F16, TVK_KV_F16}, {TVK_KV_F16, TVK_KV_F16}};
+    static const tvk_q_type queries[8] = {TVK_Q_F32, TVK_Q_Q4, TVK_Q_F32, TVK_Q_F32,
+                                          TVK_Q_F32, TVK_Q_Q4, TVK_Q_F32, TVK_Q_F32};
     for (size_t i = 0; i < 8; i++) {
         const tiny_spec *spec = &specs[i < 6 ? i % 4 : i == 6 ? 8 : 2]; /* b1, v2 last */
         const uint32_t n = 150, vocab = spec->vocab;
@@ -226,6 +256,7 @@ static void prefill_equals_decode(void **state)
                                 TVK_ACT_A48,  TVK_ACT_A48_FP4, TVK_ACT_INT8, TVK_ACT_V2_A4};
         const tvk_model_params params = {.kv_k = kinds[i][0],
                                          .kv_v = kinds[i][1],
+                                         .q = queries[i],
                                          .act = acts[i],
                                          .exact = true,
                                          .sessions = 2,
@@ -894,6 +925,7 @@ int main(void)
         cmocka_unit_test(v2_equals_reference),
         cmocka_unit_test(long_context_equals_reference),
         cmocka_unit_test(packed_cache_equals_reference),
+        cmocka_unit_test(packed_queries_equal_reference),
         cmocka_unit_test(prefill_equals_decode),
         cmocka_unit_test(sparse_equals_dense),
         cmocka_unit_test(sessions_together_equal_alone),

@@ -56,36 +56,41 @@ typedef struct own {
     const shape *shape;
     tvk_cache_types types;
     struct tvk_attention_params params;
-    tvk_array *qkv, *pool, *partials, *out;
-    float *wide; /* K and V of a KV head up to a depth: levels */
+    tvk_array *q, *pool, *partials, *out; /* q: rows of qkv, or query records */
+    float *wide;                          /* K and V of a KV head up to a depth: levels */
 } own;
 
-/* Groups of cases in turn: an op with the types of K and V, over the shapes of one row or of many.
+/* Groups of cases in turn: an op with the types of K, V and Q, over the shapes of one row or of
+ * many.
  */
 static const struct {
     tvk_op op;
     tvk_cache_types types;
 } groups[] = {
-    {TVK_OP_attn_chunk_f32, {TVK_CACHE_F32, TVK_CACHE_F32}},
-    {TVK_OP_attn_chunk_f16, {TVK_CACHE_F16, TVK_CACHE_F16}},
-    {TVK_OP_attn_merge, {TVK_CACHE_F32, TVK_CACHE_F32}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q8, TVK_CACHE_Q8}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q4, TVK_CACHE_Q4}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q3, TVK_CACHE_Q3}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_F16, TVK_CACHE_Q3}},
-    {TVK_OP_attn_rows_f32, {TVK_CACHE_F32, TVK_CACHE_F32}},
-    {TVK_OP_attn_rows_f16, {TVK_CACHE_F16, TVK_CACHE_F16}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q8, TVK_CACHE_Q8}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q4, TVK_CACHE_Q4}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_Q3}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_F32}},
+    {TVK_OP_attn_chunk_f32, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}},
+    {TVK_OP_attn_chunk_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}},
+    {TVK_OP_attn_merge, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_F32}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_F32}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_F32}},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_F16, TVK_CACHE_Q3, TVK_QUERY_F32}},
+    {TVK_OP_attn_chunk_qi, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_Q4}},
+    {TVK_OP_attn_chunk_qi, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_Q4}},
+    {TVK_OP_attn_rows_f32, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}},
+    {TVK_OP_attn_rows_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_F32}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_F32}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_F32}},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_F32, TVK_QUERY_F32}},
+    {TVK_OP_attn_rows_qi, {TVK_CACHE_F16, TVK_CACHE_Q4, TVK_QUERY_Q4}},
+    {TVK_OP_attn_rows_qi, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_Q8}},
 };
 #define GROUPS ((uint32_t)(sizeof groups / sizeof *groups))
 
 static bool single(uint32_t group)
 {
     return groups[group].op != TVK_OP_attn_rows_f32 && groups[group].op != TVK_OP_attn_rows_f16 &&
-           groups[group].op != TVK_OP_attn_rows_q;
+           groups[group].op != TVK_OP_attn_rows_q && groups[group].op != TVK_OP_attn_rows_qi;
 }
 
 static const shape *find(uint32_t index, uint32_t *group)
@@ -115,9 +120,10 @@ static void describe(uint32_t index, tvk_case *out)
     out->shape[1] = s->d;
     out->shape[2] = s->t;
     out->shape[3] = s->depth;
-    snprintf(out->name, sizeof out->name, "H %u G %u D %u T %u of %u depth %u, %s %s%s", s->heads,
-             s->kv_heads, s->d, s->t, s->capacity, s->depth, tvk_rig_cache_name(types.k),
-             tvk_rig_cache_name(types.v), s->sharp > 1.0f ? ", sharp" : "");
+    snprintf(out->name, sizeof out->name, "H %u G %u D %u T %u of %u depth %u, %s %s%s%s%s",
+             s->heads, s->kv_heads, s->d, s->t, s->capacity, s->depth, tvk_rig_cache_name(types.k),
+             tvk_rig_cache_name(types.v), types.q ? " q " : "",
+             types.q ? tvk_rig_cache_name(types.q) : "", s->sharp > 1.0f ? ", sharp" : "");
 }
 
 /* Rows of one slot stand at following positions that end at the depth (a prefill); with several
@@ -164,6 +170,12 @@ static void fill_pool(const tvk_rig *rig, own *o, uint32_t slot, uint32_t depth)
     }
 }
 
+/* Words of a head in q. */
+static uint32_t head_words(const own *o)
+{
+    return o->types.q ? TVK_QUERY_WORDS(o->shape->d) : o->shape->d;
+}
+
 static void want_head(const own *o, const tvk_rig_row *r, uint32_t t, uint32_t h)
 {
     const shape *s = o->shape;
@@ -172,6 +184,12 @@ static void want_head(const own *o, const tvk_rig_row *r, uint32_t t, uint32_t h
     const tvk_ref_kv rows = {k, v, k_scale, v_scale};
     uint32_t g = h / (s->heads / s->kv_heads), positions = r->position + 1;
     uint64_t at = (uint64_t)t * o->params.o_stride + h * s->d;
+    uint64_t q_at = (uint64_t)t * o->params.q_stride + h * head_words(o);
+    float q[TVK_RIG_HEAD], q_scale = 1.0f;
+    if (o->types.q)
+        q_scale = tvk_ref_query_unpack(o->q->words + q_at, s->d, q);
+    else
+        memcpy(q, o->q->words + q_at, s->d * sizeof *q);
     for (uint32_t p = 0; p < positions; p++) {
         float *row = o->wide + 2ull * p * s->d;
         uint32_t words[TVK_RIG_HEAD], type;
@@ -183,9 +201,28 @@ static void want_head(const own *o, const tvk_rig_row *r, uint32_t t, uint32_t h
         type = pack(o, r->slot, p, g, true, words, &scale);
         v_scale[p] = tvk_ref_kv_unpack(type, words, scale, s->d, row + s->d);
     }
-    tvk_ref_attention(tvk_rig_floats(o->qkv->words) + (uint64_t)t * o->params.q_stride + h * s->d,
-                      &rows, positions, s->d, o->params.scale, tvk_rig_floats(o->out->want) + at);
+    tvk_ref_attention(q, q_scale, &rows, positions, s->d, o->params.scale,
+                      tvk_rig_floats(o->out->want) + at);
     tvk_rig_compare(o->out, at, s->d);
+}
+
+/* K and V of a row are read from the pool only: NaN beside the query. */
+static void fill_query(const own *o)
+{
+    const shape *s = o->shape;
+    for (uint64_t i = 0; i < o->q->count; i++) o->q->words[i] = TVK_NAN_WORD;
+    for (uint32_t t = 0; t < s->t; t++) {
+        for (uint32_t h = 0; h < s->heads; h++) {
+            uint32_t *to = o->q->words + (uint64_t)t * o->params.q_stride + h * head_words(o);
+            float x[TVK_RIG_HEAD];
+            for (uint32_t i = 0; i < s->d; i++)
+                x[i] = s->sharp * tvk_rig_float(41, (t * s->heads + h) * 256 + i);
+            if (o->types.q)
+                tvk_ref_query_pack(o->types.q, x, s->d, to);
+            else
+                memcpy(to, x, s->d * sizeof *x);
+        }
+    }
 }
 
 static tvk_status make_arrays(tvk_rig *rig, own *o, uint32_t max_pages, tvk_error *err)
@@ -196,20 +233,16 @@ static tvk_status make_arrays(tvk_rig *rig, own *o, uint32_t max_pages, tvk_erro
     p->heads = s->heads;
     p->kv_heads = s->kv_heads;
     p->d = s->d;
-    p->q_stride = (s->heads + 2 * s->kv_heads) * s->d;
+    p->q_stride = o->types.q ? s->heads * head_words(o) : (s->heads + 2 * s->kv_heads) * s->d;
     p->o_stride = s->heads * s->d;
     p->pages_word = rig->layout.pages_word;
     p->max_pages = max_pages;
     p->page_words = TVK_CACHE_PAGE_WORDS(o->types.k, o->types.v, s->kv_heads, s->d);
     p->scale = tvk_ref_rsqrt((float)s->d);
     p->max_chunks = max_pages;
-    TVK_TRY(tvk_rig_array(rig, "qkv", (uint64_t)s->capacity * p->q_stride, p->q_stride, false,
-                          &o->qkv, err));
-    for (uint64_t i = 0; i < o->qkv->count; i++) {
-        bool query = i / p->q_stride < s->t && i % p->q_stride < p->o_stride;
-        o->qkv->words[i] = query ? tvk_f32_bits(s->sharp * tvk_rig_float(41, (uint32_t)i))
-                                 : TVK_NAN_WORD; /* K and V of a row are read from the pool only */
-    }
+    TVK_TRY(tvk_rig_array(rig, "q", (uint64_t)s->capacity * p->q_stride, p->q_stride, false, &o->q,
+                          err));
+    fill_query(o);
     TVK_TRY(tvk_rig_array(rig, "pool", (uint64_t)s->slots * max_pages * p->page_words,
                           p->page_words, false, &o->pool, err));
     for (uint64_t i = 0; i < o->pool->count; i++) o->pool->words[i] = TVK_NAN_WORD;
@@ -269,7 +302,7 @@ fail:
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
-    return tvk_op_attention(rig->kernels, &rig->list, rig->state->span, o->qkv->span, o->pool->span,
+    return tvk_op_attention(rig->kernels, &rig->list, rig->state->span, o->q->span, o->pool->span,
                             o->partials->span, o->out->span, &o->params, o->types,
                             o->shape->capacity, err);
 }

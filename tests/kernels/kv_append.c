@@ -24,11 +24,13 @@ static const shape shapes[] = {
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
-/* types of K and V */
+/* types of K, V and Q */
 static const tvk_cache_types pairs[] = {
-    {TVK_CACHE_F32, TVK_CACHE_F32}, {TVK_CACHE_F16, TVK_CACHE_F16}, {TVK_CACHE_Q8, TVK_CACHE_Q8},
-    {TVK_CACHE_Q4, TVK_CACHE_Q4},   {TVK_CACHE_Q3, TVK_CACHE_Q3},   {TVK_CACHE_Q4, TVK_CACHE_F16},
-    {TVK_CACHE_F32, TVK_CACHE_Q3},
+    {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32},
+    {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_F32},   {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_F32},
+    {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_F32},   {TVK_CACHE_Q4, TVK_CACHE_F16, TVK_QUERY_F32},
+    {TVK_CACHE_F32, TVK_CACHE_Q3, TVK_QUERY_F32},  {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_Q4},
+    {TVK_CACHE_Q3, TVK_CACHE_Q4, TVK_QUERY_Q4},    {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_Q8},
 };
 #define PAIRS ((uint32_t)(sizeof pairs / sizeof *pairs))
 
@@ -36,7 +38,7 @@ typedef struct own {
     const shape *shape;
     tvk_cache_types types;
     struct tvk_kv_append_params params;
-    tvk_array *qkv, *pool;
+    tvk_array *qkv, *pool, *queries; /* queries: NULL where Q stays as it is */
 } own;
 
 static uint32_t count(void)
@@ -50,13 +52,16 @@ static void describe(uint32_t index, tvk_case *out)
     tvk_cache_types types = pairs[index / SHAPES];
     out->op = index < SHAPES       ? TVK_OP_kv_append_f32
               : index < 2 * SHAPES ? TVK_OP_kv_append_f16
+              : types.q            ? TVK_OP_kv_append_qi
                                    : TVK_OP_kv_append_q;
     out->size = s->size;
     out->shape[1] = s->d;
     out->shape[2] = s->t;
     out->shape[3] = s->kv_heads;
-    snprintf(out->name, sizeof out->name, "G %u D %u T %u of %u slots %u, %s %s", s->kv_heads, s->d,
-             s->t, s->capacity, s->slots, tvk_rig_cache_name(types.k), tvk_rig_cache_name(types.v));
+    snprintf(out->name, sizeof out->name, "G %u D %u T %u of %u slots %u, %s %s%s%s", s->kv_heads,
+             s->d, s->t, s->capacity, s->slots, tvk_rig_cache_name(types.k),
+             tvk_rig_cache_name(types.v), types.q ? " q " : "",
+             types.q ? tvk_rig_cache_name(types.q) : "");
 }
 
 /* Rows of a prefill from 120 on (over a page end) in turn over the slots; the first one
@@ -112,6 +117,9 @@ static void want_row(const tvk_rig *rig, const own *o, const tvk_rig_row *r, uin
         want_head(o, r, x + o->params.k_offset + g * s->d, page, g, false);
         want_head(o, r, x + o->params.v_offset + g * s->d, page, g, true);
     }
+    for (uint32_t h = 0; o->queries && h < s->heads; h++)
+        tvk_ref_query_pack(o->types.q, x + h * s->d, s->d,
+                           o->queries->want + (t * s->heads + h) * TVK_QUERY_WORDS(s->d));
 }
 
 static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
@@ -130,6 +138,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     for (uint32_t t = 0; t < s->t; t++) row(s, t, &rows[t]);
     TVK_TRY(tvk_rig_state(rig, &layout, rows, s->t, false, err));
     p = &o->params;
+    p->heads = s->heads;
     p->kv_heads = s->kv_heads;
     p->d = s->d;
     p->stride = (s->heads + 2 * s->kv_heads) * s->d;
@@ -144,8 +153,14 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
         o->qkv->words[i] = tvk_f32_bits(value((uint32_t)i));
     TVK_TRY(tvk_rig_array(rig, "pool", (uint64_t)s->slots * max_pages * p->page_words, s->d, true,
                           &o->pool, err));
+    if (o->types.q) {
+        uint32_t words = s->heads * TVK_QUERY_WORDS(s->d);
+        TVK_TRY(tvk_rig_array(rig, "queries", (uint64_t)s->capacity * words, words, true,
+                              &o->queries, err));
+        rig->bytes += s->t * (4.0 * s->heads * s->d + 4.0 * words);
+    }
     for (uint32_t t = 0; t < s->t; t++) want_row(rig, o, &rows[t], t);
-    rig->bytes = s->t * (8.0 * s->kv_heads * s->d + p->page_words * 4.0 / TVK_CHUNK);
+    rig->bytes += s->t * (8.0 * s->kv_heads * s->d + p->page_words * 4.0 / TVK_CHUNK);
 fail:
     return st;
 }
@@ -154,7 +169,8 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
     return tvk_op_kv_append(rig->kernels, &rig->list, rig->state->span, o->qkv->span, o->pool->span,
-                            &o->params, o->types, o->shape->capacity, err);
+                            o->queries ? o->queries->span : o->qkv->span, &o->params, o->types,
+                            o->shape->capacity, err);
 }
 
 const tvk_family tvk_family_kv_append = {count, describe, setup, append};

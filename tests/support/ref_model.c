@@ -427,7 +427,13 @@ static void attention(ref_model *m, ref_layer *l, ref_scratch *s)
             s->keys[p] = l->keys + (size_t)p * kv + h / group * d;
             s->values[p] = l->values + (size_t)p * kv + h / group * d;
         }
-        tvk_ref_attention(s->q + h * d, &rows, m->position + 1, d, (float)(1.0 / sqrt((double)d)),
+        float *q = s->q + h * d, q_scale = 1.0f;
+        if (i->q != TVK_Q_F32) {
+            uint32_t record[TVK_QUERY_WORDS(MAX_HEAD_SIZE)];
+            tvk_ref_query_pack((uint32_t)i->q, q, d, record);
+            q_scale = tvk_ref_query_unpack(record, d, q);
+        }
+        tvk_ref_attention(q, q_scale, &rows, m->position + 1, d, (float)(1.0 / sqrt((double)d)),
                           s->o + h * d);
     }
     slabs(m, O, l->o, s, s->o, l->attn_sub_norm, i->heads * d, s->x);

@@ -7,7 +7,8 @@
 
 typedef struct ref_model ref_model;
 
-/* NULL: out of memory, or a tensor is missing. K and V are kept in the types of info. */
+/* NULL: out of memory, or a tensor is missing. K and V are kept, and Q is read, in the types
+ * of info. */
 ref_model *ref_model_open(const tvk_weight_source *source, const tvk_model_info *info);
 void ref_model_close(ref_model *model);
 void ref_model_reset(ref_model *model);

@@ -70,7 +70,7 @@ static void check(uint32_t positions, uint32_t d, float sharp)
     fill(d, sharp);
     bound = direct(positions, d, scale, want);
     assert_true(bound < 1e-3);
-    tvk_ref_attention(query, &kv, positions, d, scale, out);
+    tvk_ref_attention(query, 1.0f, &kv, positions, d, scale, out);
     for (uint32_t i = 0; i < d; i++) {
         if (!(fabs(out[i] - want[i]) <= bound))
             fail_msg("%u positions, D %u, value %u: %.9g expected, %.9g found, bound %.3g",
@@ -102,11 +102,11 @@ static void test_chunks_then_merge(void **state)
         uint32_t chunks = 0;
         for (uint32_t first = 0; first < positions[t]; first += TVK_CHUNK, chunks++) {
             uint32_t n = positions[t] - first < TVK_CHUNK ? positions[t] - first : TVK_CHUNK;
-            tvk_ref_attention_chunk(query, &kv, first, n, 64, 0.125f, &m[chunks], &l[chunks],
+            tvk_ref_attention_chunk(query, 1.0f, &kv, first, n, 64, 0.125f, &m[chunks], &l[chunks],
                                     o[chunks]);
         }
         tvk_ref_attention_merge(m, l, o[0], chunks, 64, merged);
-        tvk_ref_attention(query, &kv, positions[t], 64, 0.125f, whole);
+        tvk_ref_attention(query, 1.0f, &kv, positions[t], 64, 0.125f, whole);
         assert_memory_equal(merged, whole, sizeof whole);
     }
 }
@@ -121,15 +121,34 @@ static void test_chunk_hand(void **state)
     tvk_ref_kv rows = {krow, vrow, NULL, NULL};
     float m, l, o[4];
     (void)state;
-    tvk_ref_attention_chunk(q, &rows, 0, 3, 4, 0.5f, &m, &l, o);
+    tvk_ref_attention_chunk(q, 1.0f, &rows, 0, 3, 4, 0.5f, &m, &l, o);
     assert_true(m == 5.0f && l == 3.0f);
     assert_true(o[0] == 111.0f && o[1] == 222.0f && o[2] == 333.0f && o[3] == 444.0f);
     /* scales of rows: of keys in the scores, of values in the weights but not in their sum */
     rows.k_scale = halves;
     rows.v_scale = doubles;
-    tvk_ref_attention_chunk(q, &rows, 0, 3, 4, 0.5f, &m, &l, o);
+    tvk_ref_attention_chunk(q, 1.0f, &rows, 0, 3, 4, 0.5f, &m, &l, o);
     assert_true(m == 2.5f && l == 3.0f);
     assert_true(o[0] == 222.0f && o[1] == 444.0f && o[2] == 666.0f && o[3] == 888.0f);
+    /* the query's: 10 * 3 * 0.5 * 0.5 */
+    tvk_ref_attention_chunk(q, 3.0f, &rows, 0, 3, 4, 0.5f, &m, &l, o);
+    assert_true(m == 7.5f && l == 3.0f && o[0] == 222.0f);
+}
+
+/* A score of levels: 3 * 7 + 3 * 7 + -8 * 7 + 1 * 7 = -7, then three products of which only the
+ * last is rounded. */
+static void test_query_levels_hand(void **state)
+{
+    const float q[4] = {3.0f, 3.0f, -8.0f, 1.0f}, k[4] = {7.0f, 7.0f, 7.0f, 7.0f};
+    const float v[4] = {1.0f, 1.0f, 1.0f, 1.0f}, k_scale[1] = {0x1.004p-3f};
+    const float *krow[1] = {k}, *vrow[1] = {v};
+    const tvk_ref_kv rows = {krow, vrow, k_scale, NULL};
+    float m, l, o[4];
+    (void)state;
+    /* (1 + 2^-10) (1 + 2^-10) = 1 + 2^-9 + 2^-20 in 21 bits, times 7 in 24 bits: exact; times
+     * 1 + 2^-23: more by 7.01 * 2^-23 = 1.75 * 2^-21; 2^-21 is the last place, so by two of it */
+    tvk_ref_attention_chunk(q, 0x1.004p-3f, &rows, 0, 1, 4, 1.0f + 0x1p-23f, &m, &l, o);
+    assert_true(m == -(float)(7.0 * (1.0 + 0x1p-9 + 0x1p-20) + 0x1p-20) * 0x1p-6f);
 }
 
 static void test_merge_hand(void **state)
@@ -152,9 +171,8 @@ static void test_merge_hand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chunk_hand),
-        cmocka_unit_test(test_merge_hand),
-        cmocka_unit_test(test_chunks_then_merge),
+        cmocka_unit_test(test_chunk_hand), cmocka_unit_test(test_query_levels_hand),
+        cmocka_unit_test(test_merge_hand), cmocka_unit_test(test_chunks_then_merge),
         cmocka_unit_test(test_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,34 @@ static void test_q3_hand(void **state)
     assert_memory_equal(back, x, sizeof x);
 }
 
+/* Query records: header, levels as bytes, padding to whole groups of 16. */
+static void test_query_hand(void **state)
+{
+    const float x[8] = {-7.0f, -6.0f, -5.0f, -4.0f, 0.0f, 1.0f, 2.0f, 7.0f};
+    const float wide[4] = {127.0f, -127.0f, 64.0f, -1.0f};
+    uint32_t record[8];
+    float back[8];
+    (void)state;
+    assert_int_equal(TVK_QUERY_WORDS(4u), 8);
+    assert_int_equal(TVK_QUERY_WORDS(100u), 4 + 28);
+    assert_int_equal(TVK_QUERY_WORDS(128u), 4 + 32);
+    tvk_ref_query_pack(TVK_QUERY_Q4, x, 8, record);
+    assert_int_equal(record[0], 0x3f800000); /* 1 */
+    assert_int_equal((int32_t)record[1], -12);
+    assert_true(record[2] == 0 && record[3] == 0);
+    assert_int_equal(record[4], 0xfcfbfaf9); /* -7 -6 -5 -4 */
+    assert_int_equal(record[5], 0x07020100);
+    assert_true(record[6] == 0 && record[7] == 0);
+    assert_true(tvk_ref_query_unpack(record, 8, back) == 1.0f);
+    assert_memory_equal(back, x, sizeof x);
+    tvk_ref_query_pack(TVK_QUERY_Q8, wide, 4, record);
+    assert_int_equal(record[0], 0x3f800000);
+    assert_int_equal((int32_t)record[1], 63);
+    assert_int_equal(record[4], 0xff40817f);
+    assert_true(tvk_ref_query_unpack(record, 4, back) == 1.0f);
+    assert_memory_equal(back, wide, sizeof wide);
+}
+
 /* Rows of zeros, rows too small and too large for a scale. */
 static void test_edges(void **state)
 {
@@ -186,10 +214,10 @@ static void test_search(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),   cmocka_unit_test(test_float_types),
-        cmocka_unit_test(test_q8_hand), cmocka_unit_test(test_q4_hand),
-        cmocka_unit_test(test_q3_hand), cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_search),
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_float_types),
+        cmocka_unit_test(test_q8_hand),    cmocka_unit_test(test_q4_hand),
+        cmocka_unit_test(test_q3_hand),    cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_query_hand), cmocka_unit_test(test_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,10 @@ typedef enum tvk_kv_type {
     TVK_KV_Q3 = 4
 } tvk_kv_type;
 
+/* How queries enter the scores, after RoPE: as they are, or as levels with one scale a (row, head),
+ * made like rows of the KV cache. BitNet a4.8, arXiv 2411.04965, "4-bit QKV". */
+typedef enum tvk_q_type { TVK_Q_F32 = 0, TVK_Q_Q8 = 2, TVK_Q_Q4 = 3 } tvk_q_type;
+
 /* How activations enter the ternary matrices. */
 typedef enum tvk_act {
     TVK_ACT_AUTO = 0, /* as the file says */
@@ -95,6 +99,7 @@ typedef struct tvk_model_params {
     uint32_t max_outputs;   /* rows of one step that can give logits; 0: 16 (fewer if the vocabulary
                              * is so large that they would not fit one binding) */
     tvk_kv_type kv_k, kv_v; /* any pair */
+    tvk_q_type q;           /* with any pair */
     tvk_act act;
     tvk_sparse sparse;
     const tvk_tuning *tuning; /* what was measured on this device (tvk_model_tune); NULL: nothing;
@@ -124,6 +129,7 @@ typedef struct tvk_model_info {
     uint64_t parameters;
     uint64_t weight_bytes; /* on the device, packed */
     tvk_kv_type kv_k, kv_v;
+    tvk_q_type q;
     uint64_t kv_bytes_per_position;
     uint64_t scratch_bytes; /* transients and logits of the largest step; before the model is made:
                              * an upper bound */
