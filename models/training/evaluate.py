@@ -84,11 +84,12 @@ class Reader:
     def norm(self, x, name):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.w[name]
 
-    def rotate(self, x):
-        """[B, heads, T, head]; bitnet: pairs (i, i + half); llama: pairs (2i, 2i + 1)."""
+    def rotate(self, x, start=0):
+        """[B, heads, T, head], positions from start on; bitnet: pairs (i, i + half); llama:
+        pairs (2i, 2i + 1)."""
         half = self.head // 2
         freq = self.theta ** (-torch.arange(half, dtype=torch.float64) / half)
-        angle = torch.arange(x.shape[2], dtype=torch.float64)[:, None] * freq
+        angle = torch.arange(start, start + x.shape[2], dtype=torch.float64)[:, None] * freq
         cos, sin = (f(angle).to(self.device, self.dtype) for f in (torch.cos, torch.sin))
         if self.arch == "llama":
             a, b = x[..., 0::2], x[..., 1::2]
@@ -96,17 +97,22 @@ class Reader:
         a, b = x[..., :half], x[..., half:]
         return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
 
-    def forward(self, ids, mask=None):
-        """ids [B, T] -> logits [B, T, vocab]; mask: positions that are counted."""
+    def forward(self, ids, mask=None, past=None):
+        """ids [B, T] -> logits [B, T, vocab]; mask: positions that are counted; past: keys and
+        values of the positions before, by layer: read, and extended by these."""
         batch, length = ids.shape
         inner = "int4" if self.quant == "a4.8" else "int8"
         h = self.w["token_embd.weight"][ids]
-        future = torch.full((length, length), -torch.inf, device=self.device).triu(1).to(self.dtype)
+        start = past[0][0].shape[2] if past else 0
+        future = torch.full((length, start + length), -torch.inf, device=self.device)
+        future = future.triu(start + 1).to(self.dtype)
         for n in range(self.layers):
             a = self.norm(h, f"blk.{n}.attn_norm.weight")
             q, k, v = self.linear(a, n, ("attn_q", "attn_k", "attn_v"), inner, "qkv", mask)
             q, k, v = (t.view(batch, length, -1, self.head).transpose(1, 2) for t in (q, k, v))
-            q, k = self.rotate(q), self.rotate(k)
+            q, k = self.rotate(q, start), self.rotate(k, start)
+            if past is not None:
+                k, v = past[n] = [torch.cat(t, 2) for t in zip(past[n], (k, v))] if start else [k, v]
             k, v = (t.repeat_interleave(self.heads // self.kv_heads, 1) for t in (k, v))
             p = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(self.head) + future, -1)
             o = (p @ v).transpose(1, 2).reshape(batch, length, -1)
@@ -159,11 +165,14 @@ class Reader:
         return {k: a / b for k, (a, b) in zeros.items()}
 
     def greedy(self, prompt, count):
-        ids = [0] + self.tok.encode(prompt)
+        """All ids and the logits after each of them."""
+        ids, past = [0] + self.tok.encode(prompt), {}
+        logits = self.forward(torch.tensor([ids], device=self.device), past=past)[0]
         for _ in range(count):
-            logits = self.forward(torch.tensor([ids], device=self.device))
-            ids.append(int(logits[0, -1].argmax()))
-        return ids, self.forward(torch.tensor([ids], device=self.device))[0]
+            ids.append(int(logits[-1].argmax()))
+            last = self.forward(torch.tensor([ids[-1:]], device=self.device), past=past)[0]
+            logits = torch.cat((logits, last))
+        return ids, logits
 
     def sample(self, prompt, seed, limit=256, temperature=0.8, top_k=40):
         """A story up to its end token: top-k, then temperature, PyTorch's generator on the CPU."""
