@@ -101,9 +101,13 @@ static tvk_status add_part(planner *p, tvk_matrix_plan *m, const char *name, uin
     TVK_TRY(find(p, name, rows, cols, true, &t, err));
     TVK_TRY(layout_of(p, t, linear, &layout, err));
     if (m->part_count > 0 && layout != m->layout) {
-        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s is %s and %s is %s: the same type expected",
-                 p->source->name, m->part[0].tensor->name, tvk_dtype_name(m->part[0].tensor->type),
-                 name, tvk_dtype_name(t->type));
+        /* F16 beside F32 or BF16, as in files where some bf16 tensors fit f16: F32 holds all */
+        if (!is_float(m->part[0].tensor->type) || !is_float(t->type)) {
+            TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s is %s and %s is %s: the same type expected",
+                     p->source->name, m->part[0].tensor->name,
+                     tvk_dtype_name(m->part[0].tensor->type), name, tvk_dtype_name(t->type));
+        }
+        layout = TVK_LAYOUT_F32;
     }
     m->layout = layout;
     m->k = cols;
