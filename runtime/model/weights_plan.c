@@ -151,7 +151,7 @@ static tvk_status refuse(planner *p, uint32_t layer, const char *suffix, const c
                          tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    char name[96];
+    char name[128];
     snprintf(name, sizeof name, "blk.%u.%s", layer, suffix);
     if (p->source->tensor(p->source->user, name))
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: %s", p->source->name, name, why);
