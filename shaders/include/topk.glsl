@@ -41,19 +41,20 @@ void topk_find(uint at, uint left, out uint bin, out uint before)
 {
     uint lane = gl_SubgroupInvocationID, each = TOPK_BINS / gl_SubgroupSize, sum = 0u;
     for (uint n = 0u; n < each; ++n) sum += topk_bins[at + n * gl_SubgroupSize + lane];
+    subgroupBarrier();
     uint above = subgroupExclusiveAdd(sum);
     bin = TOPK_BINS - 1u;
     before = 0u;
-    if (above < left && above + sum >= left) {
-        uint n = 0u, next = topk_bins[at + lane];
-        while (above + next < left && n + 1u < each) {
-            above += next;
-            ++n;
-            next = topk_bins[at + n * gl_SubgroupSize + lane];
-        }
-        bin = lane * each + n;
-        before = above;
+    // all lanes walk all their bins: one that left early would be missing from the minimum on
+    // devices whose lanes run on by themselves
+    for (uint n = 0u; n < each; ++n) {
+        uint values = topk_bins[at + n * gl_SubgroupSize + lane];
+        bool here = above < left && above + values >= left;
+        bin = here ? lane * each + n : bin;
+        before = here ? above : before;
+        above += values;
     }
+    subgroupBarrier();
     bin = subgroupMin(bin);
     before = subgroupMax(before);
 }
