@@ -21,8 +21,7 @@ const tvk_config *tvk_config_get(const tvk_plan *plan, tvk_op op, uint32_t index
 /* Why the device cannot run the row; NULL when it can. */
 const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, bool exact);
 /* Row that an op gets by default: the last one that the device can run, where a dot-product row
- * counts only when the device executes that form natively, a subgroup row not on a host's cores.
- * UINT32_MAX: none. */
+ * counts only when the device executes that form natively. UINT32_MAX: none. */
 uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact);
 
 /* Configuration in force. */

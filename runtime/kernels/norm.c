@@ -1,21 +1,12 @@
 /* RMSNorm to f32 rows, and activation records with or without the norm. */
 #include "kernels/internal.h"
 
-/* Rows that use a subgroup need a whole one: at most 128, as the kernel does. */
-static uint32_t group_of(const tvk_kernels *k, tvk_op op)
-{
-    uint32_t group = tvk_kernels_active(k, op)->group;
-    uint32_t subgroup = tvk_gpu_plan(tvk_kernels_device(k))->subgroup_fixed;
-    bool whole = (tvk_kernels_row(k, op)->caps & TVK_CAP_SUBGROUP) != 0;
-    return whole && group < subgroup ? subgroup : group;
-}
-
 static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
                               const tvk_span bindings[4], bool gain,
                               const struct tvk_norm_params *p, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const uint32_t constants[] = {group_of(k, op), 1, 1, p->list_word != 0};
+    const uint32_t constants[] = {tvk_kernels_active(k, op)->group, 1, 1, p->list_word != 0};
     const tvk_groups groups = {
         {p->gather ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
     TVK_TRY(tvk_check_value(op, p->k > 0 && p->k % 4 == 0, "a width that is a multiple of 4", p->k,

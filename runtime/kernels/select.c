@@ -27,13 +27,11 @@ const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, 
     return missing ? "an unknown capability is missing" : NULL;
 }
 
-/* What the driver only emulates is slower than the plain row. */
+/* A dot-product form that the driver only emulates is slower than the plain row. */
 static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
 {
     if (!strcmp(row->variant, "dp4")) return plan->dot_signed_fast;
     if (!strcmp(row->variant, "mix")) return plan->dot_mixed_fast;
-    /* they spare barriers and idle lanes, which cost a host core little */
-    if (row->caps & TVK_CAP_SUBGROUP) return (plan->prefer & TVK_CAP_SUBGROUP) != 0;
     return true;
 }
 

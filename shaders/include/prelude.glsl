@@ -6,10 +6,6 @@
 #if defined(DOT_SIGNED) || defined(DOT_MIXED)
 #extension GL_EXT_integer_dot_product : require
 #endif
-#if defined(SUBGROUP)
-#extension GL_KHR_shader_subgroup_basic : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#endif
 
 #include "params.h"
 

@@ -5,8 +5,7 @@
 // Passes over the index follow only when equal values straddle the border.
 // The includer defines uvec4 tvk_row_bits(c, r): the bits of the four values of group c.
 // Histograms take turns: one is counted, one was read before the last barrier and is cleared.
-// SUBGROUP: every subgroup looks for the border by itself, which leaves one barrier a pass, and the
-// first HELD groups of four of an invocation stay in registers. 3.1 KiB of shared memory.
+// 3.1 KiB of shared memory.
 #ifndef TVK_TOPK_GLSL
 #define TVK_TOPK_GLSL
 
@@ -30,38 +29,8 @@ bool tvk_topk_kept(tvk_border b, uint bits, uint i)
 }
 
 // The bin that holds the left-th value of the histogram at `at`; before: values in lower bins.
-#ifdef SUBGROUP
-// bin d is at BIN(d): a lane's bins (neighbours) lie a subgroup apart
-uint topk_place(uint d)
-{
-    uint each = TOPK_BINS / gl_SubgroupSize;
-    return d % each * gl_SubgroupSize + d / each;
-}
-void topk_find(uint at, uint left, out uint bin, out uint before)
-{
-    uint lane = gl_SubgroupInvocationID, each = TOPK_BINS / gl_SubgroupSize, sum = 0u;
-    for (uint n = 0u; n < each; ++n) sum += topk_bins[at + n * gl_SubgroupSize + lane];
-    subgroupBarrier();
-    uint above = subgroupExclusiveAdd(sum);
-    bin = TOPK_BINS - 1u;
-    before = 0u;
-    // all lanes walk all their bins: one that left early would be missing from the minimum on
-    // devices whose lanes run on by themselves
-    for (uint n = 0u; n < each; ++n) {
-        uint values = topk_bins[at + n * gl_SubgroupSize + lane];
-        bool here = above < left && above + values >= left;
-        bin = here ? lane * each + n : bin;
-        before = here ? above : before;
-        above += values;
-    }
-    subgroupBarrier();
-    bin = subgroupMin(bin);
-    before = subgroupMax(before);
-}
-#else
 shared uint topk_sums[16];
 shared uint topk_bin, topk_before;
-uint topk_place(uint d) { return d; }
 void topk_find(uint at, uint left, out uint bin, out uint before)
 {
     uint lid = gl_LocalInvocationIndex;
@@ -83,7 +52,6 @@ void topk_find(uint at, uint left, out uint bin, out uint before)
     bin = topk_bin;
     before = topk_before;
 }
-#endif
 
 // What a pass looks at: keys, or indices of values whose key is `equal`, in [begin, begin + span).
 struct topk_pass {
@@ -96,7 +64,7 @@ void topk_count(topk_pass s, uvec4 keys, uint c)
     [[unroll]] for (uint j = 0u; j < 4u; ++j) {
         uint v = (s.index ? 4u * c + j : keys[j]) - s.begin;
         if (v < s.span && (!s.index || keys[j] == s.equal))
-            atomicAdd(topk_bins[s.at + topk_place(min(v >> s.shift, TOPK_BINS - 1u))], 1u);
+            atomicAdd(topk_bins[s.at + min(v >> s.shift, TOPK_BINS - 1u)], 1u);
     }
 }
 
@@ -109,34 +77,19 @@ uvec4 topk_keys(uint top, uint c, float r)
 // largest: the largest |y| of the row
 tvk_border tvk_topk(uint quads, uint keep, float r, float largest)
 {
-    uint lid = gl_LocalInvocationIndex, top = floatBitsToUint(largest), left = keep, held_end = lid;
+    uint lid = gl_LocalInvocationIndex, top = floatBitsToUint(largest), left = keep;
     tvk_border b = tvk_border(top, 0x80000000u, 0u); // keeps all
     topk_pass s = topk_pass(0u, 0u, 0xffffffffu, 19u, 0u, false);
-#ifdef SUBGROUP
-    const uint HELD = 8u;
-    uvec4 held[HELD];
-    [[unroll]] for (uint i = 0u; i < HELD; ++i) {
-        uint c = lid + GROUP * i;
-        if (c < quads) held[i] = topk_keys(top, c, r);
-    }
-    held_end = lid + GROUP * HELD;
-#endif
     for (uint i = lid; i < 2u * TOPK_BINS; i += GROUP) topk_bins[i] = 0u;
     barrier();
     for (uint pass = 0u; pass < 8u; ++pass) {
         uint bin, before;
-#ifdef SUBGROUP
-        [[unroll]] for (uint i = 0u; i < HELD; ++i) {
-            uint c = lid + GROUP * i;
-            if (c < quads) topk_count(s, held[i], c);
-        }
-#endif
-        for (uint c = held_end; c < quads; c += GROUP) topk_count(s, topk_keys(top, c, r), c);
+        for (uint c = lid; c < quads; c += GROUP) topk_count(s, topk_keys(top, c, r), c);
         barrier();
         uint old = (pass + 2u) % 3u * TOPK_BINS;
         for (uint i = lid; i < TOPK_BINS; i += GROUP) topk_bins[old + i] = 0u;
         topk_find(s.at, left, bin, before);
-        uint count = topk_bins[s.at + topk_place(bin)];
+        uint count = topk_bins[s.at + bin];
         left -= before;
         s.at = (pass + 1u) % 3u * TOPK_BINS;
         s.begin += bin << s.shift;

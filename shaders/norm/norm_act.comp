@@ -10,7 +10,7 @@
 //           code byte for every code that is not 0, ascending, zero entries to a multiple of 16
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LIST
-// needs: TVK_CAP_SUBGROUP with SUBGROUP (for TOPK)
+// needs: nothing
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"

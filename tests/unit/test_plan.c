@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "kernels/internal.h"
 #include "vk/plan.h"
 #include "vk/quirks.h"
 
@@ -457,25 +456,6 @@ static void rank_is_type_then_memory(void **state)
     }
 }
 
-/* Top-K has a row that uses a subgroup: only a device that grants one gets it, and host cores do
- * not want it. */
-static void subgroup_rows(void **state)
-{
-    tvk_caps c = discrete();
-    tvk_plan p = plan(&c);
-    (void)state;
-    assert_string_equal(tvk_shader_get(tvk_select_row(&p, TVK_OP_quant_topk, true))->variant,
-                        "base");
-    with_subgroup(&c, 32, 32, 32);
-    p = plan(&c);
-    assert_string_equal(tvk_shader_get(tvk_select_row(&p, TVK_OP_quant_topk, true))->variant,
-                        "sub");
-    p.cpu = true;
-    p.prefer = 0;
-    assert_string_equal(tvk_shader_get(tvk_select_row(&p, TVK_OP_quant_topk, true))->variant,
-                        "base");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,7 +475,6 @@ int main(void)
         cmocka_unit_test(cooperative_matrix),
         cmocka_unit_test(quirk_rows),
         cmocka_unit_test(rank_is_type_then_memory),
-        cmocka_unit_test(subgroup_rows),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }
