@@ -21,7 +21,8 @@ static bool there(const char *path)
 
 bool bundled_model(char *path, size_t bytes)
 {
-    static const char *const places[] = {"models", "../models"};
+    /* beside the program, beside build/, beside build/PRESET/ */
+    static const char *const places[] = {"models", "../models", "../../models"};
     const char *folder = args_environment()->models;
     char program[2048] = "";
     char *slash = NULL;

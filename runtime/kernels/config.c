@@ -43,11 +43,8 @@ static const tvk_config relu_list[] = {
     {CPU, 8, {4}}, {CPU, 16, {2}}, {GPU, 1024, {1}}, {GPU, 256, {2}}, {GPU, 128, {4}}};
 static const tvk_config kmajor[] = {{CPU, 8, {0}}, {GPU, 64, {0}}};
 /* SPLIT, most groups of four dimensions a turn */
-static const tvk_config attention[] = {{CPU, 8, {1, 5}},
-                                       {CPU, 16, {4, 5}},
-                                       {GPU, 128, {4, 16}},
-                                       {GPU, 128, {4, 4}},
-                                       {GPU, 64, {1, 8}}};
+static const tvk_config attention[] = {
+    {CPU, 8, {1, 5}}, {CPU, 16, {4, 5}}, {GPU, 128, {4, 16}}, {GPU, 64, {1, 8}}};
 static const tvk_config sample[] = {
     {CPU, 32, {0}}, {CPU, 16, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
 

@@ -1,0 +1,277 @@
+/* Sampling, generation, what stops it, and calls that are refused. */
+#include "e2e/model_fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/device.h"
+
+typedef struct collected {
+    int32_t tokens[128];
+    uint32_t count, stop_after;
+} collected;
+
+static bool collect(void *user, int32_t token)
+{
+    collected *c = user;
+    c->tokens[c->count++] = token;
+    return c->count != c->stop_after;
+}
+
+static const tvk_sampler_params samplers[] = {
+    {.temperature = 0},
+    {.temperature = 0, .repeat_penalty = 1.3f, .last_n = 8},
+    {.temperature = 0.8f, .top_k = 40, .top_p = 0.95f, .min_p = 0.05f, .seed = 7},
+    {.temperature = 1.5f, .top_k = 256, .seed = 12345678901ull},
+    {.temperature = 0.7f, .top_k = 5, .repeat_penalty = 1.1f, .seed = 3},
+    {.temperature = 1.0f, .top_k = 100, .top_p = 0.3f, .seed = 4},
+};
+
+/* The device's tokens, pipelined or one by one, equal the host sampler's and those drawn from the
+ * logits by hand. */
+static void sampling_agrees(void **state)
+{
+    (void)state;
+    const tiny_spec *spec = &specs[1];
+    const tvk_model_params params = {.exact = true};
+    const uint32_t n = 40;
+    opened o;
+    tvk_error err = {0};
+    int32_t *prompt = make_tokens(9, spec->vocab);
+    float *logits = make_floats(spec->vocab);
+    open_model(spec, &params, &o);
+    for (size_t i = 0; i < sizeof samplers / sizeof *samplers; i++) {
+        tvk_sampler_params p = samplers[i];
+        collected device_run = {.count = 0}, host_run = {.count = 0};
+        int32_t history[64];
+        tvk_stop_reason reason;
+        require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+        require_ok(tvk_session_rollback(o.session, 0, &err), &err);
+        eval(&o, o.session, prompt, 9, NULL);
+        require_ok(tvk_session_generate(o.session, n, collect, &device_run, &reason, &err), &err);
+        assert_int_equal(reason, TVK_STOP_COUNT);
+        assert_int_equal(device_run.count, n);
+        assert_int_equal(tvk_session_position(o.session), 9 + n);
+        p.host = true;
+        require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+        require_ok(tvk_session_rollback(o.session, 9, &err), &err);
+        require_ok(tvk_session_generate(o.session, n, collect, &host_run, &reason, &err), &err);
+        assert_memory_equal(device_run.tokens, host_run.tokens, n * sizeof(int32_t));
+        /* by hand: logits, tvk_sample, feed */
+        memcpy(history, prompt, 9 * sizeof *prompt);
+        require_ok(tvk_session_rollback(o.session, 9, &err), &err);
+        for (uint32_t t = 0; t < 12; t++) {
+            require_ok(tvk_session_logits(o.session, logits, &err), &err);
+            history[9 + t] = tvk_sample(&p, logits, spec->vocab, history, 9 + t, 9 + t);
+            assert_int_equal(history[9 + t], device_run.tokens[t]);
+            eval(&o, o.session, &history[9 + t], 1, NULL);
+        }
+        /* one by one on the device */
+        p.host = false;
+        require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+        require_ok(tvk_session_rollback(o.session, 9, &err), &err);
+        for (uint32_t t = 0; t < 12; t++) {
+            int32_t token;
+            require_ok(tvk_decode(o.model, &o.session, 1, &token, &err), &err);
+            assert_int_equal(token, device_run.tokens[t]);
+        }
+    }
+    close_model(&o);
+    free(prompt);
+    free(logits);
+}
+
+static void stops(tvk_sparse sparse)
+{
+    const tiny_spec *spec = &specs[0];
+    const tvk_model_params params = {
+        .exact = true, .context = 60, .sparse = sparse, .fresh_scratch = true};
+    tvk_sampler_params p = {.temperature = 1.0f, .top_k = 200, .seed = 5};
+    opened o;
+    tvk_error err = {0};
+    collected all = {.count = 0}, again = {.count = 0};
+    tvk_stop_reason reason;
+    uint32_t first;
+    int32_t *prompt = make_tokens(10, spec->vocab);
+    open_model(spec, &params, &o);
+    require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+    eval(&o, o.session, prompt, 10, NULL);
+    /* the context is full after 50 more */
+    require_ok(tvk_session_generate(o.session, 100, collect, &all, &reason, &err), &err);
+    assert_int_equal(reason, TVK_STOP_CONTEXT);
+    assert_int_equal(all.count, 50);
+    assert_int_equal(tvk_decode(o.model, &o.session, 1, &again.tokens[0], &err), TVK_ERR_ARG);
+    assert_non_null(strstr(err.text, "0 are left"));
+    /* a stop token: the run ends with its first occurrence */
+    p.stop_count = 1;
+    p.stops[0] = all.tokens[20];
+    for (first = 0; all.tokens[first] != p.stops[0]; first++) {
+    }
+    require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+    require_ok(tvk_session_rollback(o.session, 10, &err), &err);
+    require_ok(tvk_session_generate(o.session, 50, collect, &again, &reason, &err), &err);
+    assert_int_equal(reason, TVK_STOP_TOKEN);
+    assert_int_equal(again.count, first + 1);
+    assert_int_equal(tvk_session_position(o.session), 10 + first + 1);
+    assert_memory_equal(all.tokens, again.tokens, again.count * sizeof(int32_t));
+    /* the callback says stop; going on afterwards continues the same text */
+    p.stop_count = 0;
+    again = (collected){.stop_after = 7};
+    require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+    require_ok(tvk_session_rollback(o.session, 10, &err), &err);
+    require_ok(tvk_session_generate(o.session, 50, collect, &again, &reason, &err), &err);
+    assert_int_equal(reason, TVK_STOP_CALLBACK);
+    assert_int_equal(tvk_session_position(o.session), 17);
+    again.stop_after = 0;
+    require_ok(tvk_session_generate(o.session, 20, collect, &again, &reason, &err), &err);
+    assert_int_equal(again.count, 27);
+    assert_memory_equal(all.tokens, again.tokens, again.count * sizeof(int32_t));
+    close_model(&o);
+    free(prompt);
+}
+
+static void generation_stops(void **state)
+{
+    (void)state;
+    stops(TVK_SPARSE_OFF);
+    stops(TVK_SPARSE_ON); /* steps in flight after the stop have no row, hence no list */
+}
+
+/* Sessions decoded side by side draw what each draws alone. */
+static void decode_together(void **state)
+{
+    (void)state;
+    const tiny_spec *spec = &specs[2];
+    const tvk_model_params params = {.exact = true, .sessions = 3};
+    opened o;
+    tvk_session *s[3];
+    tvk_error err = {0};
+    int32_t *prompt = make_tokens(60, spec->vocab), together[3][16], alone;
+    open_model(spec, &params, &o);
+    s[0] = o.session;
+    for (uint32_t i = 0; i < 3; i++) {
+        const tvk_sampler_params p = {.temperature = 1, .top_k = 50, .seed = i};
+        if (i > 0) require_ok(tvk_session_create(o.model, &s[i], &err), &err);
+        require_ok(tvk_session_set_sampler(s[i], &p, &err), &err);
+        eval(&o, s[i], prompt, 3 + 20 * i, NULL);
+    }
+    for (uint32_t t = 0; t < 16; t++) {
+        int32_t out[3];
+        require_ok(tvk_decode(o.model, s, 3, out, &err), &err);
+        for (int i = 0; i < 3; i++) together[i][t] = out[i];
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        require_ok(tvk_session_rollback(s[i], 3 + 20 * i, &err), &err);
+        for (uint32_t t = 0; t < 16; t++) {
+            require_ok(tvk_decode(o.model, &s[i], 1, &alone, &err), &err);
+            assert_int_equal(alone, together[i][t]);
+        }
+    }
+    assert_int_equal(tvk_session_create(o.model, &s[0], &err), TVK_ERR_ARG);
+    s[0] = o.session;
+    tvk_session_destroy(&s[1]);
+    tvk_session_destroy(&s[2]);
+    close_model(&o);
+    free(prompt);
+}
+
+static void bad_calls_are_refused(void **state)
+{
+    (void)state;
+    const tiny_spec *spec = &specs[0];
+    const tvk_model_params params = {.context = 32};
+    opened o;
+    tvk_error err = {0};
+    const tvk_model_params unknown = {.act = (tvk_act)(TVK_ACT_V2_A4 + 1)};
+    int32_t *tokens = make_tokens(40, spec->vocab), bad = (int32_t)spec->vocab, out;
+    tvk_batch_item item;
+    tvk_memory_use before, after;
+    tvk_device_memory(device, &before);
+    open_model(spec, &params, &o);
+    item = (tvk_batch_item){o.session, tokens, 33, NULL};
+    assert_int_equal(tvk_eval(o.model, &item, 1, &err), TVK_ERR_ARG);
+    assert_non_null(strstr(err.text, "33 tokens do not fit"));
+    item = (tvk_batch_item){o.session, &bad, 1, NULL};
+    assert_int_equal(tvk_eval(o.model, &item, 1, &err), TVK_ERR_ARG);
+    assert_int_equal(tvk_session_position(o.session), 0);
+    assert_int_equal(tvk_decode(o.model, &o.session, 1, &out, &err), TVK_ERR_ARG);
+    assert_int_equal(tvk_session_rollback(o.session, 1, &err), TVK_ERR_ARG);
+    {
+        tvk_model *none = NULL;
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &unknown, &none, &err),
+                         TVK_ERR_ARG);
+        assert_null(none);
+    }
+    close_model(&o);
+    tvk_device_memory(device, &after);
+    for (int p = 0; p < TVK_PURPOSE_STAGING; p++) {
+        assert_int_equal(before.by_purpose[p], after.by_purpose[p]);
+    }
+    { /* 384 is no power of two */
+        const tvk_model_params v2 = {.act = TVK_ACT_V2_A8};
+        tvk_model *none = NULL;
+        test_temp_path(o.path, sizeof o.path, "v2.gguf");
+        assert_true(tiny_model_write(&specs[0], o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &v2, &none, &err),
+                         TVK_ERR_UNSUPPORTED);
+        assert_null(none);
+        assert_non_null(strstr(err.text, "256 and 384 found"));
+        tvk_file_close(&o.file);
+        remove(o.path);
+    }
+    /* b1 has one activation scheme; bytes that are no signs are no weights of others */
+    {
+        const tvk_model_params a48 = {.act = TVK_ACT_A48};
+        tiny_spec bytes = specs[7];
+        tvk_model *none = NULL;
+        test_temp_path(o.path, sizeof o.path, "b1.gguf");
+        assert_true(tiny_model_write(&specs[7], o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &a48, &none, &err),
+                         TVK_ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.text, "int8 expected"));
+        tvk_file_close(&o.file);
+        bytes.groups = 3; /* 48 rows of K: yes; 192 inputs of O: yes; FFN 300 / 3: yes */
+        bytes.ffn = 304;
+        assert_true(tiny_model_write(&bytes, o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &none, &err),
+                         TVK_ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.text, "3 weight groups"));
+        tvk_file_close(&o.file);
+        bytes = specs[7];
+        bytes.arch = "llama";
+        assert_true(tiny_model_write(&bytes, o.path));
+        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+        assert_int_not_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &none, &err),
+                             TVK_OK);
+        assert_null(none);
+        tvk_file_close(&o.file);
+        remove(o.path);
+    }
+    /* latent float weights of a b1.58 model must be converted first */
+    test_temp_path(o.path, sizeof o.path, "latent.gguf");
+    assert_true(tiny_model_write(&specs[9], o.path));
+    require_ok(tvk_file_open(o.path, &o.file, &err), &err);
+    assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &o.model, &err),
+                     TVK_ERR_UNSUPPORTED);
+    assert_null(o.model);
+    assert_non_null(strstr(err.text, "latent"));
+    tvk_file_close(&o.file);
+    remove(o.path);
+    free(tokens);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sampling_agrees),
+        cmocka_unit_test(generation_stops),
+        cmocka_unit_test(decode_together),
+        cmocka_unit_test(bad_calls_are_refused),
+    };
+    return run_on_device(tests, sizeof tests / sizeof *tests);
+}
