@@ -92,23 +92,6 @@ fail:
     return st;
 }
 
-/* Zeros in state (counters, slots), a poison in what must be written before it is read. */
-static tvk_status fill(tvk_model *m, tvk_buffer *buffer, uint32_t value, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    uint64_t bytes = tvk_buffer_bytes(buffer), step = (uint64_t)1 << 20;
-    uint32_t *words = malloc(step);
-    TVK_TRY_ALLOC(words);
-    for (uint64_t i = 0; i < step / 4; i++) words[i] = value;
-    for (uint64_t at = 0; at < bytes; at += step) {
-        uint64_t n = bytes - at < step ? bytes - at : step;
-        TVK_TRY(tvk_gpu_write(m->device, tvk_span_sub(tvk_buffer_span(buffer), at, n), words, err));
-    }
-fail:
-    free(words);
-    return st;
-}
-
 static tvk_status make_buffers(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -124,7 +107,7 @@ static tvk_status make_buffers(tvk_model *m, tvk_error *err)
     TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE,
                               (uint64_t)l->max_outs * m->config.vocab * 4, "logits", &m->logits,
                               err));
-    TVK_TRY(fill(m, m->state, 0, err));
+    TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
     TVK_TRY(make_rope(m, err));
 fail:
     return st;
@@ -147,9 +130,9 @@ tvk_status tvk_steps_create(tvk_model *m, tvk_error *err)
                               &m->scratch, err));
     m->info.scratch_bytes = scratch + tvk_buffer_bytes(m->logits);
     if (m->params.fresh_scratch) {
-        TVK_TRY(fill(m, m->scratch, 0xffffffffu, err));
+        TVK_TRY(tvk_gpu_fill(m->device, m->scratch, 0xffffffffu, err));
         for (uint32_t l = 0; l < m->kv.layer_count; l++) {
-            TVK_TRY(fill(m, m->kv.layers[l], 0xffffffffu, err));
+            TVK_TRY(tvk_gpu_fill(m->device, m->kv.layers[l], 0xffffffffu, err));
         }
     }
     for (int i = 0; i < TVK_STEP_COUNT; i++) {

@@ -42,23 +42,6 @@ static tvk_status make(bench *b, uint64_t bytes, const char *name, tvk_buffer **
                              err);
 }
 
-/* The same word everywhere. */
-static tvk_status fill(bench *b, tvk_buffer *buffer, uint32_t word, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    const uint64_t bytes = tvk_buffer_bytes(buffer), part = 1u << 20;
-    uint32_t *words = malloc(part);
-    TVK_TRY_ALLOC(words);
-    for (uint64_t i = 0; i < part / 4; i++) words[i] = word;
-    for (uint64_t at = 0; at < bytes; at += part) {
-        uint64_t n = bytes - at < part ? bytes - at : part;
-        TVK_TRY(tvk_gpu_write(b->device, tvk_span_sub(tvk_buffer_span(buffer), at, n), words, err));
-    }
-fail:
-    free(words);
-    return st;
-}
-
 /* Evenly spread: is item i of those that are not zero? */
 static bool taken(uint32_t i, float zero)
 {
@@ -238,8 +221,8 @@ static tvk_status make_all(bench *b, tvk_error *err)
     TVK_TRY(make(b, 4ull * (TVK_STATE_ROWS + TVK_ROW_WORDS), "tune state", &b->state, err));
     TVK_TRY(make(b, 4ull * words, "tune act", &b->act, err));
     TVK_TRY(make(b, 4ull * (up ? tvk_up_words(b->n) : b->n), "tune y", &b->y, err));
-    TVK_TRY(fill(b, b->weights, ONES, err));
-    TVK_TRY(fill(b, b->state, 1, err)); /* one row */
+    TVK_TRY(tvk_gpu_fill(b->device, b->weights, ONES, err));
+    TVK_TRY(tvk_gpu_fill(b->device, b->state, 1, err)); /* one row */
     for (uint32_t i = 0; i < PATHS; i++) {
         /* what is skipped has no say in the dense time */
         const float zero = i > 0 ? zeros[i - 1] : zeros[0];

@@ -48,6 +48,8 @@ bool tvk_gpu_fits(tvk_device *device, uint64_t bytes, uint64_t *available);
  * memory. They are ordered after every earlier submission and before every later one. */
 tvk_status tvk_gpu_write(tvk_device *device, tvk_span dst, const void *src, tvk_error *err);
 tvk_status tvk_gpu_read(tvk_device *device, tvk_span src, void *dst, tvk_error *err);
+/* The same word everywhere in a buffer. */
+tvk_status tvk_gpu_fill(tvk_device *device, tvk_buffer *dst, uint32_t word, tvk_error *err);
 
 /* A window of the staging ring for data that a kernel reads once (raw file blocks). *host is where
  * to write; *span is what to bind. Waits for the oldest window when the ring is full.

@@ -163,6 +163,22 @@ fail:
     return st;
 }
 
+tvk_status tvk_gpu_fill(tvk_device *device, tvk_buffer *dst, uint32_t word, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const uint64_t bytes = tvk_buffer_bytes(dst), part = 1u << 20;
+    uint32_t *words = malloc(part);
+    TVK_TRY_ALLOC(words);
+    for (uint64_t i = 0; i < part / 4; i++) words[i] = word;
+    for (uint64_t at = 0; at < bytes; at += part) {
+        uint64_t n = bytes - at < part ? bytes - at : part;
+        TVK_TRY(tvk_gpu_write(device, tvk_span_sub(tvk_buffer_span(dst), at, n), words, err));
+    }
+fail:
+    free(words);
+    return st;
+}
+
 static tvk_status read_staged(tvk_device *dev, tvk_span src, unsigned char *to, tvk_error *err)
 {
     const uint64_t most = tvk_gpu_staging_max(dev);
