@@ -45,17 +45,19 @@ static int32_t code_fp4(const uint32_t *words, uint32_t k)
     return nibble & 8u ? -tvk_ref_fp4[nibble & 7u] : tvk_ref_fp4[nibble];
 }
 
-static void gemv_t2(const uint32_t *words, const float *scales, const uint32_t *record,
-                    int32_t (*code)(const uint32_t *words, uint32_t k), uint32_t n, uint32_t k,
-                    bool add, float *y)
+/* Integer mat-vec: `a_word` weights a word, rows padded to TVK_T2_ROW_ALIGN weights. */
+static void gemv_codes(const uint32_t *words, uint32_t a_word,
+                       int32_t (*weight)(const uint32_t *row, uint32_t k), const float *scales,
+                       const uint32_t *record, int32_t (*code)(const uint32_t *words, uint32_t k),
+                       uint32_t n, uint32_t k, bool add, float *y)
 {
-    uint32_t row_words = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN / 16;
+    uint32_t row_words = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN / a_word;
     const uint32_t *codes = record + TVK_ACT_HEADER_WORDS;
     float d = tvk_f32_from_bits(record[0]);
     for (uint32_t r = 0; r < n; r++) {
         const uint32_t *row = words + (size_t)r * row_words;
         int32_t acc = 0;
-        for (uint32_t i = 0; i < k; i++) acc += t2_weight(row, i) * code(codes, i);
+        for (uint32_t i = 0; i < k; i++) acc += weight(row, i) * code(codes, i);
         y[r] = store(((float)acc * d) * scales[r], add, y[r]);
     }
 }
@@ -63,33 +65,25 @@ static void gemv_t2(const uint32_t *words, const float *scales, const uint32_t *
 void tvk_ref_gemv_t2_i8(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y)
 {
-    gemv_t2(words, scales, record, code_i8, n, k, add, y);
+    gemv_codes(words, 16, t2_weight, scales, record, code_i8, n, k, add, y);
 }
 
 void tvk_ref_gemv_t2_i4(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y)
 {
-    gemv_t2(words, scales, record, code_i4, n, k, add, y);
+    gemv_codes(words, 16, t2_weight, scales, record, code_i4, n, k, add, y);
 }
 
 void tvk_ref_gemv_t2_fp4(const uint32_t *words, const float *scales, const uint32_t *record,
                          uint32_t n, uint32_t k, bool add, float *y)
 {
-    gemv_t2(words, scales, record, code_fp4, n, k, add, y);
+    gemv_codes(words, 16, t2_weight, scales, record, code_fp4, n, k, add, y);
 }
 
 void tvk_ref_gemv_t1_i8(const uint32_t *words, const float *scales, const uint32_t *record,
                         uint32_t n, uint32_t k, bool add, float *y)
 {
-    uint32_t row_words = (k + TVK_T2_ROW_ALIGN - 1) / TVK_T2_ROW_ALIGN * TVK_T2_ROW_ALIGN / 32;
-    const uint32_t *codes = record + TVK_ACT_HEADER_WORDS;
-    float d = tvk_f32_from_bits(record[0]);
-    for (uint32_t r = 0; r < n; r++) {
-        const uint32_t *row = words + (size_t)r * row_words;
-        int32_t acc = 0;
-        for (uint32_t i = 0; i < k; i++) acc += t1_weight(row, i) * code_i8(codes, i);
-        y[r] = store(((float)acc * d) * scales[r], add, y[r]);
-    }
+    gemv_codes(words, 32, t1_weight, scales, record, code_i8, n, k, add, y);
 }
 
 #define TILE 256 /* values widened at a time: a whole number of rounds of 16 units, any type */
