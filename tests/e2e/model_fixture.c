@@ -8,7 +8,7 @@
 
 tvk_device *device;
 
-const tiny_spec specs[SPEC_COUNT] = {
+const tiny_spec tiny_specs[TINY_SPECS] = {
     {"b158 i2_s", "bitnet", 2, 256, 384, 4, 2, 64, 300, 512, TVK_I2_S, TVK_Q8_0, true, true, true,
      false, 1, 0},
     {"b158 tq2", "bitnet", 2, 256, 512, 4, 4, 64, 257, 512, TVK_TQ2_0, TVK_F16, true, true, true,
@@ -36,13 +36,23 @@ void require_ok(tvk_status st, const tvk_error *err)
     if (st != TVK_OK) fail_msg("%s (%s:%d)", err->text, err->file, err->line);
 }
 
+tvk_file *tiny_file(const tiny_spec *spec)
+{
+    char path[256];
+    tvk_error err = {0};
+    tvk_file *file = NULL;
+    test_temp_path(path, sizeof path, "tiny.gguf");
+    assert_true(tiny_model_write(spec, path));
+    require_ok(tvk_file_open(path, &file, &err), &err);
+    remove(path); /* it stays mapped */
+    return file;
+}
+
 void open_model(const tiny_spec *spec, const tvk_model_params *params, opened *o)
 {
     tvk_error err = {0};
     memset(o, 0, sizeof *o);
-    test_temp_path(o->path, sizeof o->path, "tiny.gguf");
-    assert_true(tiny_model_write(spec, o->path));
-    require_ok(tvk_file_open(o->path, &o->file, &err), &err);
+    o->file = tiny_file(spec);
     require_ok(tvk_model_create(device, tvk_file_source(o->file), params, &o->model, &err), &err);
     require_ok(tvk_session_create(o->model, &o->session, &err), &err);
 }
@@ -52,7 +62,6 @@ void close_model(opened *o)
     tvk_session_destroy(&o->session);
     tvk_model_destroy(&o->model);
     tvk_file_close(&o->file);
-    remove(o->path);
 }
 
 int32_t token_at(uint32_t i, uint32_t vocab)

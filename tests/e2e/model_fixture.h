@@ -16,17 +16,18 @@
 
 extern tvk_device *device; /* of this test */
 
-#define SPEC_COUNT 10u
-extern const tiny_spec specs[SPEC_COUNT];
+#define TINY_SPECS 10u
+extern const tiny_spec tiny_specs[TINY_SPECS];
 
 typedef struct opened {
-    char path[256];
     tvk_file *file;
     tvk_model *model;
     tvk_session *session;
 } opened;
 
 void require_ok(tvk_status st, const tvk_error *err);
+/* Written, opened, and gone from the disk. */
+tvk_file *tiny_file(const tiny_spec *spec);
 void open_model(const tiny_spec *spec, const tvk_model_params *params, opened *o);
 void close_model(opened *o);
 int32_t token_at(uint32_t i, uint32_t vocab);

@@ -1,34 +1,24 @@
 /* What the KV cache takes on the device: by what is allocated, and as a model's facts say it. */
-#include "support/device.h"
-#include "support/tiny_model.h"
+#include "e2e/model_fixture.h"
 
-#include "ternvk/loader.h"
-#include "ternvk/session.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static tvk_device *device;
-
-static void require_ok(tvk_status st, const tvk_error *err)
+/* A small model with the attention that is asked for. */
+static tiny_spec with_attention(uint32_t layers, uint32_t heads, uint32_t kv_heads, uint32_t d)
 {
-    if (st != TVK_OK) fail_msg("%s (%s:%d)", err->text, err->file, err->line);
-}
-
-static tvk_file *open_tiny(const tiny_spec *spec)
-{
-    char path[256];
-    tvk_error err = {0};
-    tvk_file *file = NULL;
-    test_temp_path(path, sizeof path, "cache.gguf");
-    assert_true(tiny_model_write(spec, path));
-    require_ok(tvk_file_open(path, &file, &err), &err);
-    remove(path); /* it stays mapped */
-    return file;
+    return (tiny_spec){.name = "cache",
+                       .arch = "bitnet",
+                       .layers = layers,
+                       .hidden = 256,
+                       .ffn = 256,
+                       .heads = heads,
+                       .kv_heads = kv_heads,
+                       .head_size = d,
+                       .vocab = 64,
+                       .context = 4096,
+                       .linear = TVK_TQ2_0,
+                       .embedding = TVK_F16,
+                       .sub_norms = true,
+                       .tied = true,
+                       .seed = 1};
 }
 
 /* Bytes that buffers of the cache hold while a session of so many positions is open. */
@@ -61,22 +51,8 @@ static void q3_holds_more_positions(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         uint32_t d = sizes[i].head_size;
-        const tiny_spec spec = {.name = "cache",
-                                .arch = "bitnet",
-                                .layers = 2,
-                                .hidden = 256,
-                                .ffn = 256,
-                                .heads = 4,
-                                .kv_heads = 2,
-                                .head_size = d,
-                                .vocab = 64,
-                                .context = 2048,
-                                .linear = TVK_TQ2_0,
-                                .embedding = TVK_F16,
-                                .sub_norms = true,
-                                .tied = true,
-                                .seed = 1};
-        tvk_file *file = open_tiny(&spec);
+        const tiny_spec spec = with_attention(2, 4, 2, d);
+        tvk_file *file = tiny_file(&spec);
         uint64_t f16 = allocated(file, TVK_KV_F16, 1280);
         uint64_t q3 = allocated(file, TVK_KV_Q3, sizes[i].q3_positions);
         /* two layers of two heads, keys and values */
@@ -93,21 +69,7 @@ static void q3_holds_more_positions(void **state)
  * 128 bytes a position more. */
 static void bytes_a_position_of_2b4t(void **state)
 {
-    const tiny_spec spec = {.name = "2b4t's cache",
-                            .arch = "bitnet",
-                            .layers = 30,
-                            .hidden = 256,
-                            .ffn = 256,
-                            .heads = 20,
-                            .kv_heads = 5,
-                            .head_size = 128,
-                            .vocab = 64,
-                            .context = 4096,
-                            .linear = TVK_TQ2_0,
-                            .embedding = TVK_F16,
-                            .sub_norms = true,
-                            .tied = true,
-                            .seed = 1};
+    const tiny_spec spec = with_attention(30, 20, 5, 128);
     static const struct {
         tvk_kv_type k, v;
         uint64_t bytes;
@@ -116,7 +78,7 @@ static void bytes_a_position_of_2b4t(void **state)
         {TVK_KV_Q8, TVK_KV_Q8, 38400 + 600},       {TVK_KV_Q4, TVK_KV_Q4, 19200 + 600},
         {TVK_KV_Q3, TVK_KV_Q3, 14400 + 600 + 150}, {TVK_KV_Q4, TVK_KV_Q3, 9600 + 7200 + 600 + 75},
     };
-    tvk_file *file = open_tiny(&spec);
+    tvk_file *file = tiny_file(&spec);
     (void)state;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const tvk_model_params params = {.kv_k = types[i].k, .kv_v = types[i].v};
@@ -136,11 +98,5 @@ int main(void)
         cmocka_unit_test(q3_holds_more_positions),
         cmocka_unit_test(bytes_a_position_of_2b4t),
     };
-    int failed;
-    device = test_device_create(NULL);
-    if (!device) return test_no_device_code();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    failed |= test_device_messages(device);
-    tvk_device_destroy(&device);
-    return failed != 0;
+    return run_on_device(tests, sizeof tests / sizeof *tests);
 }

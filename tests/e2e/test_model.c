@@ -50,11 +50,12 @@ static void against_reference(const tiny_spec *spec, tvk_kv_type k, tvk_kv_type 
 static void logits_equal_reference(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < SPEC_COUNT; i++) {
-        bool int8_floats = specs[i].linear == TVK_F32 && strcmp(specs[i].arch, "bitnet") == 0;
+    for (size_t i = 0; i < TINY_SPECS; i++) {
+        bool int8_floats =
+            tiny_specs[i].linear == TVK_F32 && strcmp(tiny_specs[i].arch, "bitnet") == 0;
         if (int8_floats) continue; /* latent weights: refused, see below */
-        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_AUTO, 40);
-        against_reference(&specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_AUTO, 20);
+        against_reference(&tiny_specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_AUTO, 40);
+        against_reference(&tiny_specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_AUTO, 20);
     }
 }
 
@@ -63,21 +64,21 @@ static void a48_equals_reference(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_A48, 40);
-        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_A48_FP4, 40);
-        against_reference(&specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_A48, 20);
+        against_reference(&tiny_specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_A48, 40);
+        against_reference(&tiny_specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_A48_FP4, 40);
+        against_reference(&tiny_specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_A48, 20);
     }
 }
 
-/* BitNet v2: Hadamard transform before O and down. specs[2] has transforms of 256, specs[1] of 256
- * and 512. */
+/* BitNet v2: Hadamard transform before O and down. tiny_specs[2] has transforms of 256,
+ * tiny_specs[1] of 256 and 512. */
 static void v2_equals_reference(void **state)
 {
-    tiny_spec wide = specs[5]; /* no sub-norms, a transform of two pieces */
+    tiny_spec wide = tiny_specs[5]; /* no sub-norms, a transform of two pieces */
     (void)state;
     for (size_t i = 1; i < 3; i++) {
-        against_reference(&specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_V2_A8, 40);
-        against_reference(&specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_V2_A4, 40);
+        against_reference(&tiny_specs[i], TVK_KV_F32, TVK_KV_F32, TVK_ACT_V2_A8, 40);
+        against_reference(&tiny_specs[i], TVK_KV_F16, TVK_KV_F16, TVK_ACT_V2_A4, 40);
     }
     wide.linear = TVK_I2_S;
     wide.layers = 1;
@@ -89,8 +90,8 @@ static void v2_equals_reference(void **state)
 static void long_context_equals_reference(void **state)
 {
     (void)state;
-    against_reference(&specs[5], TVK_KV_F16, TVK_KV_F16, TVK_ACT_AUTO, 290);
-    against_reference(&specs[5], TVK_KV_Q3, TVK_KV_Q4, TVK_ACT_AUTO, 290);
+    against_reference(&tiny_specs[5], TVK_KV_F16, TVK_KV_F16, TVK_ACT_AUTO, 290);
+    against_reference(&tiny_specs[5], TVK_KV_Q3, TVK_KV_Q4, TVK_ACT_AUTO, 290);
 }
 
 /* Packed keys and values: each type of K and each of V, over models of several head sizes. */
@@ -108,7 +109,7 @@ static void packed_cache_equals_reference(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        against_reference(&specs[i], runs[i].k, runs[i].v, runs[i].act, runs[i].rows);
+        against_reference(&tiny_specs[i], runs[i].k, runs[i].v, runs[i].act, runs[i].rows);
     }
 }
 
@@ -128,7 +129,7 @@ static void packed_queries_equal_reference(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        queries_against_reference(&specs[i], runs[i].k, runs[i].v, runs[i].q, runs[i].act,
+        queries_against_reference(&tiny_specs[i], runs[i].k, runs[i].v, runs[i].q, runs[i].act,
                                   runs[i].rows);
     }
 }

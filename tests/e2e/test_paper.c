@@ -4,57 +4,29 @@
  * code apart moves the logits of that row and of the later ones by up to 1e-2. Until the first such
  * value the difference is that of f32 sums, below 1e-4 of the logits; a wrong formula is off by
  * 1e-1 from the first row on. */
-#include "support/device.h"
-#include "support/paper_model.h"
-#include "support/tiny_model.h"
+#include "e2e/model_fixture.h"
 
-#include "ternvk/loader.h"
-#include "ternvk/session.h"
+#include "support/paper_model.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #define ROWS 24u
-
-static tvk_device *device;
-
-static void require_ok(tvk_status st, const tvk_error *err)
-{
-    if (st != TVK_OK) fail_msg("%s (%s:%d)", err->text, err->file, err->line);
-}
 
 static void against_paper(const tiny_spec *spec, tvk_act act)
 {
     const tvk_model_params params = {
         .kv_k = TVK_KV_F32, .kv_v = TVK_KV_F32, .act = act, .exact = true, .context = 64};
-    tvk_file *file;
-    tvk_model *model;
-    tvk_session *session;
+    opened o;
     paper_model *paper;
-    tvk_error err = {0};
-    char path[256];
-    int32_t tokens[ROWS];
-    float *found = calloc((size_t)ROWS * spec->vocab, sizeof *found);
+    int32_t *tokens = make_tokens(ROWS, spec->vocab);
+    float *found = make_floats((size_t)ROWS * spec->vocab);
     double *wanted = calloc(spec->vocab, sizeof *wanted), off = 0, all = 0, first = 0;
     uint32_t close = 0;
-    tvk_batch_item item;
-    assert_non_null(found);
     assert_non_null(wanted);
-    for (uint32_t i = 0; i < ROWS; i++) tokens[i] = (int32_t)((i * 2654435761u >> 7) % spec->vocab);
-    test_temp_path(path, sizeof path, "paper.gguf");
-    assert_true(tiny_model_write(spec, path));
-    require_ok(tvk_file_open(path, &file, &err), &err);
-    require_ok(tvk_model_create(device, tvk_file_source(file), &params, &model, &err), &err);
-    require_ok(tvk_session_create(model, &session, &err), &err);
-    item = (tvk_batch_item){session, tokens, ROWS, found};
-    require_ok(tvk_eval(model, &item, 1, &err), &err);
-    paper = paper_model_open(tvk_file_source(file), tvk_model_get_info(model));
+    open_model(spec, &params, &o);
+    eval(&o, o.session, tokens, ROWS, found);
+    paper = paper_model_open(tvk_file_source(o.file), tvk_model_get_info(o.model));
     assert_non_null(paper);
     for (uint32_t t = 0; t < ROWS; t++) {
         double d = 0, size = 0;
@@ -71,15 +43,13 @@ static void against_paper(const tiny_spec *spec, tvk_act act)
     }
     print_message(
         "%s %s: relative L2 of the logits: row 0 %.1e, %u rows %.1e; %u rows below 1e-4\n",
-        spec->name, tvk_model_get_info(model)->act_quant, first, ROWS, sqrt(off / all), close);
+        spec->name, tvk_model_get_info(o.model)->act_quant, first, ROWS, sqrt(off / all), close);
     assert_true(first < 1e-4);
     assert_true(close >= ROWS / 4);
     assert_true(off / all < 2e-2 * 2e-2);
     paper_model_close(paper);
-    tvk_session_destroy(&session);
-    tvk_model_destroy(&model);
-    tvk_file_close(&file);
-    remove(path);
+    close_model(&o);
+    free(tokens);
     free(found);
     free(wanted);
 }
@@ -122,11 +92,5 @@ int main(void)
         cmocka_unit_test(b1_agrees),
         cmocka_unit_test(v2_agrees),
     };
-    int failed;
-    device = test_device_create(NULL);
-    if (!device) return test_no_device_code();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    failed |= test_device_messages(device);
-    tvk_device_destroy(&device);
-    return failed != 0;
+    return run_on_device(tests, sizeof tests / sizeof *tests);
 }

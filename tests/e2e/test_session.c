@@ -34,7 +34,7 @@ static const tvk_sampler_params samplers[] = {
 static void sampling_agrees(void **state)
 {
     (void)state;
-    const tiny_spec *spec = &specs[1];
+    const tiny_spec *spec = &tiny_specs[1];
     const tvk_model_params params = {.exact = true};
     const uint32_t n = 40;
     opened o;
@@ -85,7 +85,7 @@ static void sampling_agrees(void **state)
 
 static void stops(tvk_sparse sparse)
 {
-    const tiny_spec *spec = &specs[0];
+    const tiny_spec *spec = &tiny_specs[0];
     const tvk_model_params params = {
         .exact = true, .context = 60, .sparse = sparse, .fresh_scratch = true};
     tvk_sampler_params p = {.temperature = 1.0f, .top_k = 200, .seed = 5};
@@ -143,7 +143,7 @@ static void generation_stops(void **state)
 static void decode_together(void **state)
 {
     (void)state;
-    const tiny_spec *spec = &specs[2];
+    const tiny_spec *spec = &tiny_specs[2];
     const tvk_model_params params = {.exact = true, .sessions = 3};
     opened o;
     tvk_session *s[3];
@@ -180,7 +180,7 @@ static void decode_together(void **state)
 static void bad_calls_are_refused(void **state)
 {
     (void)state;
-    const tiny_spec *spec = &specs[0];
+    const tiny_spec *spec = &tiny_specs[0];
     const tvk_model_params params = {.context = 32};
     opened o;
     tvk_error err = {0};
@@ -209,69 +209,52 @@ static void bad_calls_are_refused(void **state)
     for (int p = 0; p < TVK_PURPOSE_STAGING; p++) {
         assert_int_equal(before.by_purpose[p], after.by_purpose[p]);
     }
-    { /* 384 is no power of two */
-        const tvk_model_params v2 = {.act = TVK_ACT_V2_A8};
-        tvk_model *none = NULL;
-        test_temp_path(o.path, sizeof o.path, "v2.gguf");
-        assert_true(tiny_model_write(&specs[0], o.path));
-        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
-        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &v2, &none, &err),
-                         TVK_ERR_UNSUPPORTED);
-        assert_null(none);
-        assert_non_null(strstr(err.text, "256 and 384 found"));
-        tvk_file_close(&o.file);
-        remove(o.path);
-    }
-    /* b1 has one activation scheme; bytes that are no signs are no weights of others */
-    {
-        const tvk_model_params a48 = {.act = TVK_ACT_A48};
-        tiny_spec bytes = specs[7];
-        tvk_model *none = NULL;
-        test_temp_path(o.path, sizeof o.path, "b1.gguf");
-        assert_true(tiny_model_write(&specs[7], o.path));
-        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
-        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), &a48, &none, &err),
-                         TVK_ERR_UNSUPPORTED);
-        assert_non_null(strstr(err.text, "int8 expected"));
-        tvk_file_close(&o.file);
-        bytes.groups = 3; /* 48 rows of K: yes; 192 inputs of O: yes; FFN 300 / 3: yes */
-        bytes.ffn = 304;
-        assert_true(tiny_model_write(&bytes, o.path));
-        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
-        assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &none, &err),
-                         TVK_ERR_UNSUPPORTED);
-        assert_non_null(strstr(err.text, "3 weight groups"));
-        tvk_file_close(&o.file);
-        bytes = specs[7];
-        bytes.arch = "llama";
-        assert_true(tiny_model_write(&bytes, o.path));
-        require_ok(tvk_file_open(o.path, &o.file, &err), &err);
-        assert_int_not_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &none, &err),
-                             TVK_OK);
-        assert_null(none);
-        tvk_file_close(&o.file);
-        remove(o.path);
-    }
-    /* latent float weights of a b1.58 model must be converted first */
-    test_temp_path(o.path, sizeof o.path, "latent.gguf");
-    assert_true(tiny_model_write(&specs[9], o.path));
-    require_ok(tvk_file_open(o.path, &o.file, &err), &err);
-    assert_int_equal(tvk_model_create(device, tvk_file_source(o.file), NULL, &o.model, &err),
-                     TVK_ERR_UNSUPPORTED);
-    assert_null(o.model);
-    assert_non_null(strstr(err.text, "latent"));
-    tvk_file_close(&o.file);
-    remove(o.path);
     free(tokens);
+}
+
+/* Models that cannot be run as they are, or not as is asked for. */
+static void bad_models_are_refused(void **state)
+{
+    tiny_spec groups = tiny_specs[7], llama = tiny_specs[7];
+    const struct {
+        const tiny_spec *spec;
+        tvk_act act;
+        tvk_status status;
+        const char *text;
+    } rows[] = {
+        /* 384 is no power of two */
+        {&tiny_specs[0], TVK_ACT_V2_A8, TVK_ERR_UNSUPPORTED, "256 and 384 found"},
+        /* b1 has one scheme */
+        {&tiny_specs[7], TVK_ACT_A48, TVK_ERR_UNSUPPORTED, "int8 expected"},
+        {&groups, TVK_ACT_AUTO, TVK_ERR_UNSUPPORTED, "3 weight groups"},
+        /* eight signs a byte */
+        {&llama, TVK_ACT_AUTO, TVK_ERR_FORMAT, "[24, 192] found"},
+        /* must be converted first */
+        {&tiny_specs[9], TVK_ACT_AUTO, TVK_ERR_UNSUPPORTED, "latent"},
+    };
+    (void)state;
+    groups.groups = 3; /* divides 48 rows of K and 192 inputs of O, not FFN */
+    groups.ffn = 304;
+    llama.arch = "llama";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const tvk_model_params params = {.act = rows[i].act};
+        tvk_file *file = tiny_file(rows[i].spec);
+        tvk_model *model = NULL;
+        tvk_error err = {0};
+        assert_int_equal(tvk_model_create(device, tvk_file_source(file), &params, &model, &err),
+                         rows[i].status);
+        assert_null(model);
+        if (!strstr(err.text, rows[i].text)) fail_msg("'%s' without '%s'", err.text, rows[i].text);
+        tvk_file_close(&file);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sampling_agrees),
-        cmocka_unit_test(generation_stops),
-        cmocka_unit_test(decode_together),
-        cmocka_unit_test(bad_calls_are_refused),
+        cmocka_unit_test(sampling_agrees),        cmocka_unit_test(generation_stops),
+        cmocka_unit_test(decode_together),        cmocka_unit_test(bad_calls_are_refused),
+        cmocka_unit_test(bad_models_are_refused),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);
 }

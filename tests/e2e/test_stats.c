@@ -11,7 +11,7 @@
 static void activations_can_be_read(void **state)
 {
     (void)state;
-    const tiny_spec *spec = &specs[0];
+    const tiny_spec *spec = &tiny_specs[0];
     const tvk_model_params params = {.exact = true, .keep_activations = true};
     opened o;
     tvk_error err = {0};
@@ -103,7 +103,7 @@ static void zeros_are_counted(void **state)
                 {4, TVK_ACT_AUTO, {0, 0, 0, 0}}};
     static const uint32_t steps[] = {16, 1, 1, 7, 3, 1};
     for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
-        const tiny_spec *spec = &specs[runs[r].spec];
+        const tiny_spec *spec = &tiny_specs[runs[r].spec];
         const uint32_t heads = spec->heads * spec->head_size;
         const struct {
             const char *name;
@@ -181,7 +181,8 @@ static void zeros_are_counted(void **state)
 static void b1_counts(void **state)
 {
     (void)state;
-    const tiny_spec *spec = &specs[8]; /* 256 wide, 8 heads of 32, FFN 512, 2 layers, 4 groups */
+    const tiny_spec *spec =
+        &tiny_specs[8]; /* 256 wide, 8 heads of 32, FFN 512, 2 layers, 4 groups */
     const tvk_model_params params = {.exact = true, .context = 64, .stats = true};
     tvk_layer_stats layers[2];
     tvk_stats sum;
@@ -214,7 +215,7 @@ static void stats_of_made_up_counts(void **state)
 {
     (void)state;
     const tiny_spec *spec =
-        &specs[0]; /* 256 wide, 4 heads of 64, 2 for K and V, FFN 384, 2 layers */
+        &tiny_specs[0]; /* 256 wide, 4 heads of 64, 2 for K and V, FFN 384, 2 layers */
     const tvk_model_params params = {.exact = true, .context = 64, .stats = true};
     tvk_model_params sparse = params;
     double whole;

@@ -20,7 +20,7 @@ static void prefill_equals_decode(void **state)
     static const tvk_q_type queries[8] = {TVK_Q_F32, TVK_Q_Q4, TVK_Q_F32, TVK_Q_F32,
                                           TVK_Q_F32, TVK_Q_Q4, TVK_Q_F32, TVK_Q_F32};
     for (size_t i = 0; i < 8; i++) {
-        const tiny_spec *spec = &specs[i < 6 ? i % 4 : i == 6 ? 8 : 2]; /* b1, v2 last */
+        const tiny_spec *spec = &tiny_specs[i < 6 ? i % 4 : i == 6 ? 8 : 2]; /* b1, v2 last */
         const uint32_t n = 150, vocab = spec->vocab;
         const tvk_act acts[] = {TVK_ACT_INT8, TVK_ACT_INT8,    TVK_ACT_INT8, TVK_ACT_INT8,
                                 TVK_ACT_A48,  TVK_ACT_A48_FP4, TVK_ACT_INT8, TVK_ACT_V2_A4};
@@ -70,7 +70,7 @@ static void sparse_equals_dense(void **state)
                 {1, TVK_ACT_V2_A4, false, true, false}};
     (void)state;
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        const tiny_spec *spec = &specs[runs[i].spec];
+        const tiny_spec *spec = &tiny_specs[runs[i].spec];
         const uint32_t n = 10, vocab = spec->vocab;
         const tvk_model_params dense = {.act = runs[i].act, .exact = true, .batch = 32};
         tvk_model_params sparse = dense;
@@ -108,7 +108,7 @@ static void sparse_equals_dense(void **state)
 static void sessions_together_equal_alone(void **state)
 {
     (void)state;
-    const tiny_spec *spec = &specs[0];
+    const tiny_spec *spec = &tiny_specs[0];
     const uint32_t vocab = spec->vocab;
     const tvk_model_params params = {.exact = true, .sessions = 4, .batch = 64};
     opened o;
@@ -177,8 +177,8 @@ static void poorest_device(const tiny_spec *spec)
 static void poorest_device_same_bits(void **state)
 {
     (void)state;
-    poorest_device(&specs[1]);
-    poorest_device(&specs[8]);
+    poorest_device(&tiny_specs[1]);
+    poorest_device(&tiny_specs[8]);
 }
 
 int main(void)

@@ -1,26 +1,16 @@
 /* A device matrix that is made of tensors of different float types gives the bits of one whose
  * tensors are all F32. Files have such: bf16 tensors of a checkpoint are kept in f16 where that is
  * exact. */
-#include "support/device.h"
-#include "support/tiny_model.h"
+#include "e2e/model_fixture.h"
 
 #include "base/half.h"
-#include "ternvk/loader.h"
-#include "ternvk/session.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define MAX_WIDE 32
 #define VOCAB 131
 #define TOKENS 20
-
-static tvk_device *device;
 
 /* A file of which tensors with one of these names in theirs are F32. */
 typedef struct widened {
@@ -107,11 +97,10 @@ static void logits(const tvk_file *file, const char *const *names, float *out)
     tvk_batch_item item = {NULL, ids, TOKENS, out};
     tvk_error err = {0};
     for (int32_t i = 0; i < TOKENS; i++) ids[i] = i * 29 % VOCAB;
-    if (tvk_model_create(device, &source, &params, &model, &err) != TVK_OK ||
-        tvk_session_create(model, &session, &err) != TVK_OK)
-        fail_msg("%s", err.text);
+    require_ok(tvk_model_create(device, &source, &params, &model, &err), &err);
+    require_ok(tvk_session_create(model, &session, &err), &err);
     item.session = session;
-    if (tvk_eval(model, &item, 1, &err) != TVK_OK) fail_msg("%s", err.text);
+    require_ok(tvk_eval(model, &item, 1, &err), &err);
     tvk_session_destroy(&session);
     tvk_model_destroy(&model);
     for (uint32_t i = 0; i < w.count; i++) free((void *)(uintptr_t)w.made[i].data);
@@ -135,29 +124,19 @@ static void mixed_equals_wide(void **state)
                             .embedding = TVK_F16,
                             .seed = 5};
     static float wide[TOKENS * VOCAB], mixed[TOKENS * VOCAB];
-    char path[256];
-    tvk_file *file = NULL;
-    tvk_error err = {0};
+    tvk_file *file = tiny_file(&spec);
     (void)state;
-    test_temp_path(path, sizeof path, "types.gguf");
-    assert_true(tiny_model_write(&spec, path));
-    if (tvk_file_open(path, &file, &err) != TVK_OK) fail_msg("%s", err.text);
     logits(file, all, wide);
     logits(file, some, mixed);
     assert_memory_equal(wide, mixed, sizeof wide);
     assert_true(wide[0] != wide[1]);
     tvk_file_close(&file);
-    remove(path);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mixed_equals_wide)};
-    int failed;
-    device = test_device_create(NULL);
-    if (!device) return test_no_device_code();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    failed |= test_device_messages(device);
-    tvk_device_destroy(&device);
-    return failed != 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mixed_equals_wide),
+    };
+    return run_on_device(tests, sizeof tests / sizeof *tests);
 }

@@ -271,19 +271,25 @@ static void gain(writer *w, uint32_t layer, const char *name, uint32_t count)
     vector(w, full, count, 1.0f, 0.3f);
 }
 
+static bool is_b1(const tiny_spec *s)
+{
+    return strcmp(s->arch, "bitnet-b1") == 0;
+}
+
 static void all_tensors(writer *w)
 {
     const tiny_spec *s = w->spec;
+    const bool b1 = is_b1(s);
     uint32_t q = s->heads * s->head_size, kv = s->kv_heads * s->head_size;
     dense(w, "token_embd.weight", s->embedding, s->vocab, s->hidden, 1.0f);
     if (!s->tied) dense(w, "output.weight", s->embedding, s->vocab, s->hidden, 0.2f);
     for (uint32_t l = 0; l < s->layers; l++) {
-        if (s->linear != TVK_I8) gain(w, l, "attn_norm", s->hidden);
+        if (!b1) gain(w, l, "attn_norm", s->hidden);
         linear(w, l, "attn_q", q, s->hidden);
         linear(w, l, "attn_k", kv, s->hidden);
         linear(w, l, "attn_v", kv, s->hidden);
         linear(w, l, "attn_output", s->hidden, q);
-        if (s->linear != TVK_I8) {
+        if (!b1) {
             gain(w, l, "ffn_norm", s->hidden);
             linear(w, l, "ffn_gate", s->ffn, s->hidden);
         }
@@ -300,6 +306,7 @@ static void all_tensors(writer *w)
 static void all_meta(writer *w)
 {
     const tiny_spec *s = w->spec;
+    const bool b1 = is_b1(s);
     char key[96];
     meta_text(w, "general.architecture", s->arch);
     meta_text(w, "general.name", s->name);
@@ -312,14 +319,11 @@ static void all_meta(writer *w)
     meta_u32(w, "attention.key_length", s->head_size);
     meta_u32(w, "attention.value_length", s->head_size);
     meta_u32(w, "rope.dimension_count", s->head_size);
-    meta_f32(w,
-             s->linear == TVK_I8 ? "attention.layer_norm_epsilon"
-                                 : "attention.layer_norm_rms_epsilon",
-             1e-5f);
+    meta_f32(w, b1 ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5f);
     if (s->groups) meta_u32(w, "weight_groups", s->groups);
     meta_f32(w, "rope.freq_base", 10000.0f);
     snprintf(key, sizeof key, "%s.hidden_activation", s->arch);
-    meta_text(w, key, s->linear == TVK_I8 ? "gelu" : s->relu2 ? "relu2" : "silu");
+    meta_text(w, key, b1 ? "gelu" : s->relu2 ? "relu2" : "silu");
 }
 
 bool tiny_model_write(const tiny_spec *spec, const char *path)
