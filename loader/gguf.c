@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/dtype.h"
+#include "base/text.h"
 #include "bytes.h"
 
 #define MAX_ARRAY_DEPTH 4
@@ -100,8 +101,8 @@ static tvk_status read_name(reader *r, tvk_gguf *g, const char *what, const char
     if (*bytes == 0 || *bytes > MAX_NAME_BYTES)
         TVK_FAIL(TVK_ERR_FORMAT, "%s at byte %zu: 1 to %d bytes expected, %zu found", what, at,
                  MAX_NAME_BYTES, *bytes);
-    if (memchr(s, 0, *bytes))
-        TVK_FAIL(TVK_ERR_FORMAT, "%s at byte %zu: contains a zero byte", what, at);
+    if (tvk_text_has_control(s, *bytes)) /* a zero byte too */
+        TVK_FAIL(TVK_ERR_FORMAT, "%s at byte %zu: contains a control character", what, at);
     *out = tvk_arena_strdup(&g->arena, s, *bytes);
     TVK_TRY_ALLOC(*out);
 fail:

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 const char *tvk_version(void)
 {
     return TVK_VERSION_STRING;
@@ -37,6 +39,7 @@ tvk_status tvk_error_set(tvk_error *err, tvk_status status, const char *file, in
         va_start(args, fmt);
         vsnprintf(err->text, sizeof err->text, fmt, args);
         va_end(args);
+        tvk_text_clean(err->text);
     }
     return status;
 }

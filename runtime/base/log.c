@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 void tvk_log_print(const tvk_log *log, tvk_log_level level, const char *fmt, ...)
 {
     char text[1024];
@@ -11,5 +13,6 @@ void tvk_log_print(const tvk_log *log, tvk_log_level level, const char *fmt, ...
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    tvk_text_clean(text);
     log->fn(log->user, level, text);
 }

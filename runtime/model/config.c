@@ -1,6 +1,7 @@
 #include "model/config.h"
 
 #include "base/dtype.h"
+#include "base/text.h"
 #include "kernels/ops.h"
 
 #include <math.h>
@@ -131,6 +132,7 @@ static tvk_status read_arch(reader *r, tvk_error *err)
     r->local.status = TVK_OK;
     r->source->get_str(r->source->user, "general.name", &name, &r->local);
     snprintf(r->config->name, sizeof r->config->name, "%s", name ? name : id);
+    tvk_text_clean(r->config->name);
     r->config->rope_interleaved = r->config->arch->rope_interleaved;
 fail:
     return st;

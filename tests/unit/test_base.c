@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/half.h"
 #include "base/log.h"
+#include "base/text.h"
 
 /* Value of a finite half by the definition of IEEE 754 binary16, in double. */
 static double half_value(uint32_t h)
@@ -243,6 +244,22 @@ static void test_log(void **state)
     assert_string_equal(line, "1:heap 7");
 }
 
+/* What a file says must not drive the terminal that shows it. */
+static void test_control_characters(void **state)
+{
+    char line[64] = "";
+    tvk_log log = {keep_line, line, TVK_LOG_INFO};
+    tvk_error err = {0};
+    (void)state;
+    tvk_error_set(&err, TVK_ERR_FORMAT, __FILE__, __LINE__, "key '%s'", "a\x1b[2J\r\n\x7f\xc2\x9b");
+    assert_string_equal(err.text, "key 'a.[2J.....'");
+    tvk_log_print(&log, TVK_LOG_WARN, "\xc3\xa9\xc2\xa0 %s", "\xc2");
+    assert_string_equal(line, "1:\xc3\xa9\xc2\xa0 \xc2"); /* letters stay, halves too */
+    assert_true(tvk_text_has_control("a\0b", 3));
+    assert_true(tvk_text_has_control("\xc2\x80", 2));
+    assert_false(tvk_text_has_control("\xc2\xa1 \xc2", 4));
+}
+
 static void test_clock(void **state)
 {
     uint64_t last = tvk_clock_ns();
@@ -267,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
