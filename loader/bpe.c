@@ -212,6 +212,7 @@ static tvk_status compile(tvk_bpe *bpe, const char *name, tvk_error *err)
         PCRE2_SIZE at = 0;
         bpe->regexes[i] = pcre2_compile((PCRE2_SPTR)row->regexes[i], PCRE2_ZERO_TERMINATED,
                                         PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
+        if (code == PCRE2_ERROR_HEAP_FAILED) TVK_TRY_ALLOC(bpe->regexes[i]);
         if (!bpe->regexes[i])
             TVK_FAIL(TVK_ERR_INTERNAL, "PCRE2 error %d at %zu of the regex of '%s'", code,
                      (size_t)at, name);
@@ -345,6 +346,7 @@ static tvk_status split(encoder *e, uint32_t level, const char *s, size_t bytes,
         int n = pcre2_match(bpe->regexes[level], (PCRE2_SPTR)s, bytes, at,
                             PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, e->match[level], NULL);
         if (n == PCRE2_ERROR_NOMATCH) break;
+        if (n == PCRE2_ERROR_NOMEMORY) TVK_FAIL(TVK_ERR_HOST_MEMORY, "out of host memory");
         if (n < 0) TVK_FAIL(TVK_ERR_INTERNAL, "PCRE2 error %d while splitting the text", n);
         from = pcre2_get_ovector_pointer(e->match[level])[0];
         to = pcre2_get_ovector_pointer(e->match[level])[1];

@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "bytes.h"
 
 #define MAX_PARTS 1000
 
 typedef struct part {
-    tvk_mapping mapping;
+    tvk_mapping mapping; /* its data is borrowed in a file that was opened in memory */
     tvk_gguf *gguf;
 } part;
 
@@ -21,6 +22,7 @@ struct tvk_file {
     char *path;
     part *parts;
     uint32_t part_count;
+    bool borrowed;
     const tvk_tensor **tensors; /* of all parts, in file order */
     uint32_t tensor_count;
     tvk_map names;
@@ -130,12 +132,10 @@ static uint64_t src_array_count(void *user, const char *key)
 
 /* ---- opening ---- */
 
-static tvk_status open_part(const char *path, part *out, tvk_error *err)
+static tvk_status parse_part(const char *path, part *out, tvk_error *err)
 {
-    tvk_status st;
     tvk_error why = {0};
-    TVK_TRY(tvk_mapping_open(path, &out->mapping, err));
-    st = tvk_gguf_parse(out->mapping.data, out->mapping.size, &out->gguf, &why);
+    tvk_status st = tvk_gguf_parse(out->mapping.data, out->mapping.size, &out->gguf, &why);
     if (st != TVK_OK) {
         tvk_error_set(err, st, __FILE__, __LINE__, "%.180s: %.320s", path, why.text);
         if (err) {
@@ -143,6 +143,14 @@ static tvk_status open_part(const char *path, part *out, tvk_error *err)
             err->line = why.line;
         }
     }
+    return st;
+}
+
+static tvk_status open_part(const char *path, part *out, tvk_error *err)
+{
+    tvk_status st;
+    TVK_TRY(tvk_mapping_open(path, &out->mapping, err));
+    TVK_TRY(parse_part(path, out, err));
 fail:
     return st;
 }
@@ -233,22 +241,18 @@ fail:
     return st;
 }
 
-tvk_status tvk_file_open(const char *path, tvk_file **out, tvk_error *err)
+static tvk_status new_file(const char *name, tvk_file **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_file *file;
-    *out = NULL;
-    file = calloc(1, sizeof *file);
+    tvk_file *file = calloc(1, sizeof *file);
     TVK_TRY_ALLOC(file);
-    file->path = malloc(strlen(path) + 1);
+    *out = file;
+    file->path = malloc(strlen(name) + 1);
     TVK_TRY_ALLOC(file->path);
-    memcpy(file->path, path, strlen(path) + 1);
+    memcpy(file->path, name, strlen(name) + 1);
     file->parts = calloc(1, sizeof *file->parts);
     TVK_TRY_ALLOC(file->parts);
     file->part_count = 1;
-    TVK_TRY(open_part(path, &file->parts[0], err));
-    TVK_TRY(open_other_parts(file, err));
-    TVK_TRY(index_tensors(file, err));
     file->source = (tvk_weight_source){
         .user = file,
         .name = file->path,
@@ -261,6 +265,43 @@ tvk_status tvk_file_open(const char *path, tvk_file **out, tvk_error *err)
         .get_str = src_get_str,
         .array_count = src_array_count,
     };
+fail:
+    return st;
+}
+
+tvk_status tvk_file_open(const char *path, tvk_file **out, tvk_error *err)
+{
+    tvk_status st;
+    tvk_file *file = NULL;
+    *out = NULL;
+    TVK_TRY(new_file(path, &file, err));
+    TVK_TRY(open_part(path, &file->parts[0], err));
+    TVK_TRY(open_other_parts(file, err));
+    TVK_TRY(index_tensors(file, err));
+    *out = file;
+    file = NULL;
+fail:
+    tvk_file_close(&file);
+    return st;
+}
+
+tvk_status tvk_file_open_memory(const void *bytes, size_t size, const char *name, tvk_file **out,
+                                tvk_error *err)
+{
+    tvk_status st;
+    tvk_file *file = NULL;
+    uint64_t count = 1;
+    *out = NULL;
+    TVK_TRY(new_file(name, &file, err));
+    file->borrowed = true;
+    file->parts[0].mapping = (tvk_mapping){bytes, size};
+    TVK_TRY(parse_part(name, &file->parts[0], err));
+    if (split_key(first(file), "split.count", &count) && count > 1)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "%.180s: a part of a file of %" PRIu64 " parts: only whole files are read from "
+                 "memory",
+                 name, count);
+    TVK_TRY(index_tensors(file, err));
     *out = file;
     file = NULL;
 fail:
@@ -274,7 +315,7 @@ void tvk_file_close(tvk_file **file)
     if (!f) return;
     for (uint32_t i = 0; i < f->part_count; i++) {
         tvk_gguf_destroy(&f->parts[i].gguf);
-        tvk_mapping_close(&f->parts[i].mapping);
+        if (!f->borrowed) tvk_mapping_close(&f->parts[i].mapping);
     }
     tvk_map_free(&f->names);
     free(f->tensors);
@@ -308,13 +349,12 @@ uint32_t tvk_file_meta_count(const tvk_file *file)
     return tvk_file_kv_count(file);
 }
 
-/* Control characters would let a file drive the terminal that shows it. */
 static void print_text(char *out, size_t bytes, const char *s, size_t len)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < len && n + 1 < bytes; i++)
-        out[n++] = (unsigned char)s[i] < 32 || s[i] == 127 ? '.' : s[i];
+    size_t n = len < bytes ? len : bytes - 1;
+    for (size_t i = 0; i < n; i++) out[i] = s[i] ? s[i] : '.'; /* zeros are text in GGUF */
     out[n] = 0;
+    tvk_text_clean(out);
 }
 
 static void print_number(char *out, size_t bytes, tvk_gguf_type type, const unsigned char *at)

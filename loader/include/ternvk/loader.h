@@ -17,6 +17,11 @@ typedef struct tvk_file tvk_file;
  * Errors: TVK_ERR_IO (cannot be opened or read), TVK_ERR_FORMAT (what was expected, what was found,
  * at which byte), TVK_ERR_UNSUPPORTED (a type or version, by name). Since: 0.1 */
 TVK_API tvk_status tvk_file_open(const char *path, tvk_file **out, tvk_error *err);
+/* The same for one whole GGUF in memory (an asset of an application): `bytes` is borrowed until the
+ * close, at any alignment; `name` (copied) stands for the path in messages. Errors: as above, and
+ * TVK_ERR_UNSUPPORTED for a part of a split file. Since: 0.1 */
+TVK_API tvk_status tvk_file_open_memory(const void *bytes, size_t size, const char *name,
+                                        tvk_file **out, tvk_error *err);
 TVK_API void tvk_file_close(tvk_file **file);
 
 /* Borrowed from the file. Since: 0.1 */
