@@ -1,6 +1,8 @@
-/* What goes wrong while a model is made and used: each driver call failing in turn, loading
- * cancelled, command buffers cut at layer boundaries. Nothing leaks, and the device stays usable.
+/* What goes wrong while a model is made and used: each driver call and each allocation failing in
+ * turn, loading cancelled, command buffers cut at layer boundaries. Nothing leaks, and the device
+ * stays usable.
  */
+#include "support/alloc_faults.h"
 #include "support/device.h"
 #include "support/tiny_model.h"
 
@@ -100,6 +102,35 @@ static void every_driver_call_fails(void **state)
     assert_memory_equal(expected, found, sizeof found);
 }
 
+/* Allocations of the host; one that the library gets around must not change the tokens. */
+static void every_allocation_fails(void **state)
+{
+    const tvk_model_params params = {.context = 64, .batch = 8, .exact = true};
+    int32_t expected[TOKENS], found[TOKENS];
+    tvk_error err = {0};
+    uint32_t n = 1;
+    (void)state;
+    require_ok(scenario(&params, expected, &err), &err);
+    assert_int_equal(held(), 0);
+    for (bool failed = true; failed; n++) {
+        int64_t before = alloc_live();
+        tvk_status st;
+        memset(&err, 0, sizeof err);
+        alloc_fail_at(n, false);
+        st = scenario(&params, found, &err);
+        failed = alloc_failed();
+        alloc_fail_at(0, false);
+        assert_int_equal(held(), 0); /* releases what waited for the device */
+        if (alloc_live() != before)
+            fail_msg("allocation %u: %d blocks leak", n, (int)(alloc_live() - before));
+        if (st != TVK_OK && !(failed && st == TVK_ERR_HOST_MEMORY))
+            fail_msg("allocation %u fails: status %d, '%s'", n, (int)st, err.text);
+        if (st == TVK_OK) assert_memory_equal(expected, found, sizeof found);
+    }
+    fprintf(stderr, "  %u allocations\n", n - 2);
+    assert_true(n > 60);
+}
+
 static bool stop_loading(void *user, const char *what, uint64_t done, uint64_t total)
 {
     uint64_t *limit = user;
@@ -193,8 +224,11 @@ static void validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_driver_call_fails), cmocka_unit_test(loading_can_be_cancelled),
-        cmocka_unit_test(steps_can_be_cut),        cmocka_unit_test(profile),
+        cmocka_unit_test(every_driver_call_fails),
+        cmocka_unit_test(every_allocation_fails),
+        cmocka_unit_test(loading_can_be_cancelled),
+        cmocka_unit_test(steps_can_be_cut),
+        cmocka_unit_test(profile),
         cmocka_unit_test(validation_is_silent),
     };
     char path[256];
