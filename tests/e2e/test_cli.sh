@@ -146,6 +146,7 @@ LD_LIBRARY_PATH="$work/broken" "$ternvk" tokenize -m "$model" -p "Once upon" >"$
 LD_LIBRARY_PATH="$work/broken" "$ternvk" inspect "$model" >"$work/out" 2>"$work/err" ||
     note "inspect needs no device"
 grep -q "relu2" "$work/out" || note "inspect names the activation"
+grep -q "none here" "$work/out" || note "inspect says that there is no device"
 # 6 layers, 4 KV heads of 64: 3,072 values and 48 scales a position; q3 has 1 % more for position 0
 for row in "f32 12288" "f16 6144" "q8 3168" "q4 1632" "q3 1260"; do
     grep -q " $row bytes a position" "$work/out" || note "inspect says what a position takes: $row"
@@ -251,6 +252,10 @@ grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs
 accepts devices -o json
 accepts inspect
 grep -q "stories" "$work/out" || note "inspect without a file shows the bundled model"
+accepts inspect -o json -c 100 -ctk q8 -ctv q8
+grep -q '"fits": true' "$work/out" && grep -q '"context": 100' "$work/out" && grep -q '"kv_k": "q8"' "$work/out" ||
+    note "inspect -o json says whether the model fits"
+refuses 2 "text or json expected" inspect -o xml
 accepts tokenize -m "$model" -p "Once upon a time"
 accepts convert "$model" "$work/copy.gguf"
 refuses 1 "there already" convert "$model" "$work/copy.gguf"
