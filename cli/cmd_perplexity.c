@@ -140,7 +140,7 @@ static int open_model(scorer *s)
     int status = engine_model_params(&params, TVK_KV_F16);
     if (status) return status;
     params.context = s->text->longest;
-    params.batch = s->rows = STEP_ROWS;
+    params.batch = s->rows;
     if (tvk_model_describe(source, &params, &info, &err) != TVK_OK) return out_failed(&err);
     s->outputs = LOGITS_BYTES / 4 / info.vocab;
     if (s->outputs > s->rows) s->outputs = s->rows;
@@ -171,6 +171,7 @@ static void print_result(const passages *p, const char *split, uint32_t length)
     score all = {0};
     for (uint32_t i = 0; i < p->count; i++) score_merge(&all, &p->list[i].result);
     printf("PPL = %.4f +/- %.5f\n", score_perplexity(&all), score_error(&all));
+    if (engine_given.verbose) printf("nats = %.17g\n", all.nats);
     if (split) {
         printf("bits per byte = %.4f\n", score_bits_per_byte(&all, p->scored_bytes));
         printf("%u documents (%u cut to %u tokens), %" PRIu64 " tokens, %" PRIu64 " bytes\n",
@@ -197,14 +198,20 @@ static int read_passages(engine *e, passages *out, const prompt_source *text, co
                  : passages_chunks(out, e->tokenizer, text->data, text->bytes, *length);
 }
 
-static int perplexity(engine *e, const prompt_source *text, const char *split)
+typedef struct options {
+    const char *split; /* NULL: chunks */
+    uint32_t chunks;   /* most of them that are scored; 0: all */
+    uint32_t rows;     /* of a step */
+} options;
+
+static int perplexity(engine *e, const prompt_source *text, const options *o)
 {
-    passages parts = {0};
-    scorer s = {.e = e, .text = &parts};
+    passages parts = {.most = o->chunks};
+    scorer s = {.e = e, .text = &parts, .rows = o->rows};
     uint32_t length = 0;
     double start;
     int status = engine_open_file(e);
-    if (!status) status = read_passages(e, &parts, text, split, &length);
+    if (!status) status = read_passages(e, &parts, text, o->split, &length);
     if (!status) status = engine_open_device(e);
     if (!status) {
         engine_banner(tvk_device_get_info(e->device));
@@ -214,7 +221,7 @@ static int perplexity(engine *e, const prompt_source *text, const char *split)
     if (!status) status = score_all(&s);
     if (!status) {
         double ms = out_now_ms() - start;
-        print_result(&parts, split, length);
+        print_result(&parts, o->split, length);
         fprintf(stderr, "%.1f s, %.0f tokens/s\n", ms / 1e3,
                 (double)s.so_far.count / (ms > 0 ? ms : 1) * 1e3);
         /* bytes: where the longest passage ends */
@@ -232,20 +239,25 @@ static int perplexity(engine *e, const prompt_source *text, const char *split)
 
 int cmd_perplexity(int argc, char **argv)
 {
-    const char *split = NULL, *none = NULL;
+    const char *none = NULL;
+    options o = {.rows = STEP_ROWS};
     prompt_source text = {0};
-    const arg_option options[] = {
+    const arg_option table[] = {
         {ARG_TEXT, "-f, --file", "TEXT", &text.file, "the text (-: standard input)", 0, 0, NULL},
-        {ARG_TEXT, "--split", "STRING", &split,
+        {ARG_TEXT, "--split", "STRING", &o.split,
          "score each document between STRINGs by itself, and give bits per byte", 0, 0, NULL},
+        {ARG_U32, "--chunks", "N", &o.chunks, "the first N chunks or documents (0: all)", 0,
+         INFINITY, NULL},
+        {ARG_U32, "-b, --batch-size", "N", &o.rows,
+         "positions of one step (256); the result does not depend on it", 1, 65536, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_stats_options, NULL, 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_model_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
     const arg_command command = {
         "perplexity",
-        "[-m FILE] -f TEXT [-c 512] [--split STRING]",
+        "[-m FILE] -f TEXT [-c 512] [--split STRING] [--chunks N]",
         "how well a model predicts a text: the second half of chunks of -c tokens (512)",
-        options,
+        table,
         &none,
         0,
         0};
@@ -255,7 +267,7 @@ int cmd_perplexity(int argc, char **argv)
     status = args_parse(&command, argc, argv);
     if (status >= 0) return status;
     if (engine_given.list_devices) return cmd_devices(0, NULL);
-    if (!text.file || (split && !*split)) {
+    if (!text.file || (o.split && !*o.split)) {
         if (text.file)
             out_error("--split: a string that is not empty expected");
         else
@@ -267,7 +279,7 @@ int cmd_perplexity(int argc, char **argv)
         out_error("perplexity: %s is empty", text.file);
         status = 1;
     }
-    if (!status) status = perplexity(&e, &text, split);
+    if (!status) status = perplexity(&e, &text, &o);
     prompt_free(&text);
     engine_close(&e);
     return status;

@@ -36,6 +36,11 @@ static int add(passages *p, const tvk_tokenizer *tokenizer, int32_t *tokens, uin
     return 0;
 }
 
+static bool full(const passages *p)
+{
+    return p->most && p->count == p->most;
+}
+
 int passages_chunks(passages *p, const tvk_tokenizer *tokenizer, const char *text, size_t bytes,
                     uint32_t length)
 {
@@ -56,7 +61,7 @@ int passages_chunks(passages *p, const tvk_tokenizer *tokenizer, const char *tex
                   length, count);
         status = 1;
     }
-    for (uint32_t at = 0; !status && count - at >= length; at += length) {
+    for (uint32_t at = 0; !status && !full(p) && count - at >= length; at += length) {
         int32_t *tokens = malloc(length * sizeof *tokens);
         if (!tokens) {
             status = no_memory();
@@ -129,7 +134,7 @@ int passages_documents(passages *p, const tvk_tokenizer *tokenizer, const char *
         const char *next = find(text, end, split, split_bytes);
         int status = document(p, tokenizer, text, (size_t)(next - text), length);
         if (status) return status;
-        if (next == end) break;
+        if (next == end || full(p)) break;
         text = next + split_bytes;
     }
     if (p->count == 0) {

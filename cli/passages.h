@@ -15,6 +15,7 @@ typedef struct passage {
 typedef struct passages {
     passage *list;
     uint32_t count, room;
+    uint32_t most;         /* set before: the text is left after so many passages; 0: all */
     uint32_t longest;      /* positions that the longest one takes: its tokens but the last */
     uint32_t cut;          /* documents that are longer than what is scored of them */
     uint64_t tokens;       /* of the text, or in all documents before the cut */
