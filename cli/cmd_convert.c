@@ -13,7 +13,7 @@ int cmd_convert(int argc, char **argv)
         {ARG_TEXT, "--type", "TYPE", &params.type,
          "of the linear layers: i2_s, tq2_0, tq1_0, f16, f32 (else lossless)", 0, 0, NULL},
         {ARG_TEXT, "--embedding-type", "TYPE", &params.embedding_type,
-         "of embedding and head: as-is, f16, f32, q8_0 (as-is)", 0, 0, NULL},
+         "of embedding and head: as-is, f16, f32, q8_0, q6_k (as-is)", 0, 0, NULL},
         {ARG_TEXT, "--tokenizer", "FILE", &params.tokenizer,
          "tokenizer.bin of llama2.c, or tokenizer.json", 0, 0, NULL},
         {ARG_FLAG, "--overwrite", NULL, &params.overwrite, "replace OUT when it exists", 0, 0,

@@ -10,8 +10,8 @@
 static const struct {
     tvk_dtype type;
     uint32_t number;
-} file_types[] = {{TVK_F32, 0},    {TVK_F16, 1},    {TVK_Q8_0, 7}, {TVK_BF16, 32},
-                  {TVK_TQ1_0, 36}, {TVK_TQ2_0, 37}, {TVK_I2_S, 40}};
+} file_types[] = {{TVK_F32, 0},   {TVK_F16, 1},    {TVK_Q4_0, 2},   {TVK_Q8_0, 7}, {TVK_Q6_K, 18},
+                  {TVK_BF16, 32}, {TVK_TQ1_0, 36}, {TVK_TQ2_0, 37}, {TVK_I2_S, 40}};
 
 char *tvk_convert_path(tvk_conversion *c, const char *folder, const char *name)
 {

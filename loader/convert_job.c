@@ -12,15 +12,20 @@
 static const struct {
     const char *name;
     tvk_dtype type;
+    bool linear, embedding; /* what may be written so */
 } type_options[] = {
-    {"i2_s", TVK_I2_S}, {"tq2_0", TVK_TQ2_0}, {"tq1_0", TVK_TQ1_0},
-    {"f16", TVK_F16},   {"f32", TVK_F32},     {"q8_0", TVK_Q8_0},
+    {"i2_s", TVK_I2_S, true, false},   {"tq2_0", TVK_TQ2_0, true, false},
+    {"tq1_0", TVK_TQ1_0, true, false}, {"f16", TVK_F16, true, true},
+    {"f32", TVK_F32, true, true},      {"q8_0", TVK_Q8_0, false, true},
+    {"q6_k", TVK_Q6_K, false, true},
 };
 
-static bool option_type(const char *name, tvk_dtype *out)
+static bool option_type(const char *name, tvk_role role, tvk_dtype *out)
 {
     for (size_t i = 0; i < sizeof type_options / sizeof *type_options; i++) {
         if (strcmp(type_options[i].name, name) != 0) continue;
+        if (role == TVK_ROLE_LINEAR ? !type_options[i].linear : !type_options[i].embedding)
+            return false;
         *out = type_options[i].type;
         return true;
     }
@@ -50,7 +55,7 @@ static uint64_t source_row(const tvk_job *job, uint64_t r)
     return r - in_head + in_head % 2 * (d / 2) + in_head / 2;
 }
 
-/* Row r of a float or Q8_0 source. */
+/* Row r of a source that is not ternary. */
 static void read_row(const tvk_job *job, uint64_t r, float *out)
 {
     uint64_t bytes = 0;
@@ -66,6 +71,12 @@ static void read_row(const tvk_job *job, uint64_t r, float *out)
         break;
     case TVK_BF16:
         for (uint64_t i = 0; i < job->k; i++) out[i] = tvk_bf16_to_f32(tvk_load_u16(p + 2 * i));
+        break;
+    case TVK_Q4_0:
+        tvk_unpack_q4_0(p, job->k, out);
+        break;
+    case TVK_Q6_K:
+        tvk_unpack_q6_k(p, job->k, out);
         break;
     default:
         tvk_unpack_q8_0(p, job->k, out);
@@ -198,7 +209,7 @@ static tvk_status check_shape(const tvk_job *job, tvk_error *err)
                          "]: %s needs columns to be a multiple of %" PRIu32 ": use %s",
                          job->name, job->n, job->k, tvk_dtype_name(job->out),
                          tvk_dtype_get(job->out)->block_elems,
-                         job->out == TVK_Q8_0 ? "--embedding-type f16" : "--type i2_s");
+                         is_ternary(job->out) ? "--type i2_s" : "--embedding-type f16");
 }
 
 static tvk_status decide_linear(const tvk_conversion *c, tvk_job *job, tvk_error *err)
@@ -215,7 +226,7 @@ static tvk_status decide_linear(const tvk_conversion *c, tvk_job *job, tvk_error
     }
     job->out = TVK_I2_S;
     if (c->keep_types || !job->ternary) job->out = natural_float(c, job);
-    if (wanted && (!option_type(c->params.type, &job->out) || job->out == TVK_Q8_0))
+    if (wanted && !option_type(c->params.type, job->role, &job->out))
         TVK_FAIL(TVK_ERR_ARG, "--type: i2_s, tq2_0, tq1_0, f16 or f32 expected, '%.40s' found",
                  c->params.type);
     if (is_ternary(job->out) && !job->ternary)
@@ -258,9 +269,9 @@ tvk_status tvk_job_decide(const tvk_conversion *c, tvk_job *job, tvk_error *err)
                      job->name);
         job->out = natural_float(c, job);
         if (embedding && strcmp(embedding, "as-is") != 0 &&
-            (!option_type(embedding, &job->out) || is_ternary(job->out)))
+            !option_type(embedding, job->role, &job->out))
             TVK_FAIL(TVK_ERR_ARG,
-                     "--embedding-type: as-is, f16, f32 or q8_0 expected, '%.40s' found",
+                     "--embedding-type: as-is, f16, f32, q8_0 or q6_k expected, '%.40s' found",
                      embedding);
         TVK_TRY(check_shape(job, err));
         break;
@@ -319,6 +330,8 @@ static tvk_status write_floats(const tvk_job *job, tvk_gguf_sink *sink, tvk_erro
             read_row(job, r, row);
         if (job->out == TVK_Q8_0)
             tvk_pack_q8_0(row, job->k, out);
+        else if (job->out == TVK_Q6_K)
+            tvk_pack_q6_k(row, job->k, out);
         else if (job->out == TVK_F16)
             for (uint64_t i = 0; i < job->k; i++)
                 tvk_store_u16(out + 2 * i, tvk_f32_to_f16(row[i]));

@@ -52,8 +52,8 @@ struct tvk_gguf_sink {
 };
 
 static const uint32_t type_numbers[TVK_DTYPE_COUNT] = {
-    [TVK_F32] = 0,    [TVK_F16] = 1,    [TVK_BF16] = 30, [TVK_Q8_0] = 8,
-    [TVK_TQ1_0] = 34, [TVK_TQ2_0] = 35, [TVK_I2_S] = 36, [TVK_I8] = 24,
+    [TVK_F32] = 0,    [TVK_F16] = 1,   [TVK_BF16] = 30, [TVK_Q8_0] = 8, [TVK_TQ1_0] = 34,
+    [TVK_TQ2_0] = 35, [TVK_I2_S] = 36, [TVK_I8] = 24,   [TVK_Q4_0] = 2, [TVK_Q6_K] = 14,
 };
 
 tvk_gguf_writer *tvk_gguf_writer_create(void)

@@ -30,6 +30,15 @@ void tvk_pack_tq1_0(const int8_t *codes, uint64_t count, uint16_t scale, uint8_t
 void tvk_pack_q8_0(const float *x, uint64_t count, uint8_t *packed);
 void tvk_unpack_q8_0(const uint8_t *packed, uint64_t count, float *x);
 
+/* Q4_0: blocks of 32 codes of four bits and an f16 scale. count % 32 == 0. */
+void tvk_unpack_q4_0(const uint8_t *packed, uint64_t count, float *x);
+
+/* Q6_K: blocks of 256 codes of six bits, a signed byte of scale for each 16, and an f16 scale.
+ * Codes and scales are chosen for the least squared error among a few. A block that holds a value
+ * that is not finite, or scales beyond f16, decodes to anything. count % 256 == 0. */
+void tvk_pack_q6_k(const float *x, uint64_t count, uint8_t *packed);
+void tvk_unpack_q6_k(const uint8_t *packed, uint64_t count, float *x);
+
 /* b1.58 absmean, arXiv 2402.17764: codes = clamp(roundEven(w * s), -1, 1), s = 1 / max(mean|w|,
  * 1e-5) in f32. Returns the multiplier 1 / s, or NaN or infinity (and no codes) where a weight is
  * not finite. */

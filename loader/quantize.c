@@ -1,13 +1,8 @@
-/* Floats to codes: b1.58 absmean, b1 signs and Q8_0. */
+/* Floats to codes of one or two bits: b1.58 absmean and b1 signs. */
 #include <math.h>
 #include <string.h>
 
-#include "base/half.h"
-#include "bytes.h"
 #include "pack.h"
-
-#define Q8_CODES 32
-#define Q8_BYTES 34
 
 float tvk_quantize_absmean(const float *w, uint64_t count, int8_t *codes)
 {
@@ -46,26 +41,5 @@ void tvk_quantize_signs(const float *w, uint64_t n, uint64_t k, uint32_t groups,
         for (uint64_t r = r0; r < r0 + rows; r++)
             for (uint64_t c = c0; c < c0 + cols; c++)
                 if (w[r * k + c] > mean) bits[r * row_bytes + c / 8] |= (uint8_t)(1u << c % 8);
-    }
-}
-
-void tvk_pack_q8_0(const float *x, uint64_t count, uint8_t *packed)
-{
-    for (uint64_t b = 0; b < count / Q8_CODES; b++, packed += Q8_BYTES, x += Q8_CODES) {
-        float max = 0, d, inverse;
-        for (unsigned i = 0; i < Q8_CODES; i++) max = fmaxf(max, fabsf(x[i]));
-        d = max / 127.0f;
-        inverse = d != 0 ? 1.0f / d : 0.0f;
-        tvk_store_u16(packed, tvk_f32_to_f16(d));
-        for (unsigned i = 0; i < Q8_CODES; i++)
-            packed[2 + i] = (uint8_t)(int8_t)fmaxf(-128, fminf(127, roundf(x[i] * inverse)));
-    }
-}
-
-void tvk_unpack_q8_0(const uint8_t *packed, uint64_t count, float *x)
-{
-    for (uint64_t b = 0; b < count / Q8_CODES; b++, packed += Q8_BYTES) {
-        float d = tvk_f16_to_f32(tvk_load_u16(packed));
-        for (unsigned i = 0; i < Q8_CODES; i++) *x++ = (float)(int8_t)packed[2 + i] * d;
     }
 }

@@ -105,12 +105,16 @@ static void test_dtype_bytes(void **state)
     assert_int_equal(bytes_of(TVK_F16, 3, 5), 30);
     assert_int_equal(bytes_of(TVK_BF16, 3, 5), 30);
     assert_int_equal(bytes_of(TVK_Q8_0, 2, 64), 136);   /* 4 blocks of 34 */
+    assert_int_equal(bytes_of(TVK_Q4_0, 2, 64), 72);    /* 4 blocks of 18 */
+    assert_int_equal(bytes_of(TVK_Q6_K, 3, 512), 1260); /* 6 blocks of 210 */
     assert_int_equal(bytes_of(TVK_TQ1_0, 2, 512), 216); /* 4 blocks of 54 */
     assert_int_equal(bytes_of(TVK_TQ2_0, 2, 512), 264); /* 4 blocks of 66 */
     assert_int_equal(bytes_of(TVK_I2_S, 2560, 6912), 2560 * 6912 / 4 + 32);
     assert_int_equal(bytes_of(TVK_I2_S, 2, 64), 32 + 32); /* one block over two rows */
     assert_int_equal(bytes_of(TVK_F32, 0, 5), 0);
     assert_false(tvk_dtype_bytes(TVK_Q8_0, 2, 33, &out));
+    assert_false(tvk_dtype_bytes(TVK_Q4_0, 4, 16, &out));
+    assert_false(tvk_dtype_bytes(TVK_Q6_K, 4, 128, &out));
     assert_false(tvk_dtype_bytes(TVK_TQ2_0, 2, 128, &out)); /* whole blocks a row, not a tensor */
     assert_false(tvk_dtype_bytes(TVK_I2_S, 1, 64, &out));
     assert_false(tvk_dtype_bytes(TVK_F32, UINT64_MAX, 2, &out));

@@ -391,6 +391,74 @@ static void embedding_types(void **state)
     }
 }
 
+/* Value i of a Q6_K block. */
+static float q6_value(const unsigned char *b, int i)
+{
+    unsigned low = b[i / 128 * 64 + i % 64] >> (i % 128 < 64 ? 0 : 4) & 15;
+    unsigned high = b[128 + i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+    uint16_t d;
+    memcpy(&d, b + 208, 2);
+    return tvk_f16_to_f32(d) * (float)(int8_t)b[192 + i / 16] *
+           (float)((int)(low | high << 4) - 32);
+}
+
+/* From Q6_K and Q4_0 to F32; as they are; and from F32 to Q6_K. */
+static void quantised_gguf(void **state)
+{
+    static const char *const wishes[] = {"f32", NULL, "f32"};
+    static const char *const embeddings[] = {"f32", NULL, "q6_k"};
+    unsigned char q6[210], q4[36];
+    buf b = {0};
+    (void)state;
+    for (unsigned i = 0; i < 210; i++) q6[i] = (unsigned char)(i * 37 + 11);
+    memcpy(q6 + 208, "\0\x30", 2); /* 0.125 */
+    for (unsigned i = 0; i < 36; i++) q4[i] = (unsigned char)(i * 29 + 5);
+    memcpy(q4, "\0\x38", 2); /* 0.5, then -2 */
+    memcpy(q4 + 18, "\0\xc0", 2);
+    put_header(&b, 3, 2, 1);
+    put_kv_str(&b, "general.architecture", "llama");
+    put_tensor(&b, "token_embd.weight", 14, 256, 1, 0);
+    put_tensor(&b, "blk.0.attn_v.weight", 2, 32, 2, 224);
+    put_pad(&b, 32);
+    put(&b, q6, sizeof q6);
+    put_pad(&b, 32);
+    put(&b, q4, sizeof q4);
+    write_file(temp_path("q.gguf"), b.data, b.size);
+    for (int pass = 0; pass < 3; pass++) { /* the third takes the output of the first */
+        tvk_convert_params params = {
+            .type = wishes[pass], .embedding_type = embeddings[pass], .overwrite = true};
+        const char *in = temp_path(pass == 2 ? "q0.gguf" : "q.gguf");
+        const char *out = temp_path(pass == 0 ? "q0.gguf" : "q1.gguf");
+        tvk_file *file = NULL;
+        tvk_error err = {0};
+        const tvk_tensor *e, *v;
+        if (tvk_convert(in, out, &params, &err) != TVK_OK) fail_msg("%s", err.text);
+        if (tvk_file_open(out, &file, &err) != TVK_OK) fail_msg("%s", err.text);
+        e = need(tvk_file_source(file), "token_embd.weight");
+        v = need(tvk_file_source(file), "blk.0.attn_v.weight");
+        assert_int_equal(e->type, pass == 0 ? TVK_F32 : TVK_Q6_K);
+        assert_int_equal(v->type, pass == 1 ? TVK_Q4_0 : TVK_F32);
+        if (pass == 1) {
+            assert_memory_equal(e->data, q6, sizeof q6);
+            assert_memory_equal(v->data, q4, sizeof q4);
+        }
+        for (int i = 0; pass == 0 && i < 256; i++)
+            assert_true(value(e->data, "F32", (uint64_t)i) == q6_value(q6, i));
+        for (int i = 0; pass == 2 && i < 256; i++) /* largest: 128 * 32 / 8; half a step of that */
+            assert_true(fabsf(q6_value(e->data, i) - q6_value(q6, i)) < 512.0f / 60);
+        for (int i = 0; pass != 1 && i < 64; i++) {
+            int code = q4[i / 32 * 18 + 2 + i % 16] >> (i % 32 < 16 ? 0 : 4) & 15;
+            assert_true(value(v->data, "F32", (uint64_t)i) ==
+                        (i < 32 ? 0.5f : -2.0f) * (float)(code - 8));
+        }
+        tvk_file_close(&file);
+    }
+    remove(temp_path("q.gguf"));
+    remove(temp_path("q0.gguf"));
+    remove(temp_path("q1.gguf"));
+    free_buf(&b);
+}
+
 static void tokenizer_json(void **state)
 {
     static const char text[] =
@@ -436,7 +504,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ternary_folders), cmocka_unit_test(a48_folder),
         cmocka_unit_test(float_folder),    cmocka_unit_test(latent_is_packed),
-        cmocka_unit_test(embedding_types), cmocka_unit_test(tokenizer_json),
+        cmocka_unit_test(embedding_types), cmocka_unit_test(quantised_gguf),
+        cmocka_unit_test(tokenizer_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

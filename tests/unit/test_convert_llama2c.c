@@ -279,6 +279,15 @@ static void types(void **state)
     assert_int_equal(tvk_convert(temp_path("t.bin"), temp_path("t.gguf"), &params, &err),
                      TVK_ERR_ARG);
     assert_non_null(strstr(err.text, "multiple of 32"));
+    params.embedding_type = "q6_k";
+    assert_int_equal(tvk_convert(temp_path("t.bin"), temp_path("t.gguf"), &params, &err),
+                     TVK_ERR_ARG);
+    assert_non_null(strstr(err.text, "Q6_K needs columns to be a multiple of 256: use "
+                                     "--embedding-type f16"));
+    params.embedding_type = "q4_0"; /* read, not written */
+    assert_int_equal(tvk_convert(temp_path("t.bin"), temp_path("t.gguf"), &params, &err),
+                     TVK_ERR_ARG);
+    assert_non_null(strstr(err.text, "q8_0 or q6_k expected, 'q4_0' found"));
     assert_int_equal(tvk_file_open(temp_path("t.gguf"), &file, &err), TVK_OK);
     tvk_file_close(&file);
     params.embedding_type = NULL;

@@ -1,6 +1,5 @@
-/* Packings: golden bytes in both directions, round trips on random matrices, code 3, Q8_0, absmean,
- * signs.
- */
+/* Packings: golden bytes in both directions, round trips on random matrices, code 3, Q8_0, Q4_0,
+ * Q6_K, absmean, signs. */
 #define TEST_NAME "test_pack"
 #include "loader_files.h"
 
@@ -26,6 +25,18 @@ static const char golden_tq2_0[] =
 static const char golden_tq1_0[] =
     "226020b63dbf95dd9f3567226020b63dbf95dd9f3567226020b63dbf95dd9f356cd36d455d437a46cf17ca6cd36d45"
     "5d0da20d8f003c";
+
+/* Written by a script from the order of ggml-common.h's block_q6_K, and read back by the loop of
+ * ggml's dequantize_row_q6_K. Code i is 0 where i % 16 is its group, else 1 + (7 i + 3) mod 63; the
+ * scale of group g is 9 g - 60, of group 5 -128; d is 2^-4. */
+static const char golden_q6_k[] =
+    "b02b920900e75ec54cb42b920970e75ec540b42b920970e75ec54cb42b920970e75ec04cb42b020970e75ec54cb42b"
+    "920970e750c54cb40b920970e75ec54cb4920970e75ec54cb420920970075ec54cb42b920970e75ec54cb02b920900"
+    "e75ec54cb42b920970e75ec540b42b920970e75ec54cb42b920970e75ec04cb42b0288d8d12d026236b78b88d8dd2d"
+    "226276b78888d0dd0d222276b78b88d8dd2d22dd2d226276b78b88d8dd21224276378b88d8dd2d226276b78b88d8d1"
+    "2d026236c4cdd6dfe880fa030c151e273039424b002c";
+/* Likewise block_q4_0: code i is (7 i + 3) mod 16, d is -0.375. */
+static const char golden_q4_0[] = "00b633aa1188ff66dd44bb22990077ee55cc";
 
 static void golden(void **state)
 {
@@ -138,6 +149,76 @@ static void q8_0(void **state)
     assert_true(back[3] == -127.0f && back[31] == 15.0f && back[40] == 0.0f);
 }
 
+static void q4_0(void **state)
+{
+    uint8_t packed[18];
+    float x[32];
+    (void)state;
+    unhex(golden_q4_0, packed);
+    tvk_unpack_q4_0(packed, 32, x);
+    for (int i = 0; i < 32; i++) assert_true(x[i] == -0.375f * (float)((7 * i + 3) % 16 - 8));
+}
+
+static void q6_k(void **state)
+{
+    uint8_t golden[210], packed[420];
+    float x[512] = {0}, back[512];
+    (void)state;
+    for (int i = 0; i < 256; i++) {
+        int g = i / 16, code = i % 16 == g ? 0 : 1 + (7 * i + 3) % 63;
+        x[i] = 0.0625f * (float)(g == 5 ? -128 : 9 * g - 60) * (float)(code - 32);
+    }
+    unhex(golden_q6_k, golden);
+    tvk_unpack_q6_k(golden, 256, back);
+    for (int i = 0; i < 256; i++) assert_true(back[i] == x[i]);
+    tvk_pack_q6_k(x, 512, packed);
+    assert_memory_equal(packed, golden, 210);
+    tvk_unpack_q6_k(packed, 512, back);
+    assert_memory_equal(back, x, sizeof x); /* the second block is zeros */
+}
+
+/* Values of a normal distribution: the error is below that of the plain choice, where each group of
+ * 16 has an exact scale max|x| / 31, and below the 2 % of the spread that 64 codes over some
+ * +-1.8 deviations must give. Scales below those of f16 give zeros or rough values, never more than
+ * the largest value. */
+static void q6_k_error(void **state)
+{
+    enum { COUNT = 256 * 64 };
+    static float x[COUNT], back[COUNT];
+    static uint8_t packed[COUNT / 256 * 210];
+    uint64_t seed = 7;
+    double ours = 0, plain = 0, power = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        float sum = -6; /* twelve uniform numbers less their mean have variance 1 */
+        for (int n = 0; n < 12; n++) sum += (float)(random_u32(&seed) & 0xffff) / 65536.0f;
+        x[i] = sum * 0.02f;
+    }
+    tvk_pack_q6_k(x, COUNT, packed);
+    tvk_unpack_q6_k(packed, COUNT, back);
+    for (size_t g = 0; g < COUNT; g += 16) {
+        float max = 0;
+        for (size_t i = g; i < g + 16; i++) max = fmaxf(max, fabsf(x[i]));
+        for (size_t i = g; i < g + 16; i++) {
+            float naive = rintf(x[i] / (max / 31)) * (max / 31);
+            ours += pow((double)back[i] - (double)x[i], 2);
+            plain += pow((double)naive - (double)x[i], 2);
+            power += pow((double)x[i], 2);
+        }
+    }
+    print_message("q6_k: relative error %.5f, plain %.5f\n", sqrt(ours / power),
+                  sqrt(plain / power));
+    assert_true(ours < plain);
+    assert_true(sqrt(ours / power) < 0.02);
+    for (size_t i = 0; i < COUNT; i++) x[i] *= 1e-5f;
+    tvk_pack_q6_k(x, COUNT, packed);
+    tvk_unpack_q6_k(packed, COUNT, back);
+    for (size_t i = 0; i < COUNT; i++) assert_true(fabsf(back[i]) < 2e-6f);
+    x[3] = NAN; /* any values, no fault */
+    x[300] = INFINITY;
+    tvk_pack_q6_k(x, COUNT, packed);
+}
+
 static void absmean(void **state)
 {
     /* mean|w| = 1: 0.5 is a tie and rounds to 0, the next float above to 1 */
@@ -189,8 +270,9 @@ static void signs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden), cmocka_unit_test(round_trips), cmocka_unit_test(unused_codes),
-        cmocka_unit_test(q8_0),   cmocka_unit_test(absmean),     cmocka_unit_test(signs),
+        cmocka_unit_test(golden),     cmocka_unit_test(round_trips), cmocka_unit_test(unused_codes),
+        cmocka_unit_test(q8_0),       cmocka_unit_test(q4_0),        cmocka_unit_test(q6_k),
+        cmocka_unit_test(q6_k_error), cmocka_unit_test(absmean),     cmocka_unit_test(signs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

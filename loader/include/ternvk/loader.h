@@ -78,7 +78,8 @@ TVK_API size_t tvk_utf8_push(tvk_utf8_stream *s, const char *in, size_t bytes, b
 /* All zero: lossless defaults. */
 typedef struct tvk_convert_params {
     const char *type;           /* NULL, "i2_s", "tq2_0", "tq1_0", "f16", "f32": of the linears */
-    const char *embedding_type; /* NULL or "as-is", "f16", "f32", "q8_0": of embedding and head */
+    const char *embedding_type; /* NULL or "as-is", "f16", "f32", "q8_0", "q6_k": of embedding and
+                                   head */
     const char *tokenizer;      /* NULL, or path of llama2.c's tokenizer.bin / a tokenizer.json */
     bool overwrite;             /* replace an existing output */
     tvk_log log;

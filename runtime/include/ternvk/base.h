@@ -90,6 +90,8 @@ typedef enum tvk_dtype {
     TVK_TQ2_0 = 5, /* GGML: 256 ternary values in 66 bytes, f16 scale             */
     TVK_I2_S = 6,  /* bitnet.cpp: 128 ternary values in 32 bytes, one f32 scale   */
     TVK_I8 = 7,    /* bytes; of a bitnet-b1 matrix eight signs each               */
+    TVK_Q4_0 = 8,  /* GGML: 32 values of 4 bits, f16 scale                        */
+    TVK_Q6_K = 9,  /* GGML: 256 values of 6 bits, 16 scales of 8 bits, f16 scale  */
     TVK_DTYPE_COUNT
 } tvk_dtype;
 
