@@ -94,10 +94,16 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     case TVK_OP_gemv_f32:
     case TVK_OP_gemv_f16:
     case TVK_OP_gemv_q8:
+    case TVK_OP_gemv_q6:
+    case TVK_OP_gemv_q4:
+    case TVK_OP_gemv_t2_f32:
         TABLE(gemv_f);
     case TVK_OP_gemm_f32:
     case TVK_OP_gemm_f16:
     case TVK_OP_gemm_q8:
+    case TVK_OP_gemm_q6:
+    case TVK_OP_gemm_q4:
+    case TVK_OP_gemm_t2_f32:
         TABLE(gemm_f);
     case TVK_OP_attn_chunk_f32:
     case TVK_OP_attn_chunk_f16:

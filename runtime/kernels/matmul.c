@@ -2,12 +2,18 @@
  * piece of the matrix. */
 #include "kernels/internal.h"
 
-/* {of more rows, of one row} */
-static const tvk_op other_ops[][2] = {
-    [TVK_LAYOUT_F32] = {TVK_OP_gemm_f32, TVK_OP_gemv_f32},
-    [TVK_LAYOUT_F16] = {TVK_OP_gemm_f16, TVK_OP_gemv_f16},
-    [TVK_LAYOUT_Q8] = {TVK_OP_gemm_q8, TVK_OP_gemv_q8},
-    [TVK_LAYOUT_T1] = {TVK_OP_gemm_t1_i8, TVK_OP_gemv_t1_i8},
+/* {of more rows, of one row}; whole: a row of a multiple of so many values has whole units only */
+static const struct {
+    tvk_op ops[2];
+    uint32_t whole;
+} other_ops[] = {
+    [TVK_LAYOUT_F32] = {{TVK_OP_gemm_f32, TVK_OP_gemv_f32}, 4},
+    [TVK_LAYOUT_F16] = {{TVK_OP_gemm_f16, TVK_OP_gemv_f16}, 8},
+    [TVK_LAYOUT_Q8] = {{TVK_OP_gemm_q8, TVK_OP_gemv_q8}, 16},
+    [TVK_LAYOUT_T1] = {{TVK_OP_gemm_t1_i8, TVK_OP_gemv_t1_i8}, 1},
+    [TVK_LAYOUT_Q6] = {{TVK_OP_gemm_q6, TVK_OP_gemv_q6}, 256},
+    [TVK_LAYOUT_Q4] = {{TVK_OP_gemm_q4, TVK_OP_gemv_q4}, 256},
+    [TVK_LAYOUT_T2_F32] = {{TVK_OP_gemm_t2_f32, TVK_OP_gemv_t2_f32}, 16},
 };
 static const tvk_op t2_ops[][2] = {
     [TVK_FORMAT_I8] = {TVK_OP_gemm_t2_i8, TVK_OP_gemv_t2_i8},
@@ -18,7 +24,8 @@ static const tvk_op t2_ops[][2] = {
 
 static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
 {
-    return w->layout == TVK_LAYOUT_T2 ? t2_ops[format][rows == 1] : other_ops[w->layout][rows == 1];
+    return w->layout == TVK_LAYOUT_T2 ? t2_ops[format][rows == 1]
+                                      : other_ops[w->layout].ops[rows == 1];
 }
 
 typedef struct cut {
@@ -39,7 +46,7 @@ static cut make_cut(const tvk_kernels *k, tvk_op op, const tvk_matrix *w, bool o
         r.tm = c->tile[0];
         r.rows = c->group * c->tile[2];
     } else { /* LANES, ROWS, TM -> LANES, WIDE, ROWS, TM */
-        r.constants[4] = w->layout != TVK_LAYOUT_F16 || w->k % 8 == 0;
+        r.constants[4] = w->k % other_ops[w->layout].whole == 0;
         r.constants[5] = c->tile[1];
         r.constants[6] = c->tile[2];
         r.count = one ? 6 : 7;

@@ -8,9 +8,28 @@ bool tvk_layout_coded(tvk_layout layout)
     return layout == TVK_LAYOUT_T2 || layout == TVK_LAYOUT_T1;
 }
 
+tvk_layout tvk_layout_dense(tvk_dtype type)
+{
+    switch (type) {
+    case TVK_F16:
+        return TVK_LAYOUT_F16;
+    case TVK_Q8_0:
+        return TVK_LAYOUT_Q8;
+    case TVK_Q6_K:
+        return TVK_LAYOUT_Q6;
+    case TVK_Q4_0:
+        return TVK_LAYOUT_Q4;
+    default:
+        return TVK_LAYOUT_F32;
+    }
+}
+
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k)
 {
     switch (layout) {
+    case TVK_LAYOUT_T2_F32:
+        if (k % 4) return 0;
+        /* fall through */
     case TVK_LAYOUT_T2:
         return k <= UINT32_MAX - TVK_T2_ROW_ALIGN ? tvk_div_up(k, TVK_T2_ROW_ALIGN) * 8 : 0;
     case TVK_LAYOUT_T1:
@@ -21,13 +40,31 @@ uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k)
         return k % 4 ? 0 : k / 2;
     case TVK_LAYOUT_Q8:
         return k % 32 ? 0 : k / 4;
+    case TVK_LAYOUT_Q6:
+        return k % 256 ? 0 : k / 256 * 48;
+    case TVK_LAYOUT_Q4:
+        return k % 32 ? 0 : tvk_div_up(k, 256) * 32;
     }
     return 0;
 }
 
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k)
 {
-    return tvk_layout_coded(layout) ? 1 : layout == TVK_LAYOUT_Q8 ? k / 32 : 0;
+    switch (layout) {
+    case TVK_LAYOUT_T2:
+    case TVK_LAYOUT_T1:
+        return 1;
+    case TVK_LAYOUT_Q8:
+        return k / 32;
+    case TVK_LAYOUT_Q6:
+        return k / 256 * 5;
+    case TVK_LAYOUT_Q4:
+        return tvk_div_up(k, 256) * 8;
+    case TVK_LAYOUT_T2_F32:
+        return tvk_div_up(k, 256);
+    default:
+        return 0;
+    }
 }
 
 uint32_t tvk_format_bits(tvk_format format)

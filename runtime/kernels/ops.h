@@ -11,9 +11,12 @@
 typedef enum tvk_layout {
     TVK_LAYOUT_T2 = 0, /* 16 codes w+1 a word; scales f32 [N] */
     TVK_LAYOUT_F32 = 1,
-    TVK_LAYOUT_F16 = 2, /* 2 values a word */
-    TVK_LAYOUT_Q8 = 3,  /* 4 codes a word; scales f32 [N, K/32] */
-    TVK_LAYOUT_T1 = 4   /* 32 signs a word; scales f32 [N] */
+    TVK_LAYOUT_F16 = 2,   /* 2 values a word */
+    TVK_LAYOUT_Q8 = 3,    /* 4 codes a word; scales f32 [N, K/32] */
+    TVK_LAYOUT_T1 = 4,    /* 32 signs a word; scales f32 [N] */
+    TVK_LAYOUT_Q6 = 5,    /* planes of 4 and of 2 bits; 5 words of scales each 256 values */
+    TVK_LAYOUT_Q4 = 6,    /* 8 codes a word, rows padded to 256; scales f32, one each 32 values */
+    TVK_LAYOUT_T2_F32 = 7 /* the words of T2 for f32 activations; scales f32 [N, ceil(K/256)] */
 } tvk_layout;
 
 #define TVK_MAX_PIECES 32
@@ -35,10 +38,12 @@ typedef struct tvk_matrix {
 
 /* T2 and T1: weights of few values that take act records. */
 bool tvk_layout_coded(tvk_layout layout);
-/* Words a row takes; 0 when K does not fit the layout (T2, T1: any K; F32, F16: K % 4; Q8: K % 32).
- */
+/* What a file tensor of a type that is neither ternary nor signs is on the device. */
+tvk_layout tvk_layout_dense(tvk_dtype type);
+/* Words a row takes; 0 when K does not fit the layout (T2, T1: any K; F32, F16, T2_F32: K % 4; Q8,
+ * Q4: K % 32; Q6: K % 256). */
 uint32_t tvk_layout_row_words(tvk_layout layout, uint32_t k);
-/* Scale floats a row takes. */
+/* Words of scales a row takes. */
 uint32_t tvk_layout_row_scales(tvk_layout layout, uint32_t k);
 /* The first `rows` rows of it, rows <= N. */
 tvk_matrix tvk_matrix_head(const tvk_matrix *w, uint32_t rows);
@@ -165,7 +170,9 @@ tvk_status tvk_op_repack_t2(tvk_kernels *k, tvk_dispatch_list *l, tvk_dtype type
 /* T2 rows [rows, K] -> the same codes K-major. */
 tvk_status tvk_op_repack_kmajor(tvk_kernels *k, tvk_dispatch_list *l, tvk_span words,
                                 tvk_span kmajor, uint32_t rows, uint32_t inputs, tvk_error *err);
-tvk_status tvk_op_repack_q8(tvk_kernels *k, tvk_dispatch_list *l, tvk_span window, tvk_span words,
-                            tvk_span scales, const struct tvk_repack_params *p, tvk_error *err);
+/* Window of file rows of Q8_0, Q6_K or Q4_0 -> rows of their layout from first_row on. */
+tvk_status tvk_op_repack_q(tvk_kernels *k, tvk_dispatch_list *l, tvk_dtype type, tvk_span window,
+                           tvk_span words, tvk_span scales, const struct tvk_repack_params *p,
+                           tvk_error *err);
 
 #endif

@@ -338,10 +338,6 @@ static tvk_status read_quantisation(reader *r, tvk_act act, tvk_error *err)
                      r->source->name, tvk_act_name(c->act), TVK_HADAMARD_MAX, q_width, c->ffn);
         }
     }
-    if (ternary && c->act == TVK_ACT_NONE) {
-        TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                 "%s: ternary weights with unquantised activations (--act none)", r->source->name);
-    }
 fail:
     return st;
 }

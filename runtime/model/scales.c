@@ -70,8 +70,9 @@ static tvk_status tq_scales(const tvk_tensor *t, float *out, tvk_error *err)
             if (scale == 0) scale = d;
             if (d != 0 && d != scale) {
                 TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                         "%s: row %llu: block scales %g and %g: one scale a row expected", t->name,
-                         (unsigned long long)r, (double)scale, (double)d);
+                         "%s: row %llu: block scales %g and %g, one scale a row expected for "
+                         "quantised activations; if the model has none (TriLM), use --act none",
+                         t->name, (unsigned long long)r, (double)scale, (double)d);
             }
         }
         for (uint64_t b = 0; b < blocks && scale != 0; b++) {
@@ -110,6 +111,29 @@ tvk_status tvk_ternary_scales(const tvk_tensor *t, const tvk_tensor *scale, floa
         if (!isfinite(out[r])) {
             TVK_FAIL(TVK_ERR_FORMAT, "%s: the scale of row %llu is not finite", t->name,
                      (unsigned long long)r);
+        }
+    }
+fail:
+    return st;
+}
+
+tvk_status tvk_ternary_block_scales(const tvk_tensor *t, const tvk_tensor *scale, float *out,
+                                    tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_dtype_info *info = tvk_dtype_get(t->type);
+    const uint8_t *data = t->data;
+    uint64_t rows = t->dim_count > 1 ? t->dims[1] : 1;
+    uint64_t count = rows * ((t->dims[0] + TQ_BLOCK - 1) / TQ_BLOCK);
+    float all = scale ? tvk_tensor_f32(scale, 0) : 1.0f;
+    if (t->type == TVK_I2_S) all *= load_f32(data + t->dims[0] * rows / 4);
+    for (uint64_t b = 0; b < count; b++) {
+        out[b] = all;
+        if (t->type != TVK_I2_S)
+            out[b] *= tvk_f16_to_f32(load_u16(data + (b + 1) * info->block_bytes - 2));
+        if (!isfinite(out[b])) {
+            TVK_FAIL(TVK_ERR_FORMAT, "%s: block %llu: its scale is not finite", t->name,
+                     (unsigned long long)b);
         }
     }
 fail:

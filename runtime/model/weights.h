@@ -61,8 +61,8 @@ typedef struct tvk_weights {
     uint32_t buffer_count, buffer_capacity;
 } tvk_weights;
 
-/* Errors: TVK_ERR_DEVICE_MEMORY, TVK_ERR_CANCELLED, TVK_ERR_UNSUPPORTED (scales that differ inside
- * a row, float weights that are not ternary under INT8 activations). */
+/* Errors: TVK_ERR_DEVICE_MEMORY, TVK_ERR_CANCELLED, TVK_ERR_UNSUPPORTED (under quantised
+ * activations: scales that differ inside a row, float weights that are not ternary). */
 tvk_status tvk_weights_load(tvk_kernels *kernels, const tvk_config *config,
                             const tvk_weights_plan *plan, const tvk_progress *progress,
                             tvk_arena *arena, tvk_weights *out, tvk_error *err);
@@ -71,7 +71,10 @@ void tvk_weights_destroy(tvk_weights *weights);
 /* scales.c: row scales of a ternary tensor -> out [rows]. */
 tvk_status tvk_ternary_scales(const tvk_tensor *tensor, const tvk_tensor *scale, float *out,
                               tvk_error *err);
-/* The same of a float tensor whose values are all -s, 0 or s: *out = s. */
+/* Scales of the blocks of 256 values of a tensor of a ternary type -> out [rows, ceil(K/256)]. */
+tvk_status tvk_ternary_block_scales(const tvk_tensor *tensor, const tvk_tensor *scale, float *out,
+                                    tvk_error *err);
+/* The row scale of a float tensor whose values are all -s, 0 or s: *out = s. */
 tvk_status tvk_ternary_float_scale(const tvk_tensor *tensor, float *out, tvk_error *err);
 /* Row scales of part `part` of a T1 matrix -> out [rows]. */
 tvk_status tvk_sign_scales(const tvk_matrix_plan *plan, uint32_t part, float *out, tvk_error *err);

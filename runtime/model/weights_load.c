@@ -1,6 +1,5 @@
-/* Upload: file rows go through windows of the staging ring; ternary and Q8_0 blocks are repacked by
- * the device, floats are laid out by the host and copied. Nothing of a file is held twice in
- * memory. */
+/* Upload: file rows go through windows of the staging ring; blocks are repacked by the device,
+ * floats are laid out by the host and copied. Nothing of a file is held twice in memory. */
 #include "base/check.h"
 #include "base/dtype.h"
 #include "base/half.h"
@@ -142,12 +141,12 @@ static tvk_status load_blocks(loader *l, const window_rows *w, tvk_error *err)
     file_range(w->tensor, w->source_row, w->rows, &begin, &bytes, &params.skip);
     TVK_TRY(tvk_staging_acquire(l->device, tvk_round_up(bytes, 4), &window, &host, err));
     memcpy(host, (const uint8_t *)w->tensor->data + begin, bytes);
-    if (w->tensor->type == TVK_Q8_0) {
-        TVK_TRY(tvk_op_repack_q8(l->kernels, &list, window, m->piece[w->piece].words,
-                                 m->piece[w->piece].scales, &params, err));
-    } else {
+    if (tvk_dtype_get(w->tensor->type)->ternary) {
         TVK_TRY(tvk_op_repack_t2(l->kernels, &list, w->tensor->type, window,
                                  m->piece[w->piece].words, &params, err));
+    } else {
+        TVK_TRY(tvk_op_repack_q(l->kernels, &list, w->tensor->type, window,
+                                m->piece[w->piece].words, m->piece[w->piece].scales, &params, err));
     }
     TVK_TRY(tvk_once_dispatch(l->device, &list, &ticket, err));
     TVK_TRY(report(l, bytes, err));
@@ -274,17 +273,22 @@ fail:
 static tvk_status load_scales(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    float *scales = malloc((size_t)plan->n * sizeof *scales);
+    const size_t row = tvk_layout_row_scales(m->layout, m->k);
+    float *scales = malloc((size_t)plan->n * row * sizeof *scales);
     TVK_TRY_ALLOC(scales);
     for (uint32_t p = 0; p < plan->part_count; p++) {
-        float *to = scales + plan->part[p].first;
+        float *to = scales + plan->part[p].first * row;
+        const tvk_tensor *t = plan->part[p].tensor, *scale = plan->part[p].scale;
         if (m->layout == TVK_LAYOUT_T1)
             TVK_TRY(tvk_sign_scales(plan, p, to, err));
+        else if (m->layout == TVK_LAYOUT_T2)
+            TVK_TRY(tvk_ternary_scales(t, scale, to, err));
         else
-            TVK_TRY(tvk_ternary_scales(plan->part[p].tensor, plan->part[p].scale, to, err));
+            TVK_TRY(tvk_ternary_block_scales(t, scale, to, err));
     }
     for (uint32_t i = 0; i < m->piece_count; i++) {
-        TVK_TRY(tvk_gpu_write(l->device, m->piece[i].scales, scales + m->piece[i].first, err));
+        TVK_TRY(
+            tvk_gpu_write(l->device, m->piece[i].scales, scales + m->piece[i].first * row, err));
     }
 fail:
     free(scales);
@@ -310,7 +314,8 @@ static tvk_status load_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix
 {
     tvk_status st = TVK_OK;
     TVK_TRY(make_matrix(l, plan, m, err));
-    if (tvk_layout_coded(m->layout)) TVK_TRY(load_scales(l, plan, m, err));
+    if (tvk_layout_coded(m->layout) || m->layout == TVK_LAYOUT_T2_F32)
+        TVK_TRY(load_scales(l, plan, m, err));
     for (uint32_t p = 0; p < plan->part_count; p++) TVK_TRY(load_part(l, plan, p, m, err));
     if (plan->kmajor) TVK_TRY(make_kmajor(l, m, err));
 fail:

@@ -69,18 +69,18 @@ static tvk_status layout_of(const planner *p, const tvk_tensor *t, bool linear, 
 {
     tvk_status st = TVK_OK;
     bool ternary = tvk_dtype_get(t->type)->ternary;
-    if (linear && (ternary || (p->config->act != TVK_ACT_NONE && is_float(t->type)))) {
+    bool codes = linear && p->config->act != TVK_ACT_NONE; /* enter it */
+    if (codes && (ternary || is_float(t->type))) {
         *out = TVK_LAYOUT_T2;
-    } else if (t->type == TVK_F32 || t->type == TVK_BF16) {
-        *out = TVK_LAYOUT_F32;
-    } else if (t->type == TVK_F16) {
-        *out = TVK_LAYOUT_F16;
-    } else if (t->type == TVK_Q8_0 && !(linear && p->config->act != TVK_ACT_NONE)) {
-        *out = TVK_LAYOUT_Q8;
+    } else if (linear && ternary) {
+        *out = TVK_LAYOUT_T2_F32;
+    } else if (!codes && !ternary && t->type != TVK_I8) {
+        *out = tvk_layout_dense(t->type);
     } else {
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: type %s; %s expected", p->source->name, t->name,
                  tvk_dtype_name(t->type),
-                 linear ? "ternary weights for quantised activations" : "F32, F16, BF16 or Q8_0");
+                 codes ? "ternary weights for quantised activations"
+                       : "F32, F16, BF16, Q8_0, Q6_K or Q4_0");
     }
     if (tvk_layout_row_words(*out, (uint32_t)t->dims[0]) == 0) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: %llu inputs do not fit %s rows", p->source->name,
@@ -118,7 +118,8 @@ static tvk_status add_part(planner *p, tvk_matrix_plan *m, const char *name, uin
         snprintf(scale_name, sizeof scale_name, "%.*sscale", (int)stem, name);
         TVK_TRY(find(p, scale_name, 1, 1, false, &m->part[m->part_count].scale, err));
         if (m->part[m->part_count].scale &&
-            (layout != TVK_LAYOUT_T2 || m->part[m->part_count].scale->type != TVK_F32)) {
+            ((layout != TVK_LAYOUT_T2 && layout != TVK_LAYOUT_T2_F32) ||
+             m->part[m->part_count].scale->type != TVK_F32)) {
             TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: an F32 scale beside ternary weights expected",
                      p->source->name, scale_name);
         }

@@ -85,8 +85,17 @@ void tvk_ref_gemv_f16(const uint32_t *words, const float *x, uint32_t n, uint32_
                       float *y);
 void tvk_ref_gemv_q8(const uint32_t *words, const float *scales, const float *x, uint32_t n,
                      uint32_t k, bool add, float *y);
+/* words and scales: rows of the device packing */
+void tvk_ref_gemv_q6(const uint32_t *words, const uint32_t *scales, const float *x, uint32_t n,
+                     uint32_t k, bool add, float *y);
+void tvk_ref_gemv_q4(const uint32_t *words, const float *scales, const float *x, uint32_t n,
+                     uint32_t k, bool add, float *y);
+void tvk_ref_gemv_t2_f32(const uint32_t *words, const float *scales, const float *x, uint32_t n,
+                         uint32_t k, bool add, float *y);
 void tvk_ref_embed_f16(const uint32_t *row_words, uint32_t k, float *x);
 void tvk_ref_embed_q8(const uint32_t *row_words, const float *row_scales, uint32_t k, float *x);
+void tvk_ref_embed_q6(const uint32_t *row, const uint32_t *scales, uint32_t k, float *x);
+void tvk_ref_embed_q4(const uint32_t *row, const float *scales, uint32_t k, float *x);
 
 /* ---- the KV cache: rows of D values of one head at one position ---- */
 /* type: TVK_CACHE_*. words: TVK_CACHE_ROW_WORDS of them; *scale: f16, 0 for F16 and F32. */
@@ -144,6 +153,10 @@ void tvk_ref_repack_tq2(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t 
 void tvk_ref_repack_kmajor(const uint32_t *words, uint32_t n, uint32_t k, uint32_t *kmajor);
 uint32_t tvk_ref_kmajor_words(uint32_t n); /* a k */
 void tvk_ref_repack_q8(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words,
+                       float *scales);
+void tvk_ref_repack_q6(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words,
+                       uint32_t *scales);
+void tvk_ref_repack_q4(const uint8_t *blocks, uint32_t n, uint32_t k, uint32_t *words,
                        float *scales);
 
 #endif

@@ -1,4 +1,4 @@
-// Body of the float mat-vec and mat-mat: y[t,n] (+)= sum_tree of 16 partial sums over 16-byte units.
+// Body of the float mat-vec and mat-mat: y[t,n] (+)= sum_tree of 16 partial sums over units of weights.
 // The includer defines LANES, WIDE, TM (rows of x) and ROWS (weight rows): an invocation holds
 // TM * ROWS sums. LANES = 16: invocation p of a row holds partial sum p. LANES = 1: an invocation walks the
 // partial sums of its row in bit-reversed order, which lets the tree be added as they come.
@@ -8,75 +8,34 @@
 const uint SUMS = TM * ROWS;
 
 layout(push_constant) uniform Push { tvk_matmul_params p; };
-#if defined(W_F32)
-layout(set = 0, binding = 0, std430) readonly buffer Weights { vec4 weights[]; };
-#define UNIT_QUADS 1u
-#elif defined(W_F16)
-layout(set = 0, binding = 0, std430) readonly buffer Weights { uvec4 weights[]; };
-layout(set = 0, binding = 0, std430) readonly buffer WeightHalves { uvec2 weight_halves[]; };
-#define UNIT_QUADS 2u
-#elif defined(W_Q8)
-layout(set = 0, binding = 0, std430) readonly buffer Weights { uvec4 weights[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };
-#define UNIT_QUADS 4u
-#endif
+#define W_BINDING 0
+#define SCALE_BINDING 1
+#include "weights_f.glsl"
 layout(set = 0, binding = 2, std430) readonly buffer X { vec4 x[]; };
 layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
-
-#if defined(W_Q8)
-vec4 widen(uint w)
-{
-    return vec4(float(int(w << 24) >> 24), float(int(w << 16) >> 24), float(int(w << 8) >> 24),
-                float(int(w) >> 24));
-}
-#elif defined(W_F16)
-vec4 widen(uvec2 w) { return vec4(unpackHalf2x16(w.x), unpackHalf2x16(w.y)); }
-#endif
 
 // partial sum `part` of ROWS weight rows for each of TM rows of x
 void partial(uint row[ROWS], uint part, uint t0, out float acc[SUMS])
 {
     [[unroll]] for (uint i = 0u; i < SUMS; ++i) acc[i] = 0.0;
-    uint quads = p.k / 4u;
-    uint units = (quads + UNIT_QUADS - 1u) / UNIT_QUADS;
+    uint quads = p.k / 4u, units = tvk_units();
     for (uint u = part; u < units; u += TVK_DOT_PARTIALS) {
-        vec4 w[UNIT_QUADS * ROWS];
-        float scale[ROWS];
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-#if defined(W_F32)
-            w[r] = weights[row[r] * quads + u];
-#elif defined(W_F16)
-            if (WIDE != 0u) {
-                uvec4 unit = weights[row[r] * units + u];
-                w[2u * r] = widen(unit.xy);
-                w[2u * r + 1u] = widen(unit.zw);
-            } else {
-                // rows start at multiples of 8 bytes only, and the last unit may be half
-                uint at = row[r] * quads + 2u * u;
-                w[2u * r] = widen(weight_halves[at]);
-                w[2u * r + 1u] = widen(weight_halves[at + (2u * u + 1u < quads ? 1u : 0u)]);
-            }
-#else
-            uvec4 unit = weights[row[r] * units + u];
-            w[4u * r] = widen(unit.x);
-            w[4u * r + 1u] = widen(unit.y);
-            w[4u * r + 2u] = widen(unit.z);
-            w[4u * r + 3u] = widen(unit.w);
-            scale[r] = scales[row[r] * (p.k / 32u) + u / 2u];
-#endif
-        }
-        [[unroll]] for (uint t = 0u; t < TM; ++t) {
-            // rows past the capacity read the last row that exists and are not written
-            uint at = min(t0 + t, p.rows - 1u) * (p.act_stride / 4u) + u * UNIT_QUADS;
-            [[unroll]] for (uint g = 0u; g < UNIT_QUADS; ++g) {
-                if (g > 0u && UNIT_QUADS == 2u && WIDE == 0u && 2u * u + 1u >= quads) break;
-                vec4 v = x[at + g];
+        tvk_unit w[ROWS];
+        [[unroll]] for (uint r = 0u; r < ROWS; ++r) w[r] = tvk_load(row[r], u);
+        [[unroll]] for (uint g = 0u; g < UNIT_QUADS; ++g) {
+            uint quad = tvk_quad(u, g);
+            if (WIDE == 0u && quad >= quads) break;
+            vec4 values[ROWS];
+            [[unroll]] for (uint r = 0u; r < ROWS; ++r) values[r] = tvk_values(w[r], g);
+            [[unroll]] for (uint t = 0u; t < TM; ++t) {
+                // rows past the capacity read the last row that exists and are not written
+                vec4 v = x[min(t0 + t, p.rows - 1u) * (p.act_stride / 4u) + quad];
                 [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
                     precise float a = acc[r * TM + t];
-#if defined(W_Q8)
-                    a = a + scale[r] * tvk_dot4(w[r * UNIT_QUADS + g], v);
+#if defined(SCALED)
+                    a = a + tvk_scale(w[r], g) * tvk_dot4(values[r], v);
 #else
-                    a = a + tvk_dot4(w[r * UNIT_QUADS + g], v);
+                    a = a + tvk_dot4(values[r], v);
 #endif
                     acc[r * TM + t] = a;
                 }

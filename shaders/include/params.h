@@ -241,7 +241,7 @@ struct tvk_repack_params {
     TVK_U32 row_words;     /* words a row of the output */
     TVK_U32 first_row;     /* output row of the window's first row */
     TVK_U32 skip;          /* elements in the window before its first row (I2_S blocks straddle rows) */
-    TVK_U32 scale_word;    /* repack_q8: first word of row 0's scales in the scale binding */
+    TVK_U32 scale_word;    /* of codes with scales: first word of row 0's in the scale binding */
 };
 
 #endif

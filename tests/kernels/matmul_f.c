@@ -1,4 +1,4 @@
-/* F32, F16 and Q8 weights times f32 activations: mat-vec and mat-mat. */
+/* Weights of floats and of codes times f32 activations: mat-vec and mat-mat. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,10 +16,13 @@ typedef struct shape {
 #define REAL TVK_CASE_REAL
 #define FLOATS (1u << TVK_LAYOUT_F32 | 1u << TVK_LAYOUT_F16)
 #define ALL (FLOATS | 1u << TVK_LAYOUT_Q8)
-#define NARROW (1u << TVK_LAYOUT_F16 | 1u << TVK_LAYOUT_Q8)
+#define NARROW (1u << TVK_LAYOUT_F16 | 1u << TVK_LAYOUT_Q8 | 1u << TVK_LAYOUT_Q6)
+#define T2 (1u << TVK_LAYOUT_T2_F32)
+#define Q4 (1u << TVK_LAYOUT_Q4)
+#define Q6 (1u << TVK_LAYOUT_Q6)
 
-/* K of Q8 must be a multiple of 32. 64 (F32), 128 (F16) and 256 (Q8) values are one round of the 16
- * partial sums. */
+/* K of Q8 and Q4 must be a multiple of 32, of Q6 of 256. 64 (F32), 128 (F16) and 256 (codes) values
+ * are one round of the 16 partial sums. */
 static const shape shapes[] = {
     {TINY, 1, 4, 1, 1, 1, false, FLOATS},
     {TINY, 3, 12, 1, 1, 1, true, FLOATS},
@@ -30,6 +33,14 @@ static const shape shapes[] = {
     {TINY, 16, 128, 1, 1, 1, false, ALL},
     {TINY, 33, 192, 1, 1, 3, true, ALL},
     {TINY, 13, 260, 1, 1, 1, false, FLOATS},
+    {TINY, 3, 12, 1, 1, 1, true, T2},
+    {TINY, 9, 300, 1, 1, 1, false, T2},
+    {TINY, 17, 32, 1, 1, 1, true, Q4},
+    {TINY, 5, 288, 1, 1, 1, false, Q4},
+    {TINY, 9, 256, 1, 1, 3, true, T2 | Q4 | Q6},
+    {SMALL, 65, 1280, 1, 1, 1, false, T2 | Q4 | Q6},
+    {SMALL, 31, 5460, 1, 1, 1, false, T2},
+    {SMALL, 63, 6912, 1, 1, 4, true, T2 | Q4 | Q6},
     {SMALL, 300, 256, 1, 1, 1, false, ALL},
     {SMALL, 64, 288, 1, 1, 1, false, ALL},
     {SMALL, 512, 512, 1, 1, 1, true, ALL},
@@ -40,12 +51,17 @@ static const shape shapes[] = {
     {SMALL, 63, 6912, 1, 1, 1, true, ALL},
     {SMALL, 7, 8640, 1, 1, 1, false, ALL},
     {REAL, 4096, 512, 1, 1, 1, false, ALL},
-    {REAL, 2560, 2560, 1, 1, 1, false, ALL},
+    {REAL, 2560, 2560, 1, 1, 1, false, ALL | T2 | Q4 | Q6},
     {REAL, 128256, 2560, 1, 1, 4, false, NARROW},
     {TINY, 1, 4, 2, 2, 1, false, FLOATS},
     {TINY, 7, 64, 5, 5, 1, true, ALL},
     {TINY, 17, 100, 3, 16, 1, false, FLOATS},
     {TINY, 33, 192, 17, 17, 2, false, ALL},
+    {TINY, 7, 300, 5, 5, 1, true, T2},
+    {TINY, 17, 96, 3, 16, 1, false, Q4},
+    {TINY, 9, 512, 17, 17, 2, false, T2 | Q4 | Q6},
+    {SMALL, 17, 5460, 9, 9, 1, false, T2},
+    {SMALL, 65, 2560, 5, 5, 1, true, T2 | Q4 | Q6},
     {SMALL, 65, 256, 37, 37, 1, false, ALL},
     {SMALL, 129, 512, 16, 16, 1, true, ALL},
     {SMALL, 64, 1280, 7, 16, 1, false, ALL},
@@ -53,11 +69,19 @@ static const shape shapes[] = {
     {SMALL, 17, 5460, 9, 9, 1, false, FLOATS},
     {SMALL, 31, 6912, 8, 8, 3, false, ALL},
     {REAL, 4096, 512, 16, 16, 1, false, ALL},
-    {REAL, 2560, 2560, 128, 128, 1, false, ALL},
+    {REAL, 2560, 2560, 128, 128, 1, false, ALL | T2 | Q4 | Q6},
 };
 
-static const tvk_op vec_ops[] = {TVK_OP_COUNT, TVK_OP_gemv_f32, TVK_OP_gemv_f16, TVK_OP_gemv_q8};
-static const tvk_op mat_ops[] = {TVK_OP_COUNT, TVK_OP_gemm_f32, TVK_OP_gemm_f16, TVK_OP_gemm_q8};
+static const struct {
+    tvk_layout layout;
+    tvk_op vec, mat;
+} layouts[] = {{TVK_LAYOUT_F32, TVK_OP_gemv_f32, TVK_OP_gemm_f32},
+               {TVK_LAYOUT_F16, TVK_OP_gemv_f16, TVK_OP_gemm_f16},
+               {TVK_LAYOUT_Q8, TVK_OP_gemv_q8, TVK_OP_gemm_q8},
+               {TVK_LAYOUT_Q6, TVK_OP_gemv_q6, TVK_OP_gemm_q6},
+               {TVK_LAYOUT_Q4, TVK_OP_gemv_q4, TVK_OP_gemm_q4},
+               {TVK_LAYOUT_T2_F32, TVK_OP_gemv_t2_f32, TVK_OP_gemm_t2_f32}};
+#define LAYOUTS (sizeof layouts / sizeof *layouts)
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
 typedef struct own {
@@ -67,14 +91,15 @@ typedef struct own {
 } own;
 
 /* The index runs over the shapes of mat-vec, then of mat-mat, layout by layout. */
-static const shape *find(uint32_t index, tvk_layout *layout)
+static const shape *find(uint32_t index, tvk_layout *layout, tvk_op *op)
 {
     for (int vec = 1; vec >= 0; vec--) {
-        for (uint32_t l = TVK_LAYOUT_F32; l <= TVK_LAYOUT_Q8; l++) {
+        for (size_t l = 0; l < LAYOUTS; l++) {
             for (size_t i = 0; i < SHAPES; i++) {
-                bool here = (shapes[i].layouts >> l & 1u) && (shapes[i].capacity == 1) == vec;
-                *layout = (tvk_layout)l;
-                if (here && index-- == 0) return &shapes[i];
+                bool here = shapes[i].layouts >> layouts[l].layout & 1u;
+                *layout = layouts[l].layout;
+                *op = vec ? layouts[l].vec : layouts[l].mat;
+                if (here && (shapes[i].capacity == 1) == vec && index-- == 0) return &shapes[i];
             }
         }
     }
@@ -85,7 +110,7 @@ static uint32_t count(void)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < SHAPES; i++) {
-        for (uint32_t l = TVK_LAYOUT_F32; l <= TVK_LAYOUT_Q8; l++) n += shapes[i].layouts >> l & 1u;
+        for (size_t l = 0; l < LAYOUTS; l++) n += shapes[i].layouts >> layouts[l].layout & 1u;
     }
     return n;
 }
@@ -93,10 +118,9 @@ static uint32_t count(void)
 static void describe(uint32_t index, tvk_case *out)
 {
     tvk_layout layout;
-    const shape *s = find(index, &layout);
+    const shape *s = find(index, &layout, &out->op);
     char rows[32] = "";
     if (s->capacity != s->t) snprintf(rows, sizeof rows, " of %u", s->capacity);
-    out->op = (s->capacity == 1 ? vec_ops : mat_ops)[layout];
     out->size = s->size;
     out->shape[0] = s->n;
     out->shape[1] = s->k;
@@ -113,12 +137,24 @@ static void fill_row(tvk_layout layout, uint32_t *row, uint32_t n, uint32_t k)
             row[i] = tvk_f32_bits(tvk_rig_float(n, i));
         else if (layout == TVK_LAYOUT_F16) /* exponents 8 .. 15: normal, up to 2 */
             row[i] = (bits & 0x9fff9fffu) | 0x20002000u;
+        else if (layout == TVK_LAYOUT_T2_F32) /* codes 0, 1, 2: no pair has both bits */
+            row[i] = bits & ~(bits >> 1 & 0x55555555u);
         else
             row[i] = bits;
     }
 }
 
-static void want_rows(const own *o, const uint32_t *words, const float *scales, uint32_t n)
+/* Positive scales of some 0.01; those of Q6: four words of int8, then d. */
+static void fill_scales(tvk_layout layout, tvk_array *scales, uint32_t first)
+{
+    for (uint32_t i = 0; i < scales->count; i++) {
+        float s = 0.01f + 0.005f * tvk_rig_float(3 + first, i);
+        bool codes = layout == TVK_LAYOUT_Q6 && i % 5 != 4;
+        scales->words[i] = codes ? tvk_rig_hash(3 + first, i) : tvk_f32_bits(s);
+    }
+}
+
+static void want_rows(const own *o, const uint32_t *words, const uint32_t *scales, uint32_t n)
 {
     const shape *s = o->shape;
     for (uint32_t t = 0; t < s->t; t++) {
@@ -129,8 +165,14 @@ static void want_rows(const own *o, const uint32_t *words, const float *scales, 
             tvk_ref_gemv_f32((const float *)words, x, 1, s->k, s->add, y);
         else if (o->w.layout == TVK_LAYOUT_F16)
             tvk_ref_gemv_f16(words, x, 1, s->k, s->add, y);
+        else if (o->w.layout == TVK_LAYOUT_Q8)
+            tvk_ref_gemv_q8(words, (const float *)scales, x, 1, s->k, s->add, y);
+        else if (o->w.layout == TVK_LAYOUT_Q6)
+            tvk_ref_gemv_q6(words, scales, x, 1, s->k, s->add, y);
+        else if (o->w.layout == TVK_LAYOUT_Q4)
+            tvk_ref_gemv_q4(words, (const float *)scales, x, 1, s->k, s->add, y);
         else
-            tvk_ref_gemv_q8(words, scales, x, 1, s->k, s->add, y);
+            tvk_ref_gemv_t2_f32(words, (const float *)scales, x, 1, s->k, s->add, y);
         tvk_rig_compare(o->y, at, 1);
     }
 }
@@ -150,9 +192,7 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
         if (row_scales) {
             TVK_TRY(tvk_rig_array(rig, "scales", (uint64_t)rows * row_scales, row_scales, false,
                                   &scales, err));
-            for (uint64_t i = 0; i < scales->count; i++)
-                scales->words[i] =
-                    tvk_f32_bits(0.01f + 0.005f * tvk_rig_float(3 + first, (uint32_t)i));
+            fill_scales(w->layout, scales, first);
         }
         w->piece[p].words = words->span;
         w->piece[p].scales = scales ? scales->span : words->span;
@@ -164,9 +204,7 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
             uint32_t *row = words->words + (uint64_t)r * w->row_words;
             fill_row(w->layout, row, n, s->k);
             if (n % step == 0 || n == s->n - 1)
-                want_rows(o, row,
-                          scales ? tvk_rig_floats(scales->words) + (uint64_t)r * row_scales : NULL,
-                          n);
+                want_rows(o, row, scales ? scales->words + (uint64_t)r * row_scales : NULL, n);
         }
     }
 fail:
@@ -178,8 +216,9 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     tvk_status st = TVK_OK;
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
     const shape *s;
+    tvk_op op;
     TVK_TRY_ALLOC(o);
-    o->shape = s = find(index, &o->w.layout);
+    o->shape = s = find(index, &o->w.layout, &op);
     o->w.n = s->n;
     o->w.k = s->k;
     o->w.row_words = tvk_layout_row_words(o->w.layout, s->k);

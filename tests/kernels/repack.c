@@ -19,6 +19,8 @@ typedef struct shape {
 #define TQ1 TVK_OP_repack_tq1
 #define TQ2 TVK_OP_repack_tq2
 #define Q8 TVK_OP_repack_q8
+#define Q6 TVK_OP_repack_q6
+#define Q4 TVK_OP_repack_q4
 
 static const shape shapes[] = {
     {TINY, I2S, 1, 128, 0, 1, 0},
@@ -48,6 +50,16 @@ static const shape shapes[] = {
     {SMALL, Q8, 33, 512, 1, 64, 0},
     {SMALL, Q8, 5, 2560, 0, 5, 0},
     {REAL, Q8, 4096, 512, 0, 4096, 0},
+    {TINY, Q6, 1, 256, 0, 1, 0},
+    {TINY, Q6, 3, 512, 2, 6, 0},
+    {TINY, Q6, 2, 256, 0, 2, 256},
+    {SMALL, Q6, 5, 2560, 1, 6, 0},
+    {REAL, Q6, 4096, 2560, 0, 4096, 0},
+    {TINY, Q4, 1, 32, 0, 1, 0},
+    {TINY, Q4, 3, 288, 2, 6, 0},
+    {TINY, Q4, 2, 64, 0, 2, 32},
+    {SMALL, Q4, 5, 3200, 1, 6, 0},
+    {REAL, Q4, 2560, 2560, 0, 2560, 0},
 };
 
 typedef struct own {
@@ -72,39 +84,55 @@ static void describe(uint32_t index, tvk_case *out)
              s->skip);
 }
 
-static tvk_dtype type_of(const shape *s)
-{
-    return s->op == I2S ? TVK_I2_S : s->op == TQ1 ? TVK_TQ1_0 : s->op == TQ2 ? TVK_TQ2_0 : TVK_Q8_0;
-}
+/* scale: byte of a block after which an f16 scale ends; 0: none is read */
+static const struct {
+    tvk_op op;
+    tvk_dtype type;
+    tvk_layout layout;
+    uint32_t elems, bytes, scale;
+} types[] = {
+    {I2S, TVK_I2_S, TVK_LAYOUT_T2, 128, 32, 0},   {TQ1, TVK_TQ1_0, TVK_LAYOUT_T2, 256, 54, 0},
+    {TQ2, TVK_TQ2_0, TVK_LAYOUT_T2, 256, 66, 0},  {Q8, TVK_Q8_0, TVK_LAYOUT_Q8, 32, 34, 1},
+    {Q6, TVK_Q6_K, TVK_LAYOUT_Q6, 256, 210, 209}, {Q4, TVK_Q4_0, TVK_LAYOUT_Q4, 32, 18, 1},
+};
 
-static void block_size(const shape *s, uint32_t *elems, uint32_t *bytes)
+static size_t type_of(const shape *s)
 {
-    *elems = s->op == I2S ? 128 : s->op == Q8 ? 32 : 256;
-    *bytes = s->op == I2S ? 32 : s->op == TQ1 ? 54 : s->op == TQ2 ? 66 : 34;
+    size_t i = 0;
+    while (types[i].op != s->op) i++;
+    return i;
 }
 
 static void want(const own *o, const uint8_t *bytes)
 {
     const shape *s = o->shape;
-    uint32_t *words = o->words->want + (uint64_t)s->first * o->params.row_words;
+    const size_t type = type_of(s);
+    uint32_t *words = o->words->want + (uint64_t)s->first * o->params.row_words, *scales = NULL;
     if (s->op == I2S)
         tvk_ref_repack_i2s(bytes, s->skip, s->n, s->k, words);
     else if (s->op == TQ1)
         tvk_ref_repack_tq1(bytes, s->n, s->k, words);
     else if (s->op == TQ2)
         tvk_ref_repack_tq2(bytes, s->n, s->k, words);
+    if (!o->scales) return;
+    scales = o->scales->want + o->params.scale_word +
+             (uint64_t)s->first * tvk_layout_row_scales(types[type].layout, s->k);
+    bytes += s->skip / types[type].elems * types[type].bytes;
+    if (s->op == Q8)
+        tvk_ref_repack_q8(bytes, s->n, s->k, words, tvk_rig_floats(scales));
+    else if (s->op == Q6)
+        tvk_ref_repack_q6(bytes, s->n, s->k, words, scales);
     else
-        tvk_ref_repack_q8(bytes + s->skip / 32 * 34, s->n, s->k, words,
-                          tvk_rig_floats(o->scales->want) + o->params.scale_word +
-                              (uint64_t)s->first * (s->k / 32));
+        tvk_ref_repack_q4(bytes, s->n, s->k, words, tvk_rig_floats(scales));
 }
 
 /* Bytes of blocks in memory order, whatever the host's. f16 scales are made finite. */
-static void fill_bytes(uint8_t *bytes, uint64_t n, const shape *s, uint32_t block_bytes)
+static void fill_bytes(uint8_t *bytes, uint64_t n, const shape *s)
 {
+    const size_t type = type_of(s);
     for (uint64_t i = 0; i < n; i++) {
         bytes[i] = (uint8_t)(tvk_rig_hash(s->n, (uint32_t)i) >> 11);
-        if (s->op == Q8 && i % block_bytes == 1) bytes[i] &= 0xbf;
+        if (types[type].scale && i % types[type].bytes == types[type].scale) bytes[i] &= 0xbf;
     }
 }
 
@@ -113,27 +141,27 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     tvk_status st = TVK_OK;
     const shape *s = &shapes[index];
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
-    uint32_t elems, bytes;
+    const size_t type = type_of(s);
+    const uint32_t row_scales = tvk_layout_row_scales(types[type].layout, s->k);
     uint64_t blocks, window;
     TVK_TRY_ALLOC(o);
     o->shape = s;
     rig->own = o;
-    block_size(s, &elems, &bytes);
-    blocks = (s->skip + (uint64_t)s->n * s->k + elems - 1) / elems;
-    window = blocks * bytes;
+    blocks = (s->skip + (uint64_t)s->n * s->k + types[type].elems - 1) / types[type].elems;
+    window = blocks * types[type].bytes;
     o->params.n = s->n;
     o->params.k = s->k;
-    o->params.row_words = tvk_layout_row_words(s->op == Q8 ? TVK_LAYOUT_Q8 : TVK_LAYOUT_T2, s->k);
+    o->params.row_words = tvk_layout_row_words(types[type].layout, s->k);
     o->params.first_row = s->first;
     o->params.skip = s->skip;
-    o->params.scale_word = s->op == Q8 ? 3 : 0;
+    o->params.scale_word = types[type].scale ? 3 : 0;
     /* a window is a part of a word longer than its last block, and a vector of words at most */
     TVK_TRY(tvk_rig_array(rig, "window", (window + 15) / 16 * 4, 0, false, &o->window, err));
-    fill_bytes((uint8_t *)o->window->words, window, s, bytes);
+    fill_bytes((uint8_t *)o->window->words, window, s);
     TVK_TRY(tvk_rig_array(rig, "codes", (uint64_t)s->rows * o->params.row_words,
                           o->params.row_words, true, &o->words, err));
-    if (s->op == Q8)
-        TVK_TRY(tvk_rig_array(rig, "scales", 3 + (uint64_t)s->rows * (s->k / 32), 0, true,
+    if (types[type].scale)
+        TVK_TRY(tvk_rig_array(rig, "scales", 3 + (uint64_t)s->rows * row_scales, 0, true,
                               &o->scales, err));
     want(o, (const uint8_t *)o->window->words);
     rig->bytes = (double)window + 4.0 * s->n * o->params.row_words;
@@ -144,11 +172,12 @@ fail:
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
-    if (o->shape->op == Q8)
-        return tvk_op_repack_q8(rig->kernels, &rig->list, o->window->span, o->words->span,
-                                o->scales->span, &o->params, err);
-    return tvk_op_repack_t2(rig->kernels, &rig->list, type_of(o->shape), o->window->span,
-                            o->words->span, &o->params, err);
+    const tvk_dtype type = types[type_of(o->shape)].type;
+    if (o->scales)
+        return tvk_op_repack_q(rig->kernels, &rig->list, type, o->window->span, o->words->span,
+                               o->scales->span, &o->params, err);
+    return tvk_op_repack_t2(rig->kernels, &rig->list, type, o->window->span, o->words->span,
+                            &o->params, err);
 }
 
 const tvk_family tvk_family_repack = {count, describe, setup, append};

@@ -15,9 +15,11 @@
 typedef struct ref_matrix {
     tvk_dtype type;
     uint32_t n, k, row_words;
-    uint32_t *words; /* T2, T1 or Q8 codes, f16 pairs */
-    float *floats;   /* F32 and BF16 */
-    float *scales;   /* T2, T1 [N], Q8 [N, K/32] */
+    uint32_t *words;  /* T2, T1, Q8, Q4 or Q6 codes, f16 pairs */
+    float *floats;    /* F32 and BF16 */
+    float *scales;    /* T2, T1 [N], T2 for floats [N, ceil(K/256)], Q8, Q4 */
+    uint32_t *packed; /* Q6: scales */
+    uint32_t row_scales;
 } ref_matrix;
 
 typedef struct ref_layer {
@@ -63,26 +65,49 @@ static void read_ternary(ref_model *m, const tvk_weight_source *s, const tvk_ten
     const uint8_t *data = t->data;
     const tvk_tensor *scale = s->tensor(s->user, scale_name);
     float all = 1;
+    bool floats = strcmp(m->act, "none") == 0; /* enter it: a scale a block */
+    uint32_t block_bytes = t->type == TVK_TQ1_0 ? 54 : 66;
     out->row_words = (out->k + 127) / 128 * 8;
+    out->row_scales = floats ? (out->k + 255) / 256 : 1;
     out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
-    out->scales = zeroed(m, out->n, 4);
+    out->scales = zeroed(m, (size_t)out->n * out->row_scales, 4);
     if (!m->ok) return;
     if (t->type == TVK_I2_S) {
         tvk_ref_repack_i2s(data, 0, out->n, out->k, out->words);
         memcpy(&all, data + (size_t)out->n * out->k / 4, sizeof all);
     } else if (t->type == TVK_TQ1_0) {
         tvk_ref_repack_tq1(data, out->n, out->k, out->words);
-        all = half_at(data + 52);
     } else {
         tvk_ref_repack_tq2(data, out->n, out->k, out->words);
-        all = half_at(data + 64);
     }
     if (scale) {
         float f;
         memcpy(&f, scale->data, sizeof f);
         all = all * f;
     }
-    for (uint32_t i = 0; i < out->n; i++) out->scales[i] = all;
+    for (uint32_t i = 0; i < out->n * out->row_scales; i++) {
+        /* without floats one scale, the first block's */
+        const uint8_t *end = data + (floats ? i + 1 : 1) * block_bytes;
+        out->scales[i] = t->type == TVK_I2_S ? all : all * half_at(end - 2);
+    }
+}
+
+/* Q8_0, Q4_0 and Q6_K. */
+static void read_blocks(ref_model *m, const tvk_tensor *t, ref_matrix *out)
+{
+    const uint32_t rounds = (out->k + 255) / 256;
+    out->row_words = t->type == TVK_Q8_0 ? out->k / 4 : rounds * (t->type == TVK_Q6_K ? 48 : 32);
+    out->row_scales = t->type == TVK_Q8_0 ? out->k / 32 : rounds * (t->type == TVK_Q6_K ? 5 : 8);
+    out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
+    if (t->type == TVK_Q6_K) {
+        out->packed = zeroed(m, (size_t)out->n * out->row_scales, 4);
+        if (m->ok) tvk_ref_repack_q6(t->data, out->n, out->k, out->words, out->packed);
+        return;
+    }
+    out->scales = zeroed(m, (size_t)out->n * out->row_scales, 4);
+    if (m->ok)
+        (t->type == TVK_Q8_0 ? tvk_ref_repack_q8 : tvk_ref_repack_q4)(t->data, out->n, out->k,
+                                                                      out->words, out->scales);
 }
 
 static void read_floats(ref_model *m, const tvk_tensor *t, ref_matrix *out)
@@ -120,11 +145,8 @@ static void read_matrix(ref_model *m, const tvk_weight_source *s, const char *st
         out->row_words = out->k / 2;
         out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
         if (m->ok) memcpy(out->words, t->data, (size_t)out->n * out->k * 2);
-    } else if (t->type == TVK_Q8_0) {
-        out->row_words = out->k / 4;
-        out->words = zeroed(m, (size_t)out->n * out->row_words, 4);
-        out->scales = zeroed(m, (size_t)out->n * out->k / 32, 4);
-        if (m->ok) tvk_ref_repack_q8(t->data, out->n, out->k, out->words, out->scales);
+    } else if (tvk_dtype_get(t->type)->block_elems > 1) {
+        read_blocks(m, t, out);
     } else {
         read_floats(m, t, out);
     }
@@ -274,6 +296,7 @@ static void free_matrix(ref_matrix *m)
     free(m->words);
     free(m->floats);
     free(m->scales);
+    free(m->packed);
 }
 
 void ref_model_close(ref_model *m)
@@ -304,13 +327,13 @@ void ref_model_reset(ref_model *m)
     m->position = 0;
 }
 
-typedef enum ref_format { FORMAT_I8, FORMAT_I4, FORMAT_FP4 } ref_format;
+typedef enum ref_format { FORMAT_I8, FORMAT_I4, FORMAT_FP4, FORMAT_F32 } ref_format;
 
 /* Scratch of one step, freed at its end. */
 typedef struct ref_scratch {
     float *x, *y, *q, *k, *v, *o, *gate_up, *f;
     uint32_t *record;
-    ref_format format; /* what the record holds */
+    ref_format format; /* what the record holds; F32: x itself is read */
     const float **keys, **values;
 } ref_scratch;
 
@@ -320,6 +343,8 @@ static void gemv(const ref_matrix *w, const float *x, const ref_scratch *s, bool
         tvk_ref_gemv_t2_i4(w->words, w->scales, s->record, w->n, w->k, add, y);
     } else if (is_ternary(w->type) && s->format == FORMAT_FP4) {
         tvk_ref_gemv_t2_fp4(w->words, w->scales, s->record, w->n, w->k, add, y);
+    } else if (is_ternary(w->type) && s->format == FORMAT_F32) {
+        tvk_ref_gemv_t2_f32(w->words, w->scales, x, w->n, w->k, add, y);
     } else if (w->type == TVK_I8) {
         tvk_ref_gemv_t1_i8(w->words, w->scales, s->record, w->n, w->k, add, y);
     } else if (is_ternary(w->type)) {
@@ -328,6 +353,10 @@ static void gemv(const ref_matrix *w, const float *x, const ref_scratch *s, bool
         tvk_ref_gemv_f16(w->words, x, w->n, w->k, add, y);
     } else if (w->type == TVK_Q8_0) {
         tvk_ref_gemv_q8(w->words, w->scales, x, w->n, w->k, add, y);
+    } else if (w->type == TVK_Q4_0) {
+        tvk_ref_gemv_q4(w->words, w->scales, x, w->n, w->k, add, y);
+    } else if (w->type == TVK_Q6_K) {
+        tvk_ref_gemv_q6(w->words, w->packed, x, w->n, w->k, add, y);
     } else {
         tvk_ref_gemv_f32(w->floats, x, w->n, w->k, add, y);
     }
@@ -349,6 +378,7 @@ static const float *linear_input(const ref_model *m, ref_linear which, ref_scrat
         tvk_ref_rmsnorm(x, gain, m->info.norm_eps, width, s->y);
         x = s->y;
     }
+    s->format = FORMAT_F32;
     if (strcmp(m->act, "none") == 0) return x;
     if (v2 && (which == O || which == DOWN)) {
         if (!gain) memcpy(s->y, x, width * sizeof *x);
@@ -461,7 +491,11 @@ static void embed(const ref_model *m, int32_t token, float *x)
     if (e->type == TVK_F16) {
         tvk_ref_embed_f16(e->words + row * e->row_words, e->k, x);
     } else if (e->type == TVK_Q8_0) {
-        tvk_ref_embed_q8(e->words + row * e->row_words, e->scales + row * (e->k / 32), e->k, x);
+        tvk_ref_embed_q8(e->words + row * e->row_words, e->scales + row * e->row_scales, e->k, x);
+    } else if (e->type == TVK_Q4_0) {
+        tvk_ref_embed_q4(e->words + row * e->row_words, e->scales + row * e->row_scales, e->k, x);
+    } else if (e->type == TVK_Q6_K) {
+        tvk_ref_embed_q6(e->words + row * e->row_words, e->packed + row * e->row_scales, e->k, x);
     } else {
         memcpy(x, e->floats + row * e->k, e->k * sizeof *x);
     }

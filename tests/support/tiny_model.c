@@ -93,8 +93,8 @@ static void meta_text(writer *w, const char *key, const char *v)
 static uint32_t ggml_type(tvk_dtype type)
 {
     static const uint32_t numbers[TVK_DTYPE_COUNT] = {
-        [TVK_F32] = 0,    [TVK_F16] = 1,    [TVK_BF16] = 30, [TVK_Q8_0] = 8,
-        [TVK_TQ1_0] = 34, [TVK_TQ2_0] = 35, [TVK_I2_S] = 36, [TVK_I8] = 24,
+        [TVK_F32] = 0,    [TVK_F16] = 1,   [TVK_BF16] = 30, [TVK_Q8_0] = 8, [TVK_TQ1_0] = 34,
+        [TVK_TQ2_0] = 35, [TVK_I2_S] = 36, [TVK_I8] = 24,   [TVK_Q4_0] = 2, [TVK_Q6_K] = 14,
     };
     return numbers[type];
 }
@@ -136,6 +136,40 @@ static void put_q8(bytes *b, const float *v)
         int8_t q = (int8_t)(d > 0 ? fmaxf(-127, fminf(127, rintf(v[i] / d))) : 0);
         put(b, &q, 1);
     }
+}
+
+static void put_q4(bytes *b, const float *v)
+{
+    float max = 0, d;
+    int q[32];
+    for (int i = 0; i < 32; i++) max = fmaxf(max, fabsf(v[i]));
+    d = tvk_f16_to_f32(tvk_f32_to_f16(max / 7));
+    put_half(b, d);
+    for (int i = 0; i < 32; i++) q[i] = (int)fmaxf(-8, fminf(7, rintf(v[i] / d))) + 8;
+    for (int i = 0; i < 16; i++) put(b, &(uint8_t){(uint8_t)(q[i] | q[16 + i] << 4)}, 1);
+}
+
+/* Scales of half the range and of both signs. */
+static void put_q6(bytes *b, const float *v)
+{
+    uint8_t low[128] = {0}, high[64] = {0};
+    int8_t scales[16];
+    float d = tvk_f16_to_f32(tvk_f32_to_f16(1.0f / (64 * 31)));
+    for (int g = 0; g < 16; g++) {
+        float max = 0;
+        for (int i = 0; i < 16; i++) max = fmaxf(max, fabsf(v[16 * g + i]));
+        scales[g] = (int8_t)(ceilf(fminf(127, max / (31 * d))) * (g % 3 == 1 ? -1 : 1));
+    }
+    for (int i = 0; i < 256; i++) {
+        float step = scales[i / 16] * d;
+        int q = (int)(step != 0 ? fmaxf(-32, fminf(31, rintf(v[i] / step))) : 0) + 32;
+        low[i / 128 * 64 + i % 64] |= (uint8_t)((q & 15) << (i % 128 < 64 ? 0 : 4));
+        high[i / 128 * 32 + i % 32] |= (uint8_t)(q >> 4 << i % 128 / 32 * 2);
+    }
+    put(b, low, sizeof low);
+    put(b, high, sizeof high);
+    put(b, scales, sizeof scales);
+    put_half(b, d);
 }
 
 static void put_tq2(bytes *b, const int8_t *t, float d)
@@ -187,8 +221,9 @@ static void ternary(writer *w, const char *name, uint32_t rows, uint32_t cols, f
         put(&w->data, &scale, sizeof scale);
         for (int i = 0; i < 28; i++) put(&w->data, "", 1);
     } else {
-        float d = s->scale_tensors ? 1.0f : scale;
+        float d = s->scales == TINY_SCALES_TENSORS ? 1.0f : scale;
         for (size_t i = 0; i < count; i += 256) {
+            if (s->scales >= TINY_SCALES_BLOCKS) d = scale * (1.0f + 0.25f * next_float(w));
             if (s->linear == TVK_TQ1_0) {
                 put_tq1(&w->data, t + i, d);
             } else {
@@ -202,7 +237,11 @@ static void ternary(writer *w, const char *name, uint32_t rows, uint32_t cols, f
 static void dense(writer *w, const char *name, tvk_dtype type, uint32_t rows, uint32_t cols,
                   float spread)
 {
-    float block[32];
+    const uint32_t in_block = type == TVK_Q6_K ? 256 : 32;
+    void (*put_block)(bytes *, const float *) = type == TVK_Q6_K   ? put_q6
+                                                : type == TVK_Q4_0 ? put_q4
+                                                                   : put_q8;
+    float block[256];
     begin_tensor(w, name, type, rows, cols);
     for (size_t i = 0; i < (size_t)rows * cols; i++) {
         float v = spread * next_float(w);
@@ -213,8 +252,8 @@ static void dense(writer *w, const char *name, tvk_dtype type, uint32_t rows, ui
         } else if (type == TVK_BF16) {
             put(&w->data, &(uint16_t){(uint16_t)(tvk_f32_bits(v) >> 16)}, 2);
         } else {
-            block[i % 32] = v;
-            if (i % 32 == 31) put_q8(&w->data, block);
+            block[i % in_block] = v;
+            if (i % in_block == in_block - 1) put_block(&w->data, block);
         }
     }
 }
@@ -254,7 +293,7 @@ static void linear(writer *w, uint32_t layer, const char *name, uint32_t rows, u
         /* a scale that f16 holds exactly, so that every type gives the same model */
         float scale = tvk_f16_to_f32(tvk_f32_to_f16(spread * (1.0f + 0.25f * next_float(w))));
         ternary(w, full, rows, cols, scale);
-        if (s->scale_tensors) {
+        if (s->scales == TINY_SCALES_TENSORS) {
             snprintf(full, sizeof full, "blk.%u.%s.scale", layer, name);
             begin_tensor(w, full, TVK_F32, 0, 1);
             put(&w->data, &scale, sizeof scale);
@@ -324,6 +363,8 @@ static void all_meta(writer *w)
     meta_f32(w, "rope.freq_base", 10000.0f);
     snprintf(key, sizeof key, "%s.hidden_activation", s->arch);
     meta_text(w, key, b1 ? "gelu" : s->relu2 ? "relu2" : "silu");
+    snprintf(key, sizeof key, "%s.activation_quant", s->arch);
+    if (s->scales == TINY_SCALES_BLOCKS_A16) meta_text(w, key, "none");
 }
 
 bool tiny_model_write(const tiny_spec *spec, const char *path)

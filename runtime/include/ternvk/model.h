@@ -55,7 +55,7 @@ typedef enum tvk_q_type { TVK_Q_F32 = 0, TVK_Q_Q8 = 2, TVK_Q_Q4 = 3 } tvk_q_type
 /* How activations enter the ternary matrices. */
 typedef enum tvk_act {
     TVK_ACT_AUTO = 0, /* as the file says */
-    TVK_ACT_NONE = 1, /* float activations: dense matrices only */
+    TVK_ACT_NONE = 1, /* float activations; ternary matrices may have a scale each 256 values */
     TVK_ACT_INT8 = 2, /* INT8 absmax per row: BitNet b1.58 eq. for x, arXiv 2402.17764 */
     /* BitNet a4.8, arXiv 2411.04965: INT4 absmean into Q, K, V, gate and up, the larger half in
      * INT8 into the attention output, INT8 into down */
