@@ -7,12 +7,6 @@
 
 #include "base/dtype.h"
 
-static const struct {
-    tvk_dtype type;
-    uint32_t number;
-} file_types[] = {{TVK_F32, 0},   {TVK_F16, 1},    {TVK_Q4_0, 2},   {TVK_Q8_0, 7}, {TVK_Q6_K, 18},
-                  {TVK_BF16, 32}, {TVK_TQ1_0, 36}, {TVK_TQ2_0, 37}, {TVK_I2_S, 40}};
-
 char *tvk_convert_path(tvk_conversion *c, const char *folder, const char *name)
 {
     size_t bytes = strlen(folder) + strlen(name) + 2;
@@ -142,9 +136,8 @@ static void put_file_type(tvk_conversion *c)
     tvk_dtype type = TVK_F32;
     for (uint32_t i = 0; i < c->job_count; i++)
         if (c->jobs[i]->role == TVK_ROLE_LINEAR) type = c->jobs[i]->out;
-    for (size_t i = 0; i < sizeof file_types / sizeof *file_types; i++)
-        if (file_types[i].type == type)
-            tvk_gguf_put_u32(c->writer, "general.file_type", file_types[i].number);
+    if (tvk_dtype_get(type)->file_type >= 0)
+        tvk_gguf_put_u32(c->writer, "general.file_type", (uint32_t)tvk_dtype_get(type)->file_type);
 }
 
 static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)

@@ -5,8 +5,8 @@
 #define I2S_TRAILER_BYTES 32
 
 static const tvk_dtype_info infos[TVK_DTYPE_COUNT] = {
-#define TVK_DTYPE(id, elems, bytes)                                                                \
-    [TVK_##id] = {#id, elems, bytes,                                                               \
+#define TVK_DTYPE(id, elems, bytes, file_type)                                                     \
+    [TVK_##id] = {#id, elems, bytes, file_type,                                                    \
                   TVK_##id == TVK_TQ1_0 || TVK_##id == TVK_TQ2_0 || TVK_##id == TVK_I2_S},
 #include "base/dtype.def"
 #undef TVK_DTYPE

@@ -8,6 +8,7 @@ typedef struct tvk_dtype_info {
     const char *name;
     uint32_t block_elems; /* values per block            */
     uint32_t block_bytes; /* bytes per block             */
+    int32_t file_type;    /* general.file_type of a GGUF of it; -1: none */
     bool ternary;         /* values are -1, 0, +1 times a scale */
 } tvk_dtype_info;
 

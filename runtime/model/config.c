@@ -20,8 +20,7 @@ typedef struct reader {
     tvk_error local; /* of the last getter */
 } reader;
 
-static void note(tvk_config *c, const char *fmt, ...) TVK_PRINTF(2, 3);
-static void note(tvk_config *c, const char *fmt, ...)
+void tvk_config_note(tvk_config *c, const char *fmt, ...)
 {
     size_t used = strlen(c->odd);
     va_list args;
@@ -193,8 +192,8 @@ static tvk_status read_sizes(reader *r, tvk_error *err)
     c->vocab = (uint32_t)embedding->dims[1];
     TVK_TRY(get_u64(r, "vocab_size", &vocab, &found, err));
     if (found && vocab != c->vocab) {
-        note(c, "vocab_size says %llu, the embedding has %u rows", (unsigned long long)vocab,
-             c->vocab);
+        tvk_config_note(c, "vocab_size says %llu, the embedding has %u rows",
+                        (unsigned long long)vocab, c->vocab);
     }
 fail:
     return st;

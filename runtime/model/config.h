@@ -27,7 +27,7 @@ typedef struct tvk_config {
     tvk_act act;                 /* what enters the linears; never TVK_ACT_AUTO */
     char file_quant[16];         /* ARCH.activation_quant of the file, "" when absent */
     float zeros[TVK_SKIP_COUNT]; /* fraction expected, by tvk_skip_at; skip.c */
-    char odd[512];
+    char odd[512];               /* tvk_config_note */
 } tvk_config;
 
 /* One row of archs.def: an architecture string of GGUF files and its graph. */
@@ -52,6 +52,9 @@ struct tvk_arch {
     /* Block i of a model of this architecture; false past the last. */
     bool (*block)(const tvk_config *config, uint32_t index, tvk_block *out);
 };
+
+/* Adds a remark to config->odd; what does not fit is cut. */
+void tvk_config_note(tvk_config *config, const char *fmt, ...) TVK_PRINTF(2, 3);
 
 const tvk_arch *tvk_arch_find(const char *id);
 

@@ -115,6 +115,7 @@ tvk_status tvk_model_describe(const tvk_weight_source *source, const tvk_model_p
     TVK_TRY(fill_params(params, &config, &filled, err));
     tvk_skip_choose(&config, filled.sparse, filled.tuning, skip);
     TVK_TRY(tvk_weights_plan_make(source, &config, skip, &arena, &plan, err));
+    TVK_TRY(tvk_oddities_note(source, &plan, &config, &arena, err));
     fill_info(&config, &filled, &plan, skip, out);
 fail:
     tvk_arena_free(&arena);

@@ -249,6 +249,12 @@ accepts bench --shape 25m --layers 1 -p 8 -n 0 -r 1 -o csv
 accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
 accepts devices -o json
+corpus=$(dirname "$0")/../fuzz/corpus/gguf
+accepts inspect "$corpus/bitnet-25-scale"
+grep -q "unusual: 2 tensors are not used, extra.a first" "$work/out" || note "inspect names what is not used"
+accepts inspect "$corpus/bitnet-f16-relu2"
+grep -q "unusual: general.file_type says I2_S, blk.0.ffn_gate.weight is F16" "$work/out" ||
+    note "inspect does not trust general.file_type"
 accepts inspect
 grep -q "stories" "$work/out" || note "inspect without a file shows the bundled model"
 accepts inspect -o json -c 100 -ctk q8 -ctv q8
