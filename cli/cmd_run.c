@@ -157,10 +157,7 @@ int cmd_run(int argc, char **argv)
     }
     if (e.bundled && !limit_given) limit = BUNDLED_TOKENS;
     if (e.bundled && !limit_given && !seed_given) sampler.seed = BUNDLED_SEED;
-    if (!ignore_eos && tvk_tokenizer_eos(e.tokenizer) >= 0) {
-        sampler.stops[0] = tvk_tokenizer_eos(e.tokenizer);
-        sampler.stop_count = 1;
-    }
+    if (!ignore_eos) sampler.stop_count = tvk_tokenizer_stops(e.tokenizer, sampler.stops);
     status = 1;
     if (tvk_tokenize(e.tokenizer, prompt.data, prompt.bytes, true, true, &ids, &count, &err) !=
             TVK_OK ||

@@ -36,6 +36,12 @@ static const pre_row pre_rows[] = {
 #undef TVK_PRE
 };
 
+#define TVK_PRE(name, ...) " " name
+static const char pre_names[] =
+#include "pretokenizers.def"
+    ;
+#undef TVK_PRE
+
 typedef struct pair_slot {
     uint64_t key; /* left token << 32 | right token, + 1; 0: free */
     uint32_t rank;
@@ -45,6 +51,7 @@ typedef struct pair_slot {
 struct tvk_bpe {
     pcre2_code *regexes[MAX_REGEXES];
     uint32_t regex_count;
+    pcre2_match_context *limits;
     bool ignore_merges;
     pair_slot *pairs;
     size_t pair_mask;
@@ -202,10 +209,8 @@ static tvk_status compile(tvk_bpe *bpe, const char *name, tvk_error *err)
     for (size_t i = 0; i < sizeof pre_rows / sizeof *pre_rows; i++)
         if (strcmp(pre_rows[i].name, name) == 0) row = &pre_rows[i];
     if (!row)
-        TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                 "tokenizer.ggml.pre: '%.60s' is not known (known: gpt-2, llama-bpe, falcon3, "
-                 "falcon_e, falcon, default)",
-                 name);
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "tokenizer.ggml.pre: '%.60s' is not known (known:%s)", name,
+                 pre_names);
     bpe->ignore_merges = row->ignore_merges;
     for (uint32_t i = 0; i < MAX_REGEXES && row->regexes[i]; i++) {
         int code = 0;
@@ -216,8 +221,14 @@ static tvk_status compile(tvk_bpe *bpe, const char *name, tvk_error *err)
         if (!bpe->regexes[i])
             TVK_FAIL(TVK_ERR_INTERNAL, "PCRE2 error %d at %zu of the regex of '%s'", code,
                      (size_t)at, name);
+        /* where the system forbids code made at run time the interpreter stays in use */
+        pcre2_jit_compile(bpe->regexes[i], PCRE2_JIT_COMPLETE);
         bpe->regex_count = i + 1;
     }
+    bpe->limits = pcre2_match_context_create(NULL);
+    TVK_TRY_ALLOC(bpe->limits);
+    /* the regexes step back over one run of characters at most: a long run is no reason to stop */
+    pcre2_set_match_limit(bpe->limits, UINT32_MAX);
 fail:
     return st;
 }
@@ -248,6 +259,7 @@ void tvk_bpe_destroy(tvk_bpe **bpe)
 {
     if (!*bpe) return;
     for (uint32_t i = 0; i < MAX_REGEXES; i++) pcre2_code_free((*bpe)->regexes[i]);
+    pcre2_match_context_free((*bpe)->limits);
     free((*bpe)->pairs);
     free(*bpe);
     *bpe = NULL;
@@ -315,7 +327,7 @@ static tvk_status encode_word(encoder *e, const char *s, size_t bytes, tvk_error
             n += t->tokens[byte].text_bytes;
         }
         id = n > 0 ? tvk_token_find(t, e->key, n) : -1;
-        if (id >= 0) {
+        if (id >= 0 && tvk_token_mergeable(&t->tokens[id])) {
             st = tvk_ids_push(e->out, id, err);
             goto fail;
         }
@@ -344,7 +356,7 @@ static tvk_status split(encoder *e, uint32_t level, const char *s, size_t bytes,
     if (level >= bpe->regex_count || level >= MAX_REGEXES) return encode_word(e, s, bytes, err);
     while (at < bytes) {
         int n = pcre2_match(bpe->regexes[level], (PCRE2_SPTR)s, bytes, at,
-                            PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, e->match[level], NULL);
+                            PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, e->match[level], bpe->limits);
         if (n == PCRE2_ERROR_NOMATCH) break;
         if (n == PCRE2_ERROR_NOMEMORY) TVK_FAIL(TVK_ERR_HOST_MEMORY, "out of host memory");
         if (n < 0) TVK_FAIL(TVK_ERR_INTERNAL, "PCRE2 error %d while splitting the text", n);

@@ -32,6 +32,7 @@ static int byte_of(const tvk_token *token)
 tvk_status tvk_spm_init(tvk_tokenizer *t, tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    t->space_begins = true;
     for (uint32_t id = 0; id < t->vocab; id++) {
         tvk_token *token = &t->tokens[id];
         char *bytes;
@@ -60,6 +61,8 @@ tvk_status tvk_spm_init(tvk_tokenizer *t, tvk_error *err)
         for (uint32_t i = 0; i < token->text_bytes;) {
             bool space = token->text_bytes - i >= SPACE_BYTES &&
                          memcmp(token->text + i, SPACE, SPACE_BYTES) == 0;
+            if (space && n > 0 && bytes[n - 1] != ' ' && tvk_token_mergeable(token))
+                t->space_begins = false;
             bytes[n++] = space ? ' ' : token->text[i];
             i += space ? SPACE_BYTES : 1;
         }
@@ -82,19 +85,12 @@ static uint32_t score_key(float score)
     return bits & 0x80000000u ? bits : 0x7fffffffu - bits;
 }
 
-/* Texts never turn into control or byte tokens by merging. */
-static bool mergeable(const tvk_token *token)
-{
-    return token->type == TVK_TOKEN_NORMAL || token->type == TVK_TOKEN_USER_DEFINED ||
-           token->type == TVK_TOKEN_UNUSED;
-}
-
 static bool pair(const void *user, const tvk_symbol *left, const tvk_symbol *right,
                  tvk_merge *merge)
 {
     const pair_context *c = user;
     int32_t id = tvk_token_find(c->t, c->text + left->at, left->bytes + right->bytes);
-    if (id < 0 || !mergeable(&c->t->tokens[id])) return false;
+    if (id < 0 || !tvk_token_mergeable(&c->t->tokens[id])) return false;
     merge->token = id;
     merge->key = score_key(c->t->tokens[id].score);
     return true;
@@ -122,52 +118,96 @@ static char *escape(const char *text, size_t *bytes, bool prefix)
     return out;
 }
 
-static tvk_status push_bytes(const tvk_tokenizer *t, const char *s, size_t bytes, tvk_ids *out,
-                             tvk_error *err)
+typedef struct encoder {
+    const tvk_tokenizer *t;
+    tvk_ids *out;
+    tvk_merge_heap heap;
+    tvk_symbol *symbols; /* as many as the text has bytes */
+    bool after_unknown;
+} encoder;
+
+/* A character that is no token: its bytes, or one unknown token for all such neighbours. */
+static tvk_status push_bytes(encoder *e, const char *s, size_t bytes, tvk_error *err)
+{
+    const tvk_tokenizer *t = e->t;
+    tvk_status st = TVK_OK;
+    bool known = true;
+    for (size_t i = 0; i < bytes; i++) known = known && t->byte_ids[(unsigned char)s[i]] >= 0;
+    if (!known) {
+        if (t->unk >= 0 && !e->after_unknown) st = tvk_ids_push(e->out, t->unk, err);
+        e->after_unknown = true;
+        return st;
+    }
+    e->after_unknown = false;
+    for (size_t i = 0; i < bytes && st == TVK_OK; i++)
+        st = tvk_ids_push(e->out, t->byte_ids[(unsigned char)s[i]], err);
+    return st;
+}
+
+static tvk_status encode_word(encoder *e, const char *s, size_t bytes, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    for (size_t i = 0; i < bytes && st == TVK_OK; i++) {
-        int32_t id = t->byte_ids[(unsigned char)s[i]];
-        if (id < 0) return t->unk >= 0 ? tvk_ids_push(out, t->unk, err) : TVK_OK;
-        st = tvk_ids_push(out, id, err);
+    const tvk_tokenizer *t = e->t;
+    tvk_symbol *symbols = e->symbols;
+    pair_context context = {t, s};
+    uint32_t count = 0;
+    for (size_t at = 0; at < bytes;) {
+        int length = tvk_utf8_length(s + at, bytes - at);
+        if (length < 1) length = 1; /* an invalid byte is a symbol: it becomes its byte token */
+        symbols[count++] = (tvk_symbol){.at = (uint32_t)at, .bytes = (uint32_t)length, .token = -1};
+        at += (size_t)length;
     }
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t id = tvk_token_find(t, s + symbols[i].at, symbols[i].bytes);
+        if (id >= 0 && tvk_token_mergeable(&t->tokens[id])) symbols[i].token = id;
+    }
+    TVK_TRY(tvk_merge_all(symbols, count, &e->heap, pair, &context, err));
+    for (uint32_t i = 0; i < count; i++) {
+        if (symbols[i].bytes == 0) continue;
+        if (symbols[i].token >= 0) {
+            TVK_TRY(tvk_ids_push(e->out, symbols[i].token, err));
+            e->after_unknown = false;
+        } else {
+            TVK_TRY(push_bytes(e, s + symbols[i].at, symbols[i].bytes, err));
+        }
+    }
+fail:
     return st;
+}
+
+static bool space_at(const char *s, size_t bytes)
+{
+    return bytes >= SPACE_BYTES && memcmp(s, SPACE, SPACE_BYTES) == 0;
+}
+
+/* End of the word at `from`: where no token can join what is left and right of it. */
+static size_t word_end(const tvk_tokenizer *t, const char *s, size_t from, size_t bytes)
+{
+    size_t at = from;
+    if (!t->space_begins) return bytes;
+    while (space_at(s + at, bytes - at)) at += SPACE_BYTES;
+    while (at < bytes && !space_at(s + at, bytes - at)) at++;
+    return at;
 }
 
 tvk_status tvk_spm_encode(const tvk_tokenizer *t, const char *text, size_t bytes, bool prefix,
                           tvk_ids *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_merge_heap heap = {0};
-    tvk_symbol *symbols = NULL;
-    uint32_t count = 0;
+    encoder e = {.t = t, .out = out};
     size_t size = bytes;
     char *escaped = escape(text, &size, prefix);
-    pair_context context = {t, escaped};
     TVK_TRY_ALLOC(escaped);
-    symbols = malloc((size + 1) * sizeof *symbols);
-    TVK_TRY_ALLOC(symbols);
+    e.symbols = malloc((size + 1) * sizeof *e.symbols);
+    TVK_TRY_ALLOC(e.symbols);
     for (size_t at = 0; at < size;) {
-        int length = tvk_utf8_length(escaped + at, size - at);
-        if (length < 1) length = 1; /* an invalid byte is a symbol: it becomes its byte token */
-        symbols[count++] = (tvk_symbol){.at = (uint32_t)at, .bytes = (uint32_t)length, .token = -1};
-        at += (size_t)length;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        int32_t id = tvk_token_find(t, escaped + symbols[i].at, symbols[i].bytes);
-        if (id >= 0 && mergeable(&t->tokens[id])) symbols[i].token = id;
-    }
-    TVK_TRY(tvk_merge_all(symbols, count, &heap, pair, &context, err));
-    for (uint32_t i = 0; i < count; i++) {
-        if (symbols[i].bytes == 0) continue;
-        if (symbols[i].token >= 0)
-            TVK_TRY(tvk_ids_push(out, symbols[i].token, err));
-        else
-            TVK_TRY(push_bytes(t, escaped + symbols[i].at, symbols[i].bytes, out, err));
+        size_t end = word_end(t, escaped, at, size);
+        TVK_TRY(encode_word(&e, escaped + at, end - at, err));
+        at = end;
     }
 fail:
-    free(heap.items);
-    free(symbols);
+    free(e.heap.items);
+    free(e.symbols);
     free(escaped);
     return st;
 }

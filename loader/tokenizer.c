@@ -7,8 +7,6 @@
 
 #include "bytes.h"
 
-#define MAX_TEXT_BYTES ((size_t)1 << 30)
-
 tvk_status tvk_ids_push(tvk_ids *ids, int32_t id, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -157,6 +155,8 @@ static tvk_status read_options(tvk_tokenizer *t, const tvk_file *file, tvk_error
     tvk_status st;
     TVK_TRY(read_id(t, file, "tokenizer.ggml.bos_token_id", &t->bos, err));
     TVK_TRY(read_id(t, file, "tokenizer.ggml.eos_token_id", &t->eos, err));
+    TVK_TRY(read_id(t, file, "tokenizer.ggml.eot_token_id", &t->eot, err));
+    TVK_TRY(read_id(t, file, "tokenizer.ggml.eom_token_id", &t->eom, err));
     TVK_TRY(read_id(t, file, "tokenizer.ggml.unknown_token_id", &t->unk, err));
     TVK_TRY(read_flag(file, "tokenizer.ggml.add_bos_token", &t->add_bos, err));
     TVK_TRY(read_flag(file, "tokenizer.ggml.add_eos_token", &t->add_eos, err));
@@ -191,6 +191,7 @@ tvk_status tvk_tokenizer_create(const tvk_file *file, tvk_tokenizer **out, tvk_e
     t->bos = bpe ? -1 : 1;
     t->eos = bpe ? -1 : 2;
     t->unk = bpe ? -1 : 0;
+    t->eot = t->eom = -1;
     t->add_bos = t->add_space_prefix = !bpe;
     TVK_TRY(read_tokens(t, file, err));
     if (bpe)
@@ -239,16 +240,56 @@ bool tvk_tokenizer_adds_bos(const tvk_tokenizer *t)
 
 /* ---- text to tokens ---- */
 
-/* The longest special token at s; -1: none. User-defined tokens count always, as everywhere. */
-static int32_t special_at(const tvk_tokenizer *t, const char *s, size_t bytes, bool all)
+int32_t tvk_special_at(const tvk_tokenizer *t, const char *s, size_t bytes, tvk_parse parse)
 {
     unsigned c = (unsigned char)s[0];
+    if (parse == TVK_PARSE_NONE) return -1;
     for (uint32_t i = t->specials_at[c]; i < t->specials_at[c + 1]; i++) {
         const tvk_token *token = &t->tokens[t->specials[i]];
-        if (token->text_bytes > bytes || (!all && token->type != TVK_TOKEN_USER_DEFINED)) continue;
+        if (token->text_bytes > bytes) continue;
+        if (parse != TVK_PARSE_ALL && token->type != TVK_TOKEN_USER_DEFINED) continue;
         if (memcmp(token->text, s, token->text_bytes) == 0) return (int32_t)t->specials[i];
     }
     return -1;
+}
+
+tvk_status tvk_encode(const tvk_tokenizer *t, const char *text, size_t bytes, tvk_parse parse,
+                      tvk_ids *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    size_t from = 0;
+    for (size_t at = 0; at <= bytes;) {
+        int32_t id = at < bytes ? tvk_special_at(t, text + at, bytes - at, parse) : -1;
+        if (at < bytes && id < 0) {
+            at++;
+            continue;
+        }
+        if (at > from) {
+            if (t->bpe)
+                TVK_TRY(tvk_bpe_encode(t, text + from, at - from, out, err));
+            else
+                /* always at the start or behind a special token: SPM's space belongs there */
+                TVK_TRY(tvk_spm_encode(t, text + from, at - from, t->add_space_prefix, out, err));
+        }
+        if (at == bytes) break;
+        TVK_TRY(tvk_ids_push(out, id, err));
+        at += t->tokens[id].text_bytes;
+        from = at;
+    }
+fail:
+    return st;
+}
+
+tvk_status tvk_ids_give(tvk_ids *from, int32_t **ids, uint32_t *count, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (from->count > UINT32_MAX) TVK_FAIL(TVK_ERR_ARG, "%zu tokens are too many", from->count);
+    if (!from->ids) TVK_TRY_ALLOC(from->ids = calloc(1, sizeof *from->ids));
+    *ids = from->ids;
+    *count = (uint32_t)from->count;
+    *from = (tvk_ids){0};
+fail:
+    return st;
 }
 
 tvk_status tvk_tokenize(const tvk_tokenizer *t, const char *text, size_t bytes, bool add_special,
@@ -256,40 +297,30 @@ tvk_status tvk_tokenize(const tvk_tokenizer *t, const char *text, size_t bytes, 
 {
     tvk_status st = TVK_OK;
     tvk_ids out = {0};
-    size_t from = 0;
     *ids = NULL;
     *count = 0;
-    if (bytes > MAX_TEXT_BYTES)
-        TVK_FAIL(TVK_ERR_ARG, "a text of at most %zu bytes expected, %zu found", MAX_TEXT_BYTES,
+    if (bytes > TVK_TEXT_BYTES_MAX)
+        TVK_FAIL(TVK_ERR_ARG, "a text of at most %zu bytes expected, %zu found", TVK_TEXT_BYTES_MAX,
                  bytes);
     if (add_special && t->add_bos) TVK_TRY(tvk_ids_push(&out, t->bos, err));
-    for (size_t at = 0; at <= bytes;) {
-        int32_t id = at < bytes ? special_at(t, text + at, bytes - at, parse_special) : -1;
-        if (at < bytes && id < 0) {
-            at++;
-            continue;
-        }
-        if (at > from) {
-            if (t->bpe)
-                TVK_TRY(tvk_bpe_encode(t, text + from, at - from, &out, err));
-            else
-                /* always at the start or behind a special token: SPM's space belongs there */
-                TVK_TRY(tvk_spm_encode(t, text + from, at - from, t->add_space_prefix, &out, err));
-        }
-        if (at == bytes) break;
-        TVK_TRY(tvk_ids_push(&out, id, err));
-        at += t->tokens[id].text_bytes;
-        from = at;
-    }
+    TVK_TRY(tvk_encode(t, text, bytes, parse_special ? TVK_PARSE_ALL : TVK_PARSE_USER, &out, err));
     if (add_special && t->add_eos) TVK_TRY(tvk_ids_push(&out, t->eos, err));
-    if (out.count > UINT32_MAX) TVK_FAIL(TVK_ERR_ARG, "%zu tokens are too many", out.count);
-    if (!out.ids) TVK_TRY_ALLOC(out.ids = calloc(1, sizeof *out.ids));
-    *ids = out.ids;
-    *count = (uint32_t)out.count;
-    out.ids = NULL;
+    TVK_TRY(tvk_ids_give(&out, ids, count, err));
 fail:
     free(out.ids);
     return st;
+}
+
+uint32_t tvk_tokenizer_stops(const tvk_tokenizer *t, int32_t stops[TVK_TOKENIZER_STOPS])
+{
+    const int32_t all[TVK_TOKENIZER_STOPS] = {t->eos, t->eot, t->eom};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < TVK_TOKENIZER_STOPS; i++) {
+        bool known = all[i] < 0;
+        for (uint32_t j = 0; j < count; j++) known = known || stops[j] == all[i];
+        if (!known) stops[count++] = all[i];
+    }
+    return count;
 }
 
 void tvk_token_bytes(const tvk_tokenizer *t, int32_t id, bool first, bool special,

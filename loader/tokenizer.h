@@ -27,6 +27,11 @@ typedef struct tvk_ids {
     size_t count, room;
 } tvk_ids;
 tvk_status tvk_ids_push(tvk_ids *ids, int32_t id, tvk_error *err);
+/* Hands the array over: *ids is the caller's, never NULL, and *from is empty. */
+tvk_status tvk_ids_give(tvk_ids *from, int32_t **ids, uint32_t *count, tvk_error *err);
+
+/* Longest text that is tokenized at once: offsets of SPM's escaped text fit 32 bits. */
+#define TVK_TEXT_BYTES_MAX ((size_t)1 << 30)
 
 typedef struct tvk_bpe tvk_bpe;
 
@@ -36,9 +41,11 @@ struct tvk_tokenizer {
     uint32_t vocab;
     tvk_map by_text; /* every token, the first where two have one text */
     int32_t bos, eos, unk;
+    int32_t eot, eom; /* end of a turn, end of a message; -1: none */
     bool add_bos, add_eos, add_space_prefix;
     int32_t byte_ids[256]; /* token of each byte; -1: none */
     tvk_bpe *bpe;          /* NULL: SPM */
+    bool space_begins;     /* SPM: no token has a space behind another character */
     /* tokens whose text is looked for in the input: specials_at[c] .. specials_at[c + 1] begin with
      * byte c, the longest first */
     uint32_t *specials;
@@ -48,6 +55,18 @@ struct tvk_tokenizer {
 /* -1: absent */
 int32_t tvk_token_find(const tvk_tokenizer *t, const char *text, size_t bytes);
 
+/* Which tokens are looked for by their text before anything is cut or merged. */
+typedef enum tvk_parse {
+    TVK_PARSE_NONE,
+    TVK_PARSE_USER, /* user-defined ones: they count in any text */
+    TVK_PARSE_ALL   /* control tokens too */
+} tvk_parse;
+/* The longest such token that stands at s; -1: none. */
+int32_t tvk_special_at(const tvk_tokenizer *t, const char *s, size_t bytes, tvk_parse parse);
+/* Appends the tokens of a text. */
+tvk_status tvk_encode(const tvk_tokenizer *t, const char *text, size_t bytes, tvk_parse parse,
+                      tvk_ids *out, tvk_error *err);
+
 /* Byte-level BPE: fills token bytes, byte_ids and t->bpe from the file's merges and pre key. */
 tvk_status tvk_bpe_init(tvk_tokenizer *t, const tvk_file *file, tvk_error *err);
 void tvk_bpe_destroy(tvk_bpe **bpe);
@@ -55,7 +74,15 @@ void tvk_bpe_destroy(tvk_bpe **bpe);
 tvk_status tvk_bpe_encode(const tvk_tokenizer *t, const char *text, size_t bytes, tvk_ids *out,
                           tvk_error *err);
 
-/* SentencePiece's score-merging BPE: fills token bytes and byte_ids. */
+/* Whether merging may make the token: texts never turn into control or byte tokens by themselves.
+ */
+static inline bool tvk_token_mergeable(const tvk_token *token)
+{
+    return token->type == TVK_TOKEN_NORMAL || token->type == TVK_TOKEN_USER_DEFINED ||
+           token->type == TVK_TOKEN_UNUSED;
+}
+
+/* SentencePiece's score-merging BPE: fills token bytes, byte_ids and space_begins. */
 tvk_status tvk_spm_init(tvk_tokenizer *t, tvk_error *err);
 /* `prefix`: put a space in front, as SentencePiece does at the start of a text. */
 tvk_status tvk_spm_encode(const tvk_tokenizer *t, const char *text, size_t bytes, bool prefix,

@@ -115,6 +115,20 @@ static tvk_status set_entry(vocab_entry *entries, uint32_t vocab, const json_t *
     return TVK_OK;
 }
 
+/* A token that takes spaces beside it along, or wants to be a whole word, has no form in GGUF.
+ * "normalized" says nothing here: there is no normalizer. */
+static tvk_status check_added(const json_t *token, tvk_error *err)
+{
+    static const char *const unsupported[] = {"lstrip", "rstrip", "single_word"};
+    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
+        if (flag(token, unsupported[i], false))
+            return tvk_error_set(
+                err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
+                "tokenizer.json: added token '%.60s': %s false expected, true found",
+                str(token, "content"), unsupported[i]);
+    return TVK_OK;
+}
+
 static tvk_status put_vocab(tvk_conversion *c, const json_t *root, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -133,9 +147,13 @@ static tvk_status put_vocab(tvk_conversion *c, const json_t *root, tvk_error *er
     TVK_TRY_ALLOC(types);
     json_object_foreach(vocab, text, value)
         TVK_TRY(set_entry(entries, c->vocab, value, text, TVK_TOKEN_NORMAL, err));
-    json_array_foreach(added, i, value) TVK_TRY(
-        set_entry(entries, c->vocab, json_object_get(value, "id"), str(value, "content"),
-                  flag(value, "special", false) ? TVK_TOKEN_CONTROL : TVK_TOKEN_USER_DEFINED, err));
+    json_array_foreach(added, i, value)
+    {
+        bool special = flag(value, "special", false);
+        TVK_TRY(check_added(value, err));
+        TVK_TRY(set_entry(entries, c->vocab, json_object_get(value, "id"), str(value, "content"),
+                          special ? TVK_TOKEN_CONTROL : TVK_TOKEN_USER_DEFINED, err));
+    }
     tvk_gguf_begin_strings(w, "tokenizer.ggml.tokens", c->vocab);
     for (uint32_t id = 0; id < c->vocab; id++) {
         char pad[32];

@@ -76,6 +76,24 @@ static inline void put_kv_u32(buf *b, const char *key, uint32_t value)
     put_le(b, value, 4);
 }
 
+static inline void put_kv_strings(buf *b, const char *key, const char *const *s, uint32_t count)
+{
+    put_str(b, key);
+    put_le(b, 9, 4);
+    put_le(b, 8, 4);
+    put_le(b, count, 8);
+    for (uint32_t i = 0; i < count; i++) put_str(b, s[i]);
+}
+
+static inline void put_kv_i32s(buf *b, const char *key, const int32_t *v, uint32_t count)
+{
+    put_str(b, key);
+    put_le(b, 9, 4);
+    put_le(b, 5, 4);
+    put_le(b, count, 8);
+    for (uint32_t i = 0; i < count; i++) put_le(b, (uint32_t)v[i], 4);
+}
+
 static inline void put_tensor(buf *b, const char *name, uint32_t type, uint64_t k, uint64_t n,
                               uint64_t offset)
 {

@@ -76,7 +76,9 @@ static void check_vectors(const char *name)
         text = stop + strlen(end);
         cases++;
     }
-    assert_true(cases > 40);
+    assert_int_equal(cases, 46); /* all of the file's, and nothing behind them */
+    assert_int_equal(text - in, in_bytes);
+    assert_int_equal(line - out, out_bytes);
     free(in);
     free(out);
     tvk_tokenizer_destroy(&t);
@@ -95,24 +97,6 @@ static void vectors_spm(void **state)
 }
 
 /* ---- hand-made vocabularies ---- */
-
-static void put_strings(buf *b, const char *key, const char *const *s, uint32_t count)
-{
-    put_str(b, key);
-    put_le(b, 9, 4);
-    put_le(b, 8, 4);
-    put_le(b, count, 8);
-    for (uint32_t i = 0; i < count; i++) put_str(b, s[i]);
-}
-
-static void put_i32s(buf *b, const char *key, const int32_t *v, uint32_t count)
-{
-    put_str(b, key);
-    put_le(b, 9, 4);
-    put_le(b, 5, 4);
-    put_le(b, count, 8);
-    for (uint32_t i = 0; i < count; i++) put_le(b, (uint32_t)v[i], 4);
-}
 
 #define COUNT(a) ((uint32_t)(sizeof(a) / sizeof *(a)))
 
@@ -145,9 +129,9 @@ static tvk_tokenizer *make_bpe(const char *pre, tvk_error *err)
     put_kv_str(&b, "general.architecture", "llama");
     put_kv_str(&b, "tokenizer.ggml.model", "gpt2");
     if (pre) put_kv_str(&b, "tokenizer.ggml.pre", pre);
-    put_strings(&b, "tokenizer.ggml.tokens", bpe_tokens, COUNT(bpe_tokens));
-    put_i32s(&b, "tokenizer.ggml.token_type", bpe_types, COUNT(bpe_types));
-    put_strings(&b, "tokenizer.ggml.merges", bpe_merges, COUNT(bpe_merges));
+    put_kv_strings(&b, "tokenizer.ggml.tokens", bpe_tokens, COUNT(bpe_tokens));
+    put_kv_i32s(&b, "tokenizer.ggml.token_type", bpe_types, COUNT(bpe_types));
+    put_kv_strings(&b, "tokenizer.ggml.merges", bpe_merges, COUNT(bpe_merges));
     put_kv_u32(&b, "tokenizer.ggml.bos_token_id", 11);
     write_file(temp_path("bpe.gguf"), b.data, b.size);
     free_buf(&b);
@@ -216,6 +200,96 @@ static void bpe_by_hand(void **state)
     assert_null(t);
     assert_int_equal(err.status, TVK_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "qwen9"));
+}
+
+/* A token that no text may become by itself: not through ignore_merges either. */
+static void control_words(void **state)
+{
+    static const char *const tokens[] = {"a", "b", "stop", "s", "t", "o", "p"};
+    static const int32_t types[] = {1, 1, 3, 1, 1, 1, 1};
+    buf b = {0};
+    tvk_tokenizer *t;
+    int32_t stops[TVK_TOKENIZER_STOPS];
+    (void)state;
+    put_header(&b, 3, 0, 9);
+    put_kv_str(&b, "general.architecture", "llama");
+    put_kv_str(&b, "tokenizer.ggml.model", "gpt2");
+    put_kv_str(&b, "tokenizer.ggml.pre", "falcon-h1");
+    put_kv_strings(&b, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
+    put_kv_i32s(&b, "tokenizer.ggml.token_type", types, COUNT(types));
+    put_kv_strings(&b, "tokenizer.ggml.merges", NULL, 0);
+    put_kv_u32(&b, "tokenizer.ggml.eos_token_id", 2);
+    put_kv_u32(&b, "tokenizer.ggml.eot_token_id", 1);
+    put_kv_u32(&b, "tokenizer.ggml.eom_token_id", 2);
+    write_file(temp_path("words.gguf"), b.data, b.size);
+    free_buf(&b);
+    t = open_tokenizer(temp_path("words.gguf"));
+    EXPECT(t, "stop", false, false, 3, 4, 5, 6);
+    EXPECT(t, "stop", false, true, 2);
+    assert_int_equal(tvk_tokenizer_stops(t, stops), 2); /* equal ones once */
+    assert_int_equal(stops[0], 2);
+    assert_int_equal(stops[1], 1);
+    tvk_tokenizer_destroy(&t);
+    remove(temp_path("words.gguf"));
+}
+
+/* ids: 0 unknown, 1 and 2 control, 3 "<0x41>", then U+2581, letters and merges. Scores: the lower
+ * id first, "bc" before "_b". crossing: a token with a space behind a letter. */
+static tvk_tokenizer *make_spm(bool crossing)
+{
+    const char *const tokens[] = {"<unk>",
+                                  "<s>",
+                                  "</s>",
+                                  "<0x41>",
+                                  "\xe2\x96\x81",
+                                  "b",
+                                  "c",
+                                  "\xe2\x96\x81"
+                                  "b",
+                                  "bc",
+                                  "<user>",
+                                  crossing ? "b\xe2\x96\x81" : "cc"};
+    static const int32_t types[] = {2, 3, 3, 6, 1, 1, 1, 1, 1, 4, 1};
+    static const float scores[] = {0, 0, 0, 0, -1, -2, -3, -5, -4, 0, -4.5f};
+    buf b = {0};
+    tvk_tokenizer *t;
+    put_header(&b, 3, 0, 5);
+    put_kv_str(&b, "general.architecture", "llama");
+    put_kv_str(&b, "tokenizer.ggml.model", "llama");
+    put_kv_strings(&b, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
+    put_kv_i32s(&b, "tokenizer.ggml.token_type", types, COUNT(types));
+    put_str(&b, "tokenizer.ggml.scores");
+    put_le(&b, 9, 4);
+    put_le(&b, 6, 4);
+    put_le(&b, COUNT(scores), 8);
+    for (uint32_t i = 0; i < COUNT(scores); i++) put_f32(&b, scores[i]);
+    write_file(temp_path("spm.gguf"), b.data, b.size);
+    free_buf(&b);
+    t = open_tokenizer(temp_path("spm.gguf"));
+    remove(temp_path("spm.gguf"));
+    return t;
+}
+
+static void spm_by_hand(void **state)
+{
+    tvk_tokenizer *t = make_spm(false);
+    (void)state;
+    assert_true(tvk_tokenizer_adds_bos(t));
+    EXPECT(t, "b", false, false, 7);
+    EXPECT(t, "bc", true, false, 1, 4, 8); /* "bc" (-4) before "_b" (-5) */
+    EXPECT(t, "b b", false, false, 7, 7);
+    EXPECT(t, "b c", false, false, 7, 4, 6);
+    EXPECT(t, "  b", false, false, 4, 4, 7);
+    EXPECT(t, "A", false, false, 4, 3);                   /* a byte token */
+    EXPECT(t, "xyzA\xc3\xa9x", false, false, 4, 0, 3, 0); /* unknown neighbours are one token */
+    EXPECT(t, "b</s>b", false, true, 7, 2, 7);
+    EXPECT(t, "b<user>b", false, false, 7, 9, 7); /* user-defined tokens need no asking */
+    expect_ids(t, "", 0, false, false, NULL, 0);
+    tvk_tokenizer_destroy(&t);
+    t = make_spm(true); /* words cannot be cut at spaces here */
+    EXPECT(t, "b c", false, false, 4, 10, 6);
+    EXPECT(t, "b b", false, false, 4, 10, 5);
+    tvk_tokenizer_destroy(&t);
 }
 
 static void token_bytes(void **state)
@@ -348,10 +422,11 @@ static void utf8_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_gpt2), cmocka_unit_test(vectors_spm),
-        cmocka_unit_test(bpe_by_hand),  cmocka_unit_test(token_bytes),
-        cmocka_unit_test(no_tokenizer), cmocka_unit_test(any_bytes),
-        cmocka_unit_test(long_words),   cmocka_unit_test(utf8_stream),
+        cmocka_unit_test(vectors_gpt2),  cmocka_unit_test(vectors_spm),
+        cmocka_unit_test(bpe_by_hand),   cmocka_unit_test(token_bytes),
+        cmocka_unit_test(no_tokenizer),  cmocka_unit_test(any_bytes),
+        cmocka_unit_test(long_words),    cmocka_unit_test(utf8_stream),
+        cmocka_unit_test(control_words), cmocka_unit_test(spm_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,11 @@ TVK_API int32_t tvk_tokenizer_bos(const tvk_tokenizer *t); /* -1: none */
 TVK_API int32_t tvk_tokenizer_eos(const tvk_tokenizer *t); /* -1: none */
 TVK_API bool tvk_tokenizer_adds_bos(const tvk_tokenizer *t);
 
+/* Writes the tokens after which a text is over, as the file's keys have them (eos, eot, eom), and
+ * returns how many. Since: 0.1 */
+#define TVK_TOKENIZER_STOPS 3
+TVK_API uint32_t tvk_tokenizer_stops(const tvk_tokenizer *t, int32_t stops[TVK_TOKENIZER_STOPS]);
+
 /* Ids of `text` (any bytes). add_special: BOS/EOS as the file asks for. parse_special: names of
  * control tokens in the text become those tokens. *ids is malloc'd; release with free().
  * Since: 0.1 */
