@@ -293,11 +293,7 @@ static int run_all(bench *b, const char *shape_name, uint32_t layers)
         status = run_test(b, &b->tests[done], done, &bar);
     bench_report_end(b->form, status ? done - 1 : done);
     if (!status && engine_given.stats && b->form == BENCH_MD) bench_report_stats(b->tests, done);
-    if (!status && tvk_device_validation_messages(b->e.device) > 0) {
-        out_error("%u messages of the validation layer",
-                  tvk_device_validation_messages(b->e.device));
-        status = 1;
-    }
+    if (!status) status = engine_validated(&b->e);
     return status;
 }
 

@@ -227,10 +227,7 @@ static int perplexity(engine *e, const prompt_source *text, const options *o)
         /* bytes: where the longest passage ends */
         if (engine_given.stats) status = stats_print(stdout, e->model, parts.longest - 1);
     }
-    if (!status && tvk_device_validation_messages(e->device) > 0) {
-        out_error("%u messages of the validation layer", tvk_device_validation_messages(e->device));
-        status = 1;
-    }
+    if (!status) status = engine_validated(e);
     for (uint32_t i = 0; i < s.lane_count; i++) tvk_session_destroy(&s.lanes[i].session);
     free(s.logits);
     passages_free(&parts);

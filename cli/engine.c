@@ -236,7 +236,7 @@ int engine_open(engine *e, tvk_kv_type kv)
     tvk_model_params params;
     tvk_error err;
     int failed = engine_model_params(&params, kv);
-    if (!failed) failed = engine_open_file(e);
+    if (!failed && !e->file) failed = engine_open_file(e);
     if (!failed) failed = engine_open_device(e);
     if (failed) return failed;
     engine_banner(tvk_device_get_info(e->device));
@@ -247,6 +247,14 @@ int engine_open(engine *e, tvk_kv_type kv)
             tvk_model_get_info(e->model)->act_quant);
     e->load_ms = out_now_ms() - start;
     return 0;
+}
+
+int engine_validated(const engine *e)
+{
+    uint32_t messages = e->device ? tvk_device_validation_messages(e->device) : 0;
+    if (messages == 0) return 0;
+    out_error("%u messages of the validation layer", messages);
+    return 1;
 }
 
 void engine_close(engine *e)

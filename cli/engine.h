@@ -47,8 +47,10 @@ int engine_open_device(engine *e);
 int engine_model_params(tvk_model_params *out, tvk_kv_type kv);
 /* A model on the opened device; no session. */
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params);
-/* File, device, model and session; kv as above. */
+/* File (unless it is open), device, model and session; kv as above. */
 int engine_open(engine *e, tvk_kv_type kv);
+/* An exit status: 1, with a line on stderr, when the validation layer had something to say. */
+int engine_validated(const engine *e);
 void engine_close(engine *e);
 
 /* Parameters of the device as the options say; borrowed from e. Returns an exit status. */
