@@ -12,7 +12,13 @@ static void on_signal(int number)
 
 void interrupt_catch(void)
 {
+    caught = 0;
     signal(SIGINT, on_signal);
+}
+
+void interrupt_release(void)
+{
+    signal(SIGINT, SIG_DFL);
 }
 
 bool interrupted(void)

@@ -4,7 +4,10 @@
 
 #include <stdbool.h>
 
+/* Also: forgets one that was caught. */
 void interrupt_catch(void);
+/* From here on the first one ends the process. */
+void interrupt_release(void);
 bool interrupted(void);
 
 #endif

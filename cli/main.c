@@ -9,6 +9,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", "write text that continues a prompt", cmd_run},
+    {"chat", "talk with a model", cmd_chat},
     {"devices", "Vulkan devices, what they can do and which kernel variants they get", cmd_devices},
     {"inspect", "what is in a model file, and what ternvk does with it", cmd_inspect},
     {"convert", "make a GGUF file of a model in another form", cmd_convert},

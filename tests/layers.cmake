@@ -25,6 +25,7 @@ set(layers
   "loader/include|ternvk"
   "loader|ternvk base jansson.h pcre2.h"
   "cli|ternvk jansson.h"
+  "cli/line_edit.c|ternvk histedit.h"
   "cli/variants.c|ternvk jansson.h tests"
   "cli/cmd_selftest.c|ternvk jansson.h tests"
   "cli/cmd_kernels.c|ternvk jansson.h tests")

@@ -69,6 +69,7 @@ refuses 2 "2b4t, 700m.*'bitnet-9b' found" bench --shape bitnet-9b
 refuses 2 "25m has 6, 7 found" bench --shape 25m --layers 7
 refuses 2 "usage: ternvk perplexity" perplexity -m "$model"
 refuses 2 "not empty" perplexity -m "$model" -f /dev/null --split ""
+refuses 2 "-m FILE" chat
 
 # ---- files: exit 1 ----
 refuses 1 "No such file" run -m "$work/nothing.gguf" hello
@@ -112,6 +113,8 @@ done
 long=$(i=0; while [ $i -lt 600 ]; do printf 'word '; i=$((i + 1)); done)
 refuses 1 "tokens do not fit" run -m "$model" "$long"
 [ ! -s "$work/out" ] || note "a prompt that does not fit is echoed before it is refused"
+refuses 1 "message's [0-9]+ tokens do not fit: of 64 positions" chat -m "$model" -c 64 -p "$long"
+refuses 1 "llama3, chatml, .*'vicuna' found" chat -m "$model" --chat-template vicuna
 refuses 1 "MiB|binds|context" run -m "$model" -c 1000000 hello
 refuses 1 "no-such-device" run -m "$model" --device no-such-device hello
 printf 'max_invocations 64\n' >"$work/poor"
@@ -218,6 +221,31 @@ for act in int8 a4.8 a4.8-fp4 none; do
     grep -q "activations $act\$" "$work/err" || note "run says that it uses --act $act"
 done
 refuses 2 "a4.8-fp4" run -m "$model" --act int4 hello
+# chat from a script: answers only on stdout, one a line; commands, several lines, a full context
+cat >"$work/script" <<'S'
+Once upon a time
+/regen
+/undo
+Once upon a \
+time
+"""Once
+upon
+"""
+One day the dog
+Then the cat
+/stats
+S
+printf '/save %s\n/quit\nnever asked\n' "$work/talk.txt" >>"$work/script"
+accepts chat -m "$model" -c 64 -n 12 --temp 0 <"$work/script"
+[ "$(grep -c . "$work/out")" -ge 6 ] && ! grep -q '^>' "$work/out" || note "chat: an answer for each message"
+head -1 "$work/out" >"$work/first"
+[ "$(sed -n 1p "$work/out")" = "$(sed -n 2p "$work/out")" ] || note "chat /regen: greedy answers are alike"
+grep -q "chat template none" "$work/err" || note "chat says which template it uses"
+grep -q "the context of 64 positions is full: [1-9]" "$work/err" || note "chat says that turns were dropped"
+grep -Eq "^load .* of 64 positions .* 6 answers" "$work/err" || note "chat /stats counts"
+[ "$(grep -c '^User: ' "$work/talk.txt")" = 4 ] && ! grep -q "never" "$work/talk.txt" || note "chat /save writes the turns"
+accepts chat -m "$model" -n 12 --temp 0 -p "Once upon a time"
+head -1 "$work/out" | cmp -s - "$work/first" || note "chat -p answers as the script's first message"
 accepts logits -m "$model" --tokens 1,5,9 -o "$work/a.npy"
 head -c 6 "$work/a.npy" | grep -q NUMPY || note "logits writes NumPy's format"
 [ "$(wc -c <"$work/a.npy")" -gt $((3 * 4096 * 4)) ] || note "logits of three rows of 4096"

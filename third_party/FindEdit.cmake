@@ -1,0 +1,27 @@
+# libedit (editing of an input line), the target Edit::Edit: static with all it needs if the static
+# libraries are there, else the shared one.
+find_path(EDIT_INCLUDE_DIR histedit.h)
+find_library(EDIT_LIBRARY NAMES libedit.a edit)
+mark_as_advanced(EDIT_INCLUDE_DIR EDIT_LIBRARY)
+set(edit_needs EDIT_LIBRARY EDIT_INCLUDE_DIR)
+if(EDIT_LIBRARY MATCHES "\\.a$")
+  find_library(TINFO_LIBRARY NAMES libtinfo.a libncursesw.a libncurses.a)
+  list(APPEND edit_needs TINFO_LIBRARY)
+  # Debian's uses libbsd, others' do without
+  find_library(BSD_LIBRARY NAMES libbsd.a)
+  find_library(MD_LIBRARY NAMES libmd.a)
+  mark_as_advanced(TINFO_LIBRARY BSD_LIBRARY MD_LIBRARY)
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Edit REQUIRED_VARS ${edit_needs})
+if(Edit_FOUND AND NOT TARGET Edit::Edit)
+  add_library(Edit::Edit UNKNOWN IMPORTED GLOBAL)
+  set(edit_links "")
+  foreach(library TINFO_LIBRARY BSD_LIBRARY MD_LIBRARY)
+    if(${library})
+      list(APPEND edit_links "${${library}}")
+    endif()
+  endforeach()
+  set_target_properties(Edit::Edit PROPERTIES IMPORTED_LOCATION "${EDIT_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${EDIT_INCLUDE_DIR}" INTERFACE_LINK_LIBRARIES "${edit_links}")
+endif()
