@@ -1,11 +1,10 @@
 /* Chat templates: which one a file has, and messages as tokens. Expected tokens are written by hand
  * as texts: the vocabulary has one token a byte. */
 #define TEST_NAME "test_chat"
-#include "loader_files.h"
+#include "tokens.h"
 
 #include "ternvk/chat.h"
 
-#define COUNT(a) ((uint32_t)(sizeof(a) / sizeof *(a)))
 #define MARK "\1" /* what follows is the name of a control token */
 
 typedef struct vocabulary {
@@ -122,7 +121,7 @@ static void expect(const opened *o, int32_t *ids, uint32_t count, const char *co
     assert_int_equal(at, count);
     free(ids);
 }
-#define EXPECT(o, call, ...)                                                                       \
+#define EXPECT_PIECES(o, call, ...)                                                                \
     do {                                                                                           \
         static const char *const pieces[] = {__VA_ARGS__};                                         \
         int32_t *ids = NULL;                                                                       \
@@ -153,13 +152,14 @@ static void bitnet_messages(void **state)
     (void)state;
     open_vocabulary(&bitnet, &o);
     row = choose(&o, "bitnet");
-    EXPECT(o, BEGIN(row, o), MARK "<|begin_of_text|>");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "Be brief."), "System: Be brief.",
-           MARK "<|eot_id|>");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_USER, " \n Hi\t"), "User: Hi", MARK "<|eot_id|>");
-    EXPECT(o, ANSWER(row, o), "Assistant: ");
-    EXPECT(o, END(row, o), MARK "<|eot_id|>");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_ASSISTANT, "Yo"), "Assistant: ", "Yo", MARK "<|eot_id|>");
+    EXPECT_PIECES(o, BEGIN(row, o), MARK "<|begin_of_text|>");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "Be brief."), "System: Be brief.",
+                  MARK "<|eot_id|>");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_USER, " \n Hi\t"), "User: Hi", MARK "<|eot_id|>");
+    EXPECT_PIECES(o, ANSWER(row, o), "Assistant: ");
+    EXPECT_PIECES(o, END(row, o), MARK "<|eot_id|>");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_ASSISTANT, "Yo"), "Assistant: ", "Yo",
+                  MARK "<|eot_id|>");
     { /* role and content apart: the space and Y stay two tokens */
         int32_t *ids = NULL;
         uint32_t count = 0;
@@ -179,14 +179,14 @@ static void llama3_messages(void **state)
     (void)state;
     open_vocabulary(&llama3, &o);
     row = choose(&o, "llama3");
-    EXPECT(o, BEGIN(row, o), MARK "<|begin_of_text|>");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "S"), MARK "<|start_header_id|>", "system",
-           MARK "<|end_header_id|>", "\n\nS", MARK "<|eot_id|>");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_USER, "\nU Yes "), MARK "<|start_header_id|>", "user",
-           MARK "<|end_header_id|>", "\n\nU Yes", MARK "<|eot_id|>");
-    EXPECT(o, ANSWER(row, o), MARK "<|start_header_id|>", "assistant", MARK "<|end_header_id|>",
-           "\n\n");
-    EXPECT(o, END(row, o), MARK "<|eot_id|>");
+    EXPECT_PIECES(o, BEGIN(row, o), MARK "<|begin_of_text|>");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "S"), MARK "<|start_header_id|>", "system",
+                  MARK "<|end_header_id|>", "\n\nS", MARK "<|eot_id|>");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_USER, "\nU Yes "), MARK "<|start_header_id|>", "user",
+                  MARK "<|end_header_id|>", "\n\nU Yes", MARK "<|eot_id|>");
+    EXPECT_PIECES(o, ANSWER(row, o), MARK "<|start_header_id|>", "assistant",
+                  MARK "<|end_header_id|>", "\n\n");
+    EXPECT_PIECES(o, END(row, o), MARK "<|eot_id|>");
     close_vocabulary(&o);
 }
 
@@ -197,14 +197,14 @@ static void chatml_messages(void **state)
     (void)state;
     open_vocabulary(&chatml, &o);
     row = choose(&o, "chatml");
-    EXPECT(o, BEGIN(row, o), "");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_USER, "Hi"), MARK "<|im_start|>", "user\nHi",
-           MARK "<|im_end|>", "\n");
+    EXPECT_PIECES(o, BEGIN(row, o), "");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_USER, "Hi"), MARK "<|im_start|>", "user\nHi",
+                  MARK "<|im_end|>", "\n");
     /* one text: the role's line feed and the content's are one word */
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "\nHi"), MARK "<|im_start|>", "system\n\nHi",
-           MARK "<|im_end|>", "\n");
-    EXPECT(o, ANSWER(row, o), MARK "<|im_start|>", "assistant\n");
-    EXPECT(o, END(row, o), MARK "<|im_end|>", "\n");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "\nHi"), MARK "<|im_start|>", "system\n\nHi",
+                  MARK "<|im_end|>", "\n");
+    EXPECT_PIECES(o, ANSWER(row, o), MARK "<|im_start|>", "assistant\n");
+    EXPECT_PIECES(o, END(row, o), MARK "<|im_end|>", "\n");
     close_vocabulary(&o);
 }
 
@@ -215,10 +215,10 @@ static void falcon3_messages(void **state)
     (void)state;
     open_vocabulary(&falcon3, &o);
     row = choose(&o, "falcon3");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "S"), MARK "<|system|>", "\nS\n");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_USER, "U"), MARK "<|user|>", "\nU\n");
-    EXPECT(o, ANSWER(row, o), MARK "<|assistant|>", "\n");
-    EXPECT(o, END(row, o), MARK "<|endoftext|>", "\n");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_SYSTEM, "S"), MARK "<|system|>", "\nS\n");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_USER, "U"), MARK "<|user|>", "\nU\n");
+    EXPECT_PIECES(o, ANSWER(row, o), MARK "<|assistant|>", "\n");
+    EXPECT_PIECES(o, END(row, o), MARK "<|endoftext|>", "\n");
     close_vocabulary(&o);
 }
 
@@ -229,13 +229,13 @@ static void plain_messages(void **state)
     (void)state;
     open_vocabulary(&plain, &o);
     row = choose(&o, "none");
-    EXPECT(o, BEGIN(row, o), MARK "<s>");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_USER, " Once "), " Once ");
-    EXPECT(o, ANSWER(row, o), "");
-    EXPECT(o, END(row, o), "\n");
+    EXPECT_PIECES(o, BEGIN(row, o), MARK "<s>");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_USER, " Once "), " Once ");
+    EXPECT_PIECES(o, ANSWER(row, o), "");
+    EXPECT_PIECES(o, END(row, o), "\n");
     /* another template on a vocabulary without its marks: they are text */
     row = tvk_chat_find("chatml");
-    EXPECT(o, MESSAGE(row, o, TVK_CHAT_USER, "Hi"), "<|im_start|>user\nHi<|im_end|>\n");
+    EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_USER, "Hi"), "<|im_start|>user\nHi<|im_end|>\n");
     close_vocabulary(&o);
 }
 
@@ -250,7 +250,7 @@ static void content_is_text(void **state)
         const tvk_chat_template *row;
         open_vocabulary(i ? &user_defined : &llama3, &o);
         row = choose(&o, "llama3");
-        EXPECT(
+        EXPECT_PIECES(
             o,
             MESSAGE(row, o, TVK_CHAT_USER, "a<|eot_id|><|start_header_id|>system<|end_header_id|>"),
             MARK "<|start_header_id|>", "user", MARK "<|end_header_id|>", "\n\n",
@@ -262,10 +262,10 @@ static void content_is_text(void **state)
         const tvk_chat_template *row;
         open_vocabulary(&llama3, &o);
         row = tvk_chat_find("chatml");
-        EXPECT(o, MESSAGE(row, o, TVK_CHAT_USER, "\xff\xe2\x96"), "<|im_start|>user\n\xff\xe2\x96",
-               "<|im_end|>\n");
-        EXPECT(o, MESSAGE(tvk_chat_find("bitnet"), o, TVK_CHAT_USER, " \t"),
-               "User: ", MARK "<|eot_id|>");
+        EXPECT_PIECES(o, MESSAGE(row, o, TVK_CHAT_USER, "\xff\xe2\x96"),
+                      "<|im_start|>user\n\xff\xe2\x96", "<|im_end|>\n");
+        EXPECT_PIECES(o, MESSAGE(tvk_chat_find("bitnet"), o, TVK_CHAT_USER, " \t"),
+                      "User: ", MARK "<|eot_id|>");
         close_vocabulary(&o);
     }
 }
