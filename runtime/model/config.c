@@ -270,6 +270,12 @@ static tvk_status read_activation(reader *r, tvk_error *err)
         c->glu = TVK_GLU_SILU;
         snprintf(c->glu_why, sizeof c->glu_why, "no activation key; default of architecture %s",
                  c->arch->id);
+        /* llama.cpp's converter wrote no key for 2B4T before August 2026 */
+        if (strcmp(c->arch->id, "bitnet") == 0 && c->vocab == LLAMA3_VOCAB)
+            tvk_config_note(
+                c,
+                "SiLU, as no key says otherwise; if this is BitNet 2B4T, it needs ReLU^2: convert "
+                "its folder");
     }
 fail:
     return st;

@@ -240,6 +240,12 @@ fail:
 
 static tvk_status plan_layer_b158(planner *p, uint32_t layer, tvk_error *err)
 {
+    /* norms of heads, behind a block, and inside the linears of BitNet's embedding models */
+    static const char *const foreign[] = {
+        "attn_q_norm.weight",    "attn_k_norm.weight",         "post_attention_norm.weight",
+        "post_ffw_norm.weight",  "attn_q_norm_in.weight",      "attn_k_norm_in.weight",
+        "attn_v_norm_in.weight", "attn_output_norm_in.weight", "ffn_gate_norm_in.weight",
+        "ffn_up_norm_in.weight", "ffn_down_norm_in.weight"};
     tvk_status st = TVK_OK;
     const tvk_config *c = p->config;
     tvk_layer_plan *l = &p->plan->layers[layer];
@@ -273,6 +279,9 @@ static tvk_status plan_layer_b158(planner *p, uint32_t layer, tvk_error *err)
         tvk_matrix_plan *m = linears[i].matrix;
         snprintf(name, sizeof name, "%s.bias", linears[i].name);
         TVK_TRY(refuse(p, layer, name, "biases are not supported", err));
+        snprintf(name, sizeof name, "%s.weight_scale", linears[i].name);
+        TVK_TRY(
+            refuse(p, layer, name, "a scale of bitnet.cpp's TL1 and TL2 beside another type", err));
         snprintf(name, sizeof name, "blk.%u.%s.weight", layer, linears[i].name);
         if (m->part_count == 0) TVK_TRY(set_label(p, m, name, err));
         TVK_TRY(add_part(p, m, name, linears[i].rows, linears[i].cols, true, err));
@@ -283,7 +292,8 @@ static tvk_status plan_layer_b158(planner *p, uint32_t layer, tvk_error *err)
         snprintf(name, sizeof name, "blk.%u.%s.weight", layer, gains[i].name);
         TVK_TRY(find_gain(p, name, gains[i].width, gains[i].required, gains[i].tensor, err));
     }
-    TVK_TRY(refuse(p, layer, "attn_q_norm.weight", "norms of query heads", err));
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        TVK_TRY(refuse(p, layer, foreign[i], "a norm that the architecture does not have", err));
 fail:
     return st;
 }
