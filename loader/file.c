@@ -177,7 +177,7 @@ static bool part_path(const char *path, uint32_t number, uint32_t count, char *o
 static tvk_status open_other_parts(tvk_file *file, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint64_t count = 1, number = 0, tensors = 0, total = 0;
+    uint64_t count = 1, number = 0, of = 0, tensors = 0, total = 0;
     char *path = NULL;
     size_t path_bytes = strlen(file->path) + 32;
     part *parts;
@@ -207,6 +207,11 @@ static tvk_status open_other_parts(tvk_file *file, tvk_error *err)
         if (!split_key(parts[i].gguf, "split.no", &number) || number != i)
             TVK_FAIL(TVK_ERR_FORMAT, "%.180s: split.no %" PRIu32 " expected, %" PRIu64 " found",
                      path, i, number);
+        if (split_key(parts[i].gguf, "split.count", &of) && of != count)
+            TVK_FAIL(TVK_ERR_FORMAT,
+                     "%.180s: split.count %" PRIu64 " expected, as the first part has, %" PRIu64
+                     " found",
+                     path, count, of);
     }
     for (uint32_t i = 0; i < file->part_count; i++) total += parts[i].gguf->tensor_count;
     if (split_key(first(file), "split.tensors.count", &tensors) && tensors != total)

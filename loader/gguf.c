@@ -8,12 +8,12 @@
 #include "base/dtype.h"
 #include "base/text.h"
 #include "bytes.h"
+#include "gguf_types.h"
 
 #define MAX_ARRAY_DEPTH 4
 #define MAX_NAME_BYTES 65535
 #define MIN_KV_BYTES 14     /* key length, key, type, value */
 #define MIN_TENSOR_BYTES 33 /* name length, name, dimension count, dimension, type, offset */
-#define NUMBER_I2_S 36
 
 typedef struct reader {
     const unsigned char *data;
@@ -26,17 +26,6 @@ static const struct {
 } value_types[TVK_GGUF_TYPE_COUNT] = {
     {"u8", 1},   {"i8", 1},     {"u16", 2},   {"i16", 2}, {"u32", 4}, {"i32", 4}, {"f32", 4},
     {"bool", 1}, {"string", 0}, {"array", 0}, {"u64", 8}, {"i64", 8}, {"f64", 8},
-};
-
-typedef struct tensor_type {
-    uint32_t number;
-    const char *name;
-    int dtype;
-} tensor_type;
-static const tensor_type tensor_types[] = {
-#define TVK_GGUF_TENSOR(number, name, dtype) {number, name, dtype},
-#include "gguf_types.def"
-#undef TVK_GGUF_TENSOR
 };
 
 const char *tvk_gguf_type_name(tvk_gguf_type type)
@@ -212,40 +201,21 @@ fail:
     return st;
 }
 
-static tvk_status find_type(const char *tensor, uint32_t number, size_t at, tvk_dtype *out,
-                            tvk_error *err)
-{
-    const char *name = NULL, *why = "";
-    for (size_t i = 0; i < sizeof tensor_types / sizeof *tensor_types; i++) {
-        if (tensor_types[i].number != number) continue;
-        if (tensor_types[i].dtype >= 0) {
-            *out = (tvk_dtype)tensor_types[i].dtype;
-            return TVK_OK;
-        }
-        name = tensor_types[i].name;
-    }
-    if (number == 38 || number == 39)
-        why = "; the byte order of TL1 and TL2 depends on kernel settings that the file does not "
-              "hold: convert the model from its I2_S file or its original folder";
-    if (!name)
-        return tvk_error_set(err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
-                             "tensor '%.80s': unknown type number %" PRIu32 " at byte %zu", tensor,
-                             number, at);
-    return tvk_error_set(err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
-                         "tensor '%.80s': type %s (number %" PRIu32
-                         ", at byte %zu) is not read by ternvk%s",
-                         tensor, name, number, at, why);
-}
+/* Types that are not read, by numbers that the whole table is needed to tell the name of. */
+typedef struct clash {
+    uint32_t index, number; /* of the first such tensor; number 0: none */
+} clash;
 
 /* One row of the tensor table; t->data holds nothing yet, *offset is the one of the file. */
 static tvk_status read_tensor(reader *r, tvk_gguf *g, uint32_t index, uint64_t *offset,
-                              tvk_error *err)
+                              clash *refused, tvk_error *err)
 {
     tvk_status st;
     tvk_tensor *t = &g->tensors[index];
     size_t name_bytes = 0, at = r->at;
     uint32_t number = 0;
     uint64_t rows = 1;
+    bool found = false;
     TVK_TRY(read_name(r, g, "a tensor name", &t->name, &name_bytes, err));
     if (!tvk_map_add(&g->names, t->name, name_bytes, index))
         TVK_FAIL(TVK_ERR_FORMAT, "tensor '%.80s' is there twice, again at byte %zu", t->name, at);
@@ -264,8 +234,9 @@ static tvk_status read_tensor(reader *r, tvk_gguf *g, uint32_t index, uint64_t *
                      t->dims[i], r->at - 8);
     }
     TVK_TRY(read_u32(r, "a tensor type", &number, err));
-    TVK_TRY(find_type(t->name, number, r->at - 4, &t->type, err));
-    if (!tvk_dtype_bytes(t->type, rows, t->dims[0], &t->bytes))
+    TVK_TRY(tvk_gguf_find_type(t->name, number, r->at - 4, &t->type, &found, err));
+    if (!found && refused->number == 0) *refused = (clash){index, number};
+    if (found && !tvk_dtype_bytes(t->type, rows, t->dims[0], &t->bytes))
         TVK_FAIL(TVK_ERR_FORMAT,
                  "tensor '%.80s': [%" PRIu64 ", %" PRIu64
                  "] is not a shape of %s (blocks of %" PRIu32 " values), at byte %zu",
@@ -276,54 +247,13 @@ fail:
     return st;
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-/* Type number 36 was IQ4_NL_4_4 in ggml before it was I2_S in bitnet.cpp; the room that a tensor
- * has before the next one tells them apart (2 bits a value, or 4.5). */
-static tvk_status check_i2_s(const tvk_gguf *g, const uint64_t *offsets, uint64_t alignment,
-                             tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    uint64_t *sorted = malloc((g->tensor_count + (size_t)1) * sizeof *sorted);
-    TVK_TRY_ALLOC(sorted);
-    memcpy(sorted, offsets, g->tensor_count * sizeof *sorted);
-    qsort(sorted, g->tensor_count, sizeof *sorted, compare_u64);
-    for (uint32_t i = 0; i < g->tensor_count; i++) {
-        const tvk_tensor *t = &g->tensors[i];
-        uint32_t lo = 0, hi = g->tensor_count; /* first offset beyond this tensor's */
-        uint64_t room;
-        if (t->type != TVK_I2_S) continue;
-        while (lo < hi) {
-            uint32_t mid = lo + (hi - lo) / 2;
-            if (sorted[mid] <= offsets[i])
-                lo = mid + 1;
-            else
-                hi = mid;
-        }
-        if (lo == g->tensor_count) continue;
-        room = sorted[lo] - offsets[i];
-        if (room < t->bytes || room - t->bytes > t->bytes + alignment)
-            TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                     "tensor '%.80s': type number %d with room for %" PRIu64
-                     " bytes is not I2_S, which needs %" PRIu64
-                     " (older ggml files use the number for IQ4_NL_4_4)",
-                     t->name, NUMBER_I2_S, room, t->bytes);
-    }
-fail:
-    free(sorted);
-    return st;
-}
-
 static tvk_status place_tensors(const reader *r, tvk_gguf *g, const uint64_t *offsets,
-                                tvk_error *err)
+                                const clash *refused, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_gguf_kv *kv = tvk_gguf_find(g, "general.alignment");
     uint64_t alignment = TVK_GGUF_ALIGNMENT, start, end;
+    tvk_gguf_places places = {.offsets = offsets};
     bool ternary = false;
     if (kv && !(kv->type == TVK_GGUF_U32 && tvk_gguf_u64(kv->type, kv->data, &alignment)))
         TVK_FAIL(TVK_ERR_FORMAT, "general.alignment: u32 expected, %s found",
@@ -332,6 +262,12 @@ static tvk_status place_tensors(const reader *r, tvk_gguf *g, const uint64_t *of
         TVK_FAIL(TVK_ERR_FORMAT, "general.alignment: a power of two expected, %" PRIu64 " found",
                  alignment);
     start = tvk_round_up(r->at, alignment);
+    places.alignment = alignment;
+    places.data_bytes = r->size > start ? r->size - start : 0;
+    if (refused->number) {
+        st = tvk_gguf_refuse_clash(g, &places, refused->index, refused->number, err);
+        goto fail;
+    }
     for (uint32_t i = 0; i < g->tensor_count; i++) {
         tvk_tensor *t = &g->tensors[i];
         if (offsets[i] % alignment != 0)
@@ -348,7 +284,7 @@ static tvk_status place_tensors(const reader *r, tvk_gguf *g, const uint64_t *of
         t->data = r->data + (start + offsets[i]);
         ternary = ternary || t->type == TVK_I2_S;
     }
-    if (ternary) TVK_TRY(check_i2_s(g, offsets, alignment, err));
+    if (ternary) TVK_TRY(tvk_gguf_check_i2_s(g, &places, err));
 fail:
     return st;
 }
@@ -400,6 +336,7 @@ tvk_status tvk_gguf_parse(const void *bytes, size_t size, tvk_gguf **out, tvk_er
     tvk_status st = TVK_OK;
     reader r = {bytes, size, 0};
     uint64_t *offsets = NULL;
+    clash refused = {0};
     tvk_gguf *g;
     *out = NULL;
     g = calloc(1, sizeof *g);
@@ -408,8 +345,9 @@ tvk_status tvk_gguf_parse(const void *bytes, size_t size, tvk_gguf **out, tvk_er
     for (uint32_t i = 0; i < g->kv_count; i++) TVK_TRY(read_kv(&r, g, i, err));
     offsets = calloc(g->tensor_count + (size_t)1, sizeof *offsets);
     TVK_TRY_ALLOC(offsets);
-    for (uint32_t i = 0; i < g->tensor_count; i++) TVK_TRY(read_tensor(&r, g, i, &offsets[i], err));
-    TVK_TRY(place_tensors(&r, g, offsets, err));
+    for (uint32_t i = 0; i < g->tensor_count; i++)
+        TVK_TRY(read_tensor(&r, g, i, &offsets[i], &refused, err));
+    TVK_TRY(place_tensors(&r, g, offsets, &refused, err));
     *out = g;
     g = NULL;
 fail:

@@ -333,6 +333,23 @@ static void tensor_errors(void **state)
     put_pad(&b, 32);
     for (size_t i = 0; i < 10000; i++) put_le(&b, 0, 1);
     expect_error(&b, TVK_ERR_UNSUPPORTED, "IQ4_NL_4_4");
+    /* the last tensor: room to the end of the file */
+    one_tensor(&b, 36, 4096, 4, 0, 4096 * 4 * 9 / 16);
+    expect_error(&b, TVK_ERR_UNSUPPORTED, "IQ4_NL_4_4");
+    /* numbers of two types: by size, and by architecture */
+    one_tensor(&b, 39, 4096, 4, 0, 4096 * 4 * 17 / 32);
+    expect_error(&b, TVK_ERR_UNSUPPORTED, "type MXFP4 (number 39, which is TL2 in bitnet.cpp)");
+    one_tensor(&b, 38, 4096, 4, 0, 4096 * 4 * 9 / 16);
+    expect_error(&b, TVK_ERR_UNSUPPORTED, "type IQ4_NL_8_8");
+    one_tensor(&b, 37, 4096, 4, 0, 4096 * 4 + 32);
+    expect_error(&b, TVK_ERR_UNSUPPORTED, "type I8_S");
+    b.size = 0;
+    put_header(&b, 3, 1, 1);
+    put_kv_str(&b, "general.architecture", "bitnet-b1.58");
+    put_tensor(&b, "w", 39, 4096, 4, 0);
+    put_pad(&b, 32);
+    for (size_t i = 0; i < 4096 * 4 * 17 / 32; i++) put_le(&b, 0, 1);
+    expect_error(&b, TVK_ERR_UNSUPPORTED, "type TL2 (number 39, which is MXFP4 in ggml)");
     free_buf(&b);
 }
 
@@ -377,6 +394,9 @@ static void splits(void **state)
     make_part(c, 0, 2, 2, "second");
     assert_int_equal(tvk_file_open(a, &file, &err), TVK_ERR_FORMAT);
     assert_non_null(strstr(err.text, "split.no 1 expected, 0 found"));
+    make_part(c, 1, 3, 2, "second");
+    assert_int_equal(tvk_file_open(a, &file, &err), TVK_ERR_FORMAT);
+    assert_non_null(strstr(err.text, "split.count 2 expected, as the first part has, 3 found"));
     make_part(c, 1, 2, 2, "second");
     make_part(a, 0, 2, 9, "first");
     assert_int_equal(tvk_file_open(a, &file, &err), TVK_ERR_FORMAT);
