@@ -15,7 +15,7 @@ int cmd_convert(int argc, char **argv)
         {ARG_TEXT, "--embedding-type", "TYPE", &params.embedding_type,
          "of embedding and head: as-is, f16, f32, q8_0, q6_k (as-is)", 0, 0, NULL},
         {ARG_TEXT, "--tokenizer", "FILE", &params.tokenizer,
-         "tokenizer.bin of llama2.c, or tokenizer.json", 0, 0, NULL},
+         "tokenizer.json, tokenizer.model, or tokenizer.bin of llama2.c", 0, 0, NULL},
         {ARG_FLAG, "--overwrite", NULL, &params.overwrite, "replace OUT when it exists", 0, 0,
          NULL},
         {ARG_COUNT, "-v, --verbose", NULL, &verbose, "say more", 0, 0, NULL},

@@ -1,5 +1,6 @@
 #ifndef _WIN32
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* madvise: posix_madvise's DONTNEED does nothing in glibc */
+#define _DARWIN_C_SOURCE
 #endif
 #include "bytes.h"
 
@@ -41,6 +42,12 @@ void tvk_mapping_close(tvk_mapping *mapping)
     memset(mapping, 0, sizeof *mapping);
 }
 
+void tvk_mapping_drop(const void *data, size_t bytes)
+{
+    (void)data; /* Windows trims the working set by itself */
+    (void)bytes;
+}
+
 #else
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -79,5 +86,14 @@ void tvk_mapping_close(tvk_mapping *mapping)
 {
     if (mapping->data) munmap((void *)(uintptr_t)mapping->data, mapping->size);
     memset(mapping, 0, sizeof *mapping);
+}
+
+void tvk_mapping_drop(const void *data, size_t bytes)
+{
+    /* whole pages inside the range only: its ends may be another tensor's */
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)data + bytes) / page * page;
+    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 #endif

@@ -17,6 +17,10 @@ typedef struct tvk_mapping {
 tvk_status tvk_mapping_open(const char *path, tvk_mapping *out, tvk_error *err);
 void tvk_mapping_close(tvk_mapping *mapping);
 
+/* Bytes [data, data + bytes) of a mapped file are not needed soon: the system may take their memory
+ * back. They stay readable. */
+void tvk_mapping_drop(const void *data, size_t bytes);
+
 static inline uint16_t tvk_load_u16(const void *at)
 {
     const unsigned char *p = at;

@@ -1,6 +1,7 @@
 /* `ternvk convert`: recognises the input, lets a front end describe it, and writes the GGUF. */
 #include "convert.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +92,18 @@ void tvk_convert_put_shape(tvk_conversion *c, const char *architecture, const ch
     }
 }
 
-tvk_status tvk_convert_tokenizer(tvk_conversion *c, const char *path, int64_t bos, int64_t eos,
-                                 tvk_error *err)
+const tvk_tokenizer_facts tvk_no_facts = {
+    .bos = -1, .eos = -1, .eot = -1, .eom = -1, .add_bos = -1, .add_eos = -1};
+
+/* A SentencePiece model begins with a piece, field 1 of a length below 128, whose text comes first.
+ * llama2.c's tokenizer begins with a length as u32: its third byte is 0. */
+static bool is_sentencepiece(const tvk_mapping *m)
+{
+    return m->size > 3 && m->data[0] == 0x0a && m->data[1] < 128 && m->data[2] == 0x0a;
+}
+
+tvk_status tvk_convert_tokenizer(tvk_conversion *c, const char *path,
+                                 const tvk_tokenizer_facts *facts, tvk_error *err)
 {
     tvk_status st;
     tvk_mapping text = {0};
@@ -100,7 +111,9 @@ tvk_status tvk_convert_tokenizer(tvk_conversion *c, const char *path, int64_t bo
     TVK_TRY(tvk_mapping_open(path, &text, err));
     while (at < text.size && strchr(" \t\r\n", text.data[at]) && text.data[at]) at++;
     if (at < text.size && text.data[at] == '{')
-        TVK_TRY(tvk_convert_tokenizer_json(c, path, &text, bos, eos, err));
+        TVK_TRY(tvk_convert_tokenizer_json(c, path, &text, facts, err));
+    else if (is_sentencepiece(&text))
+        TVK_TRY(tvk_convert_sentencepiece(c, path, &text, facts, err));
     else
         TVK_TRY(tvk_convert_tokenizer_llama2c(c, path, &text, err));
 fail:
@@ -140,34 +153,60 @@ static void put_file_type(tvk_conversion *c)
         tvk_gguf_put_u32(c->writer, "general.file_type", (uint32_t)tvk_dtype_get(type)->file_type);
 }
 
+/* A float model whose matrices turn out to be ternary takes its activations as they are. */
+static void put_found(tvk_conversion *c)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < c->job_count; i++) found += c->jobs[i]->ternary;
+    if (!c->act_key || !found) return;
+    tvk_gguf_put_str(c->writer, c->act_key, "none");
+    tvk_log_print(&c->params.log, TVK_LOG_INFO,
+                  "%" PRIu32 " float matrices hold -s, 0 and s only: they are ternary, with "
+                  "activations that are not quantised",
+                  found);
+}
+
+static tvk_status add_tensor(tvk_conversion *c, tvk_job *job, tvk_error *err)
+{
+    tvk_status st;
+    uint64_t dims[2] = {job->sign_groups ? (job->k + 7) / 8 : job->k, job->n};
+    uint64_t scales = job->sign_groups ? job->sign_groups : 1;
+    uint64_t read = c->read + tvk_job_source_bytes(job);
+    TVK_TRY(tvk_job_decide(c, job, err));
+    c->read = read; /* whether or not a look was needed */
+    TVK_TRY(tvk_convert_read(c, 0, err));
+    TVK_TRY(tvk_gguf_add_tensor(c->writer, job->name, job->out, job->n ? 2 : 1, dims, tvk_job_write,
+                                job, err));
+    if (job->side_scale) {
+        char name[TVK_CONVERT_NAME_BYTES];
+        size_t stem = strlen(job->name) - strlen("weight");
+        snprintf(name, sizeof name, "%.*sscale", (int)stem, job->name);
+        TVK_TRY(tvk_gguf_add_tensor(c->writer, name, TVK_F32, 1, &scales, tvk_job_write_scale, job,
+                                    err));
+    }
+fail:
+    return st;
+}
+
 static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint32_t rounded = 0, dense = 0;
+    for (uint32_t i = 0; i < c->job_count; i++) c->read_total += tvk_job_source_bytes(c->jobs[i]);
     for (uint32_t i = 0; i < c->job_count; i++) {
-        tvk_job *job = c->jobs[i];
-        uint64_t dims[2] = {job->sign_groups ? (job->k + 7) / 8 : job->k, job->n};
-        uint64_t scales = job->sign_groups ? job->sign_groups : 1;
-        TVK_TRY(tvk_job_decide(c, job, err));
-        TVK_TRY(tvk_gguf_add_tensor(c->writer, job->name, job->out, job->n ? 2 : 1, dims,
-                                    tvk_job_write, job, err));
-        if (job->side_scale) {
-            char name[TVK_CONVERT_NAME_BYTES];
-            size_t stem = strlen(job->name) - strlen("weight");
-            snprintf(name, sizeof name, "%.*sscale", (int)stem, job->name);
-            TVK_TRY(tvk_gguf_add_tensor(c->writer, name, TVK_F32, 1, &scales, tvk_job_write_scale,
-                                        job, err));
-        }
-        rounded += tvk_job_rounds(job);
-        dense += job->ternary && !tvk_dtype_get(job->out)->ternary;
+        TVK_TRY(add_tensor(c, c->jobs[i], err));
+        rounded += tvk_job_rounds(c->jobs[i]);
+        dense += c->jobs[i]->ternary && !tvk_dtype_get(c->jobs[i]->out)->ternary;
     }
     if (rounded)
         tvk_log_print(&c->params.log, TVK_LOG_WARN,
-                      "the wanted types are narrower than the source's: %u tensors are rounded",
+                      "the wanted types are narrower than the source's: %" PRIu32
+                      " tensors are rounded",
                       rounded);
     if (dense)
         tvk_log_print(&c->params.log, TVK_LOG_WARN,
-                      "%u ternary tensors are written as plain floats", dense);
+                      "%" PRIu32 " ternary tensors are written as plain floats", dense);
+    put_found(c);
     put_file_type(c);
 fail:
     return st;
@@ -188,7 +227,7 @@ tvk_status tvk_convert(const char *in, const char *out, const tvk_convert_params
     TVK_TRY(tvk_gguf_write(c.writer, out, c.params.overwrite, &c.params.progress, err));
 fail:
     tvk_gguf_writer_destroy(&c.writer);
-    tvk_safetensors_destroy(&c.safetensors);
+    tvk_shards_close(&c.shards);
     tvk_mapping_close(&c.mapping);
     tvk_file_close(&c.file);
     free(c.jobs);

@@ -3,11 +3,13 @@
 #ifndef TVK_LOADER_CONVERT_H
 #define TVK_LOADER_CONVERT_H
 
+#include <jansson.h>
+
 #include "base/log.h"
 #include "bytes.h"
 #include "gguf_write.h"
 #include "names.h"
-#include "safetensors.h"
+#include "shards.h"
 #include "ternvk/loader.h"
 
 #define TVK_CONVERT_NAME_BYTES 96
@@ -25,20 +27,27 @@ typedef struct tvk_job {
     uint64_t n, k;             /* n 0: vector [k] */
     const unsigned char *data; /* of any alignment */
     tvk_source source;
-    tvk_dtype type;       /* of the source */
-    bool quantize;        /* float source with latent weights: ternary by absmean */
+    tvk_dtype type;       /* of the source; TVK_DTYPE_COUNT: packed */
+    bool latent;          /* float source with latent weights: ternary by absmean */
+    bool recognise;       /* float source that may be ternary already: its values tell */
+    bool need_ternary;    /* ... and has to be, in a model with quantised activations */
     uint32_t sign_groups; /* latent weights of BitNet b1: signs in so many slabs; 0: not */
     bool columns;         /* the slabs are columns */
-    float scale;          /* multiplier of ternary codes; 0: the source's own (I2_S, TQ blocks) */
+    float given_scale;    /* multiplier that the source has beside the tensor; 0: none */
     uint32_t
-        head_size; /* rows of heads are reordered from half-split to interleaved pairs; 0: not */
+        head_size;    /* rows of heads are reordered from half-split to interleaved pairs; 0: not */
+    uint64_t dropped; /* rows that tvk_job_drop_rows() gave back */
+    /* found by tvk_job_scan */
+    bool ternary;   /* codes and scales; else floats */
+    bool one_scale; /* all codes have `scale`; else blocks of 256 have scales of their own */
+    float scale;    /* given_scale included */
+    float absmean;  /* of latent weights */
+    bool fits_f16;  /* the floats, or the one scale, are values of f16 */
     /* decided by tvk_job_decide */
-    bool ternary;
     tvk_dtype out;
-    bool side_scale; /* a tensor ".scale" holds the scale */
-    uint16_t block_scale;
-    float sign_scales[TVK_CONVERT_MAX_GROUPS]; /* once it is written */
-    int8_t *codes;                             /* [n * k], while it is written */
+    bool side_scale;                           /* a tensor ".scale" holds side_value[s] */
+    float side_values[TVK_CONVERT_MAX_GROUPS]; /* b1's are known once it is written */
+    uint16_t block_scale;                      /* of all TQ blocks when there is one scale */
 } tvk_job;
 
 typedef struct tvk_conversion {
@@ -48,11 +57,13 @@ typedef struct tvk_conversion {
     tvk_gguf_writer *writer;
     tvk_job **jobs;
     uint32_t job_count, job_room;
-    uint32_t vocab;  /* of the model */
-    bool keep_types; /* without --type: the source's types (GGUF in) */
+    uint32_t vocab;            /* of the model */
+    bool keep_types;           /* without --type: the source's types (GGUF in) */
+    uint64_t read, read_total; /* source bytes looked at before writing, for the progress */
+    const char *act_key;       /* key that says "none" when a tensor turns out ternary; NULL: no */
     /* kept open until all is written */
     tvk_mapping mapping;
-    tvk_safetensors *safetensors;
+    tvk_shards *shards;
     tvk_file *file;
 } tvk_conversion;
 
@@ -60,13 +71,32 @@ typedef struct tvk_conversion {
 tvk_status tvk_convert_add(tvk_conversion *c, const char *name, tvk_role role, tvk_job **out,
                            tvk_error *err);
 
-/* Chooses the output type. Errors: TVK_ERR_ARG when the wanted type is impossible for this tensor.
- */
-tvk_status tvk_job_decide(const tvk_conversion *c, tvk_job *job, tvk_error *err);
-/* tvk_gguf_source functions; user is a tvk_job. */
-tvk_status tvk_job_write(void *user, tvk_gguf_sink *sink, tvk_error *err);
+/* convert_rows.c: rows of the source in the output's order, one at a time. */
+uint64_t tvk_job_rows(const tvk_job *job); /* a vector has one */
+uint64_t tvk_job_source_bytes(const tvk_job *job);
+/* Of a source that is not in codes. row: [k] */
+void tvk_job_row_floats(const tvk_job *job, uint64_t r, float *row);
+/* Codes of a row, and scales[k / 256] of its blocks where the job has not one for all. row: [k] for
+ * what lies between. */
+void tvk_job_row_codes(const tvk_job *job, uint64_t r, float *row, int8_t *codes, float *scales);
+/* Rows before r were read: their pages of the mapped file need not stay in memory. */
+void tvk_job_drop_rows(tvk_job *job, uint64_t r);
+
+/* convert_scan.c: looks at the whole source where the choice of a type needs it; f16: also whether
+ * f16 holds floats that are not ternary. Errors: TVK_ERR_FORMAT (a scale that is not finite,
+ * weights that are not), TVK_ERR_CANCELLED. */
+tvk_status tvk_job_scan(tvk_conversion *c, tvk_job *job, bool f16, tvk_error *err);
+/* Adds to what was read and tells the caller. */
+tvk_status tvk_convert_read(tvk_conversion *c, uint64_t bytes, tvk_error *err);
+
+/* convert_job.c: chooses the output type. Errors: TVK_ERR_ARG when the wanted type is impossible
+ * for this tensor. */
+tvk_status tvk_job_decide(tvk_conversion *c, tvk_job *job, tvk_error *err);
 /* Whether values of the output can differ from the source's. */
 bool tvk_job_rounds(const tvk_job *job);
+
+/* convert_emit.c: tvk_gguf_source functions; user is a tvk_job. */
+tvk_status tvk_job_write(void *user, tvk_gguf_sink *sink, tvk_error *err);
 tvk_status tvk_job_write_scale(void *user, tvk_gguf_sink *sink, tvk_error *err);
 
 /* Front ends: open the input, write the metadata, add the jobs. */
@@ -74,14 +104,35 @@ tvk_status tvk_convert_hf(tvk_conversion *c, tvk_error *err);
 tvk_status tvk_convert_llama2c(tvk_conversion *c, tvk_error *err);
 tvk_status tvk_convert_gguf(tvk_conversion *c, tvk_error *err);
 
-/* Tokenizers to tokenizer.ggml.* keys. path: a tokenizer.json or llama2.c's tokenizer.bin, told
- * apart by its content. bos and eos: -1 unknown. */
-tvk_status tvk_convert_tokenizer(tvk_conversion *c, const char *path, int64_t bos, int64_t eos,
-                                 tvk_error *err);
+/* What files beside a tokenizer say of it. */
+typedef struct tvk_tokenizer_facts {
+    int64_t bos, eos, eot, eom; /* -1: not said */
+    int add_bos, add_eos;       /* -1: not said */
+    bool config_decides;        /* add_bos and add_eos go before what tokenizer.json says */
+    const json_t *config, *added, *special; /* tokenizer_config.json, added_tokens.json,
+                                               special_tokens_map.json; NULL: not there */
+} tvk_tokenizer_facts;
+extern const tvk_tokenizer_facts tvk_no_facts;
+
+/* Tokenizers to tokenizer.ggml.* keys. path: a tokenizer.json, a SentencePiece model or llama2.c's
+ * tokenizer.bin, told apart by its content. */
+tvk_status tvk_convert_tokenizer(tvk_conversion *c, const char *path,
+                                 const tvk_tokenizer_facts *facts, tvk_error *err);
 tvk_status tvk_convert_tokenizer_json(tvk_conversion *c, const char *path, const tvk_mapping *text,
-                                      int64_t bos, int64_t eos, tvk_error *err);
+                                      const tvk_tokenizer_facts *facts, tvk_error *err);
+/* root: of a tokenizer.json for which tvk_json_is_spm() holds: BPE over characters and bytes, as
+ * made of a SentencePiece model. */
+bool tvk_json_is_spm(const json_t *root);
+tvk_status tvk_convert_spm_json(tvk_conversion *c, const char *path, const json_t *root,
+                                const tvk_tokenizer_facts *facts, tvk_error *err);
+tvk_status tvk_convert_sentencepiece(tvk_conversion *c, const char *path, const tvk_mapping *model,
+                                     const tvk_tokenizer_facts *facts, tvk_error *err);
 tvk_status tvk_convert_tokenizer_llama2c(tvk_conversion *c, const char *path,
                                          const tvk_mapping *text, tvk_error *err);
+/* hf_tokenizer.c: the tokenizer and chat template of a folder, where it has them. bos, eos: of
+ * config.json, as tvk_hf_config has them. */
+tvk_status tvk_convert_hf_tokenizer(tvk_conversion *c, int64_t bos, const json_t *eos,
+                                    tvk_error *err);
 
 /* "folder/name" in the conversion's arena; NULL when malloc fails. */
 char *tvk_convert_path(tvk_conversion *c, const char *folder, const char *name);

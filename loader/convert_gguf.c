@@ -64,10 +64,11 @@ tvk_status tvk_convert_gguf(tvk_conversion *c, tvk_error *err)
         job->n = t->dim_count == 2 ? t->dims[1] : 0;
         job->data = t->data;
         job->type = t->type;
-        if (role == TVK_ROLE_LINEAR) job->scale = scale_of(s, t->name);
+        if (role == TVK_ROLE_LINEAR) job->given_scale = scale_of(s, t->name);
         if (strcmp(t->name, "token_embd.weight") == 0) c->vocab = (uint32_t)t->dims[1];
     }
-    if (c->params.tokenizer) TVK_TRY(tvk_convert_tokenizer(c, c->params.tokenizer, -1, -1, err));
+    if (c->params.tokenizer)
+        TVK_TRY(tvk_convert_tokenizer(c, c->params.tokenizer, &tvk_no_facts, err));
 fail:
     return st;
 }

@@ -1,5 +1,5 @@
-/* A folder in Hugging Face's form: config.json, model.safetensors, tokenizer.json,
- * tokenizer_config.json. */
+/* A folder in Hugging Face's form: config.json and safetensors; hf_tokenizer.c reads its tokenizer.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +13,15 @@ typedef struct folder {
     tvk_hf_config config;
     bool sub_norms;
     const char *architecture;
-    bool *used; /* [tensors of the file] */
+    bool *used; /* [tensors of all shards] */
 } folder;
 
 static const tvk_st_tensor *find(folder *f, const char *name)
 {
-    const uint32_t *i = tvk_map_find(&f->c->safetensors->names, name, strlen(name));
+    const uint32_t *i = tvk_shards_find(f->c->shards, name);
     if (!i) return NULL;
     f->used[*i] = true;
-    return &f->c->safetensors->tensors[*i];
+    return f->c->shards->tensors[*i];
 }
 
 static uint64_t size_of(const tvk_hf_config *config, tvk_dim dim)
@@ -90,6 +90,28 @@ static bool stays_float(const folder *f, const char *name)
     return false;
 }
 
+/* What the floats of a linear mean. */
+static tvk_status fill_float(folder *f, const char *name, tvk_job *job, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    char scale[160];
+    job->sign_groups = f->config.shape.weight_groups;
+    job->latent = !f->config.b1 && (f->config.bitnet || f->config.online);
+    job->recognise = !f->config.b1 && !job->latent;
+    job->need_ternary = f->config.quantized && job->recognise;
+    if (f->config.quantized && stays_float(f, name))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "tensor '%.120s': modules_to_not_convert leaves it dense in a quantised model",
+                 name);
+    snprintf(scale, sizeof scale, "%s_scale", name);
+    if (find(f, scale))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "tensor '%.120s': U8 expected beside a weight_scale, %s found", name,
+                 tvk_dtype_name(job->type));
+fail:
+    return st;
+}
+
 static tvk_status fill_job(folder *f, const tvk_name_row *row, const char *name,
                            const tvk_st_tensor *t, tvk_job *job, tvk_error *err)
 {
@@ -122,13 +144,11 @@ static tvk_status fill_job(folder *f, const tvk_name_row *row, const char *name,
     if (packed) {
         job->source = TVK_SOURCE_HF_PACKED;
         job->type = TVK_DTYPE_COUNT;
-        TVK_TRY(read_scale(f, name, &job->scale, err));
+        TVK_TRY(read_scale(f, name, &job->given_scale, err));
     } else {
         job->type = types[t->type];
-        if (row->role == TVK_ROLE_LINEAR) job->sign_groups = f->config.shape.weight_groups;
         job->columns = row->columns;
-        job->quantize = row->role == TVK_ROLE_LINEAR && (f->config.bitnet || f->config.online) &&
-                        !stays_float(f, name);
+        if (row->role == TVK_ROLE_LINEAR) TVK_TRY(fill_float(f, name, job, err));
     }
     if (row->permute != TVK_DIM_ONE && strcmp(f->architecture, "llama") == 0)
         job->head_size = (uint32_t)f->config.shape.head_size;
@@ -176,8 +196,8 @@ fail:
 static tvk_status check_unused(const folder *f, tvk_error *err)
 {
     static const char inv_freq[] = "rotary_emb.inv_freq"; /* follows from rope_theta */
-    for (uint32_t i = 0; i < f->c->safetensors->tensor_count; i++) {
-        const char *name = f->c->safetensors->tensors[i].name;
+    for (uint32_t i = 0; i < f->c->shards->tensor_count; i++) {
+        const char *name = f->c->shards->tensors[i]->name;
         size_t len = strlen(name), tail = sizeof inv_freq - 1;
         if (f->used[i] || (len >= tail && strcmp(name + len - tail, inv_freq) == 0)) continue;
         return tvk_error_set(err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
@@ -185,24 +205,6 @@ static tvk_status check_unused(const folder *f, tvk_error *err)
                              name);
     }
     return TVK_OK;
-}
-
-static tvk_status open_weights(tvk_conversion *c, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    tvk_error why = {0};
-    char *path = tvk_convert_path(c, c->in, "model.safetensors");
-    char *index = tvk_convert_path(c, c->in, "model.safetensors.index.json");
-    TVK_TRY_ALLOC(path);
-    TVK_TRY_ALLOC(index);
-    if (!tvk_convert_exists(path) && tvk_convert_exists(index))
-        TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                 "%.200s: one model.safetensors expected, a model in several files found", c->in);
-    TVK_TRY(tvk_mapping_open(path, &c->mapping, err));
-    st = tvk_safetensors_parse(c->mapping.data, c->mapping.size, &c->safetensors, &why);
-    if (st != TVK_OK) tvk_error_set(err, st, __FILE__, __LINE__, "%.180s: %.320s", path, why.text);
-fail:
-    return st;
 }
 
 /* The folder's last name: a model has no other. */
@@ -213,48 +215,6 @@ static void model_name(const char *path, char *out, size_t bytes)
     begin = end;
     while (begin > 0 && path[begin - 1] != '/') begin--;
     snprintf(out, bytes, "%.*s", (int)(end - begin), path + begin);
-}
-
-/* The chat template, where the folder keeps it in its usual place. */
-static tvk_status add_chat_template(tvk_conversion *c, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    json_error_t why;
-    json_t *root = NULL;
-    const char *template;
-    char *path = tvk_convert_path(c, c->in, "tokenizer_config.json");
-    TVK_TRY_ALLOC(path);
-    if (!tvk_convert_exists(path)) return TVK_OK;
-    root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-    if (!root)
-        TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
-                 why.text);
-    template = json_string_value(json_object_get(root, "chat_template"));
-    if (template) tvk_gguf_put_str(c->writer, "tokenizer.chat_template", template);
-fail:
-    json_decref(root);
-    return st;
-}
-
-static tvk_status add_tokenizer(const folder *f, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    tvk_conversion *c = f->c;
-    const char *path = c->params.tokenizer;
-    if (!path) {
-        path = tvk_convert_path(c, c->in, "tokenizer.json");
-        TVK_TRY_ALLOC(path);
-        if (!tvk_convert_exists(path)) {
-            tvk_log_print(
-                &c->params.log, TVK_LOG_WARN,
-                "the folder has no tokenizer.json: the output can not read or write text");
-            return TVK_OK;
-        }
-    }
-    TVK_TRY(tvk_convert_tokenizer(c, path, f->config.bos, f->config.eos, err));
-    TVK_TRY(add_chat_template(c, err));
-fail:
-    return st;
 }
 
 tvk_status tvk_convert_hf(tvk_conversion *c, tvk_error *err)
@@ -271,21 +231,23 @@ tvk_status tvk_convert_hf(tvk_conversion *c, tvk_error *err)
         TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
                  why.text);
     TVK_TRY(tvk_hf_config_read(root, &c->params.log, &f.config, err));
-    TVK_TRY(open_weights(c, err));
-    f.used = calloc(c->safetensors->tensor_count + (size_t)1, sizeof *f.used);
+    TVK_TRY(tvk_shards_open(c->in, &c->shards, err));
+    f.used = calloc(c->shards->tensor_count + (size_t)1, sizeof *f.used);
     TVK_TRY_ALLOC(f.used);
-    f.sub_norms = !f.config.b1 && (find(&f, "model.layers.0.self_attn.attn_sub_norm.weight") ||
-                                   find(&f, "model.layers.0.self_attn.inner_attn_ln.weight"));
+    /* the BitNet classes have them always, LLaMA never */
+    f.sub_norms = f.config.bitnet ||
+                  (!f.config.b1 && find(&f, "model.layers.0.self_attn.attn_sub_norm.weight"));
     f.architecture = f.config.b1 ? "bitnet-b1" : f.sub_norms ? "bitnet" : "llama";
     model_name(c->in, name, sizeof name);
     tvk_convert_put_shape(c, f.architecture, name, &f.config.shape);
+    if (!f.config.shape.act_quant) c->act_key = "llama.activation_quant";
     for (const tvk_name_row *row = tvk_names_model; row->hf; row++)
         TVK_TRY(add_row(&f, row, -1, err));
     for (uint64_t l = 0; l < f.config.shape.layers; l++)
         for (const tvk_name_row *row = tvk_names_layer; row->hf; row++)
             TVK_TRY(add_row(&f, row, (int64_t)l, err));
     TVK_TRY(check_unused(&f, err));
-    TVK_TRY(add_tokenizer(&f, err));
+    TVK_TRY(tvk_convert_hf_tokenizer(c, f.config.bos, f.config.eos, err));
 fail:
     free(f.used);
     json_decref(root);

@@ -139,7 +139,7 @@ tvk_status tvk_convert_llama2c(tvk_conversion *c, tvk_error *err)
         TVK_TRY(add_parts(c, parts, count, f.layers, err));
     }
     if (c->params.tokenizer)
-        TVK_TRY(tvk_convert_tokenizer(c, c->params.tokenizer, 1, 2, err));
+        TVK_TRY(tvk_convert_tokenizer(c, c->params.tokenizer, &tvk_no_facts, err));
     else
         tvk_log_print(&c->params.log, TVK_LOG_WARN,
                       "no tokenizer: llama2.c keeps it in a file of its own (--tokenizer)");

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_SIZE (1 << 24)
@@ -41,8 +42,6 @@ static const char *const known_keys[] = {
     "transformers_version",
     "auto_map",
     "_name_or_path",
-    "weight_bits",
-    "input_bits",
     "return_dict",
     "output_attentions",
     "output_hidden_states",
@@ -56,6 +55,10 @@ static const char *const known_keys[] = {
     "problem_type",
     "unsloth_version",
     "activation_scheme",
+    "layer_types",
+    "max_window_layers",
+    "_attn_implementation_autoset",
+    "mlp_only_layers",
 };
 
 /* Keys that change results: only these values are implemented. */
@@ -63,7 +66,14 @@ static const struct {
     const char *key, *value; /* JSON text; null and an absent key are fine always */
 } fixed_keys[] = {
     {"attention_bias", "false"},
+    {"attention_out_bias", "false"},
+    {"qkv_bias", "false"},
     {"mlp_bias", "false"},
+    {"weight_bits", "1"}, /* 1bitLLM's classes */
+    {"input_bits", "8"},
+    {"alibi", "false"},
+    {"parallel_attn", "false"},
+    {"rope_interleaved", "false"},
     {"partial_rotary_factor", "1.0"},
     {"sliding_window", "null"},
     {"use_sliding_window", "false"},
@@ -86,15 +96,23 @@ static bool is_value(const json_t *v, const char *text)
 {
     if (json_is_null(v)) return true;
     if (strcmp(text, "false") == 0) return json_is_false(v);
-    if (strcmp(text, "1.0") == 0) return json_is_number(v) && json_number_value(v) == 1.0;
-    return false;
+    return json_is_number(v) && *text != 'n' && json_number_value(v) == strtod(text, NULL);
 }
 
 static tvk_status check_keys(const json_t *root, const tvk_log *log, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const char *key;
-    json_t *value;
+    json_t *value, *layer;
+    size_t l;
+    json_array_foreach(json_object_get(root, "layer_types"), l, layer)
+    {
+        const char *type = json_string_value(layer);
+        if (!type || strcmp(type, "full_attention") != 0)
+            TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                     "config.json: layer_types: full_attention expected, '%.40s' found",
+                     type ? type : "no text");
+    }
     json_object_foreach((json_t *)(uintptr_t)root, key, value)
     {
         bool known = false;
@@ -137,14 +155,6 @@ static tvk_status get_positive(const json_t *v, const char *key, double *out, tv
                              "config.json: %s: a number above 0 expected", key);
     *out = json_number_value(v);
     return TVK_OK;
-}
-
-static int64_t get_id(const json_t *root, const char *key)
-{
-    const json_t *v = json_object_get(root, key);
-    if (json_is_array(v))
-        v = json_array_get(v, 0); /* several ends of text: the first is the main */
-    return json_is_integer(v) ? json_integer_value(v) : -1;
 }
 
 /* Both spellings of RoPE's settings; only plain RoPE is implemented. */
@@ -201,30 +211,79 @@ static tvk_status read_class(const json_t *root, tvk_hf_config *out, tvk_error *
     return TVK_OK;
 }
 
-static tvk_status read_quantization(const json_t *root, tvk_hf_config *out, tvk_error *err)
+/* quantization_config: how the linears are stored. */
+static tvk_status read_storage(const json_t *q, const tvk_log *log, tvk_hf_config *out,
+                               tvk_error *err)
+{
+    static const struct {
+        const char *key, *values[2]; /* text that is implemented; NULL: any value is harmless */
+    } keys[] = {
+        {"quant_method", {"bitnet", NULL}},
+        {"linear_class", {"bitlinear", "autobitlinear"}},
+        {"quantization_mode", {"offline", "online"}},
+        {"modules_to_not_convert", {NULL, NULL}},
+        {"use_rms_norm", {NULL, NULL}},
+        {"rms_norm_eps", {NULL, NULL}}, /* of the norm that use_rms_norm asks for */
+    };
+    tvk_status st = TVK_OK;
+    const char *key;
+    json_t *value;
+    if (!q || json_is_null(q)) return TVK_OK;
+    if (!json_is_object(q))
+        TVK_FAIL(TVK_ERR_FORMAT, "config.json: quantization_config: an object expected");
+    if (out->b1)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "config.json: quantization_config: none expected for bitnet-b1");
+    json_object_foreach((json_t *)(uintptr_t)q, key, value)
+    {
+        const char *text = json_string_value(value);
+        size_t i = 0;
+        while (i < sizeof keys / sizeof *keys && strcmp(keys[i].key, key) != 0) i++;
+        if (i == sizeof keys / sizeof *keys) {
+            if (!json_is_null(value) && !json_is_false(value))
+                tvk_log_print(log, TVK_LOG_WARN,
+                              "config.json: quantization_config: key '%s' is not known: ignored",
+                              key);
+            continue;
+        }
+        if (!keys[i].values[0] || json_is_null(value)) continue;
+        if (!text || (strcmp(text, keys[i].values[0]) != 0 &&
+                      !(keys[i].values[1] && strcmp(text, keys[i].values[1]) == 0)))
+            TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: %s: %s%s%s expected, '%.40s' found", key,
+                     keys[i].values[0], keys[i].values[1] ? " or " : "",
+                     keys[i].values[1] ? keys[i].values[1] : "", text ? text : "no text");
+    }
+    if (json_is_true(json_object_get(q, "use_rms_norm")))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "config.json: quantization_config: use_rms_norm (norms inside the linears) is not "
+                 "supported");
+fail:
+    return st;
+}
+
+static bool is_text(const json_t *object, const char *key, const char *text)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    return value && strcmp(value, text) == 0;
+}
+
+static tvk_status read_quantization(const json_t *root, const tvk_log *log, tvk_hf_config *out,
+                                    tvk_error *err)
 {
     static const char *const modes[] = {"int8", "a4.8", "a4.8-fp4", "v2-a8", "v2-a4", "none"};
     tvk_status st = TVK_OK;
     const json_t *q = json_object_get(root, "quantization_config");
-    const char *method = json_string_value(json_object_get(q, "quant_method"));
-    const char *linear = json_string_value(json_object_get(q, "linear_class"));
-    const char *mode = json_string_value(json_object_get(q, "quantization_mode"));
     const json_t *act = json_object_get(root, "activation_quant");
     bool found = false;
-    if (method && strcmp(method, "bitnet") != 0)
-        TVK_FAIL(TVK_ERR_UNSUPPORTED, "config.json: quant_method bitnet expected, '%.40s' found",
-                 method);
-    out->multiply = linear && strcmp(linear, "autobitlinear") == 0;
-    out->online = mode && strcmp(mode, "online") == 0;
-    out->quantized = out->bitnet || out->b1 || method;
-    if (out->b1 && q && !json_is_null(q))
-        TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                 "config.json: quantization_config: none expected for bitnet-b1");
+    TVK_TRY(read_storage(q, log, out, err));
+    out->multiply = is_text(q, "linear_class", "autobitlinear");
+    out->online = is_text(q, "quantization_mode", "online");
+    out->quantized = out->bitnet || out->b1 || is_text(q, "quant_method", "bitnet");
     out->not_converted = json_object_get(q, "modules_to_not_convert");
     if (out->quantized) out->shape.act_quant = "int8";
     if (!act || json_is_null(act)) return TVK_OK;
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        if (json_is_string(act) && strcmp(json_string_value(act), modes[i]) == 0) found = true;
+        found = found || is_text(root, "activation_quant", modes[i]);
     if (!found)
         TVK_FAIL(
             TVK_ERR_UNSUPPORTED,
@@ -268,7 +327,7 @@ tvk_status tvk_hf_config_read(const json_t *root, const tvk_log *log, tvk_hf_con
     if (!json_is_object(root)) TVK_FAIL(TVK_ERR_FORMAT, "config.json: an object expected");
     TVK_TRY(read_class(root, out, err));
     TVK_TRY(check_keys(root, log, err));
-    TVK_TRY(read_quantization(root, out, err));
+    TVK_TRY(read_quantization(root, log, out, err));
     TVK_TRY(get_size(root, "hidden_size", MAX_SIZE, 0, &s->hidden, err));
     TVK_TRY(get_size(root, "num_hidden_layers", MAX_LAYERS, 0, &s->layers, err));
     TVK_TRY(get_size(root, "intermediate_size", MAX_SIZE, 0, &s->ffn, err));
@@ -302,8 +361,9 @@ tvk_status tvk_hf_config_read(const json_t *root, const tvk_log *log, tvk_hf_con
         s->activation = text;
     }
     out->tied = json_is_true(json_object_get(root, "tie_word_embeddings"));
-    out->bos = get_id(root, "bos_token_id");
-    out->eos = get_id(root, "eos_token_id");
+    v = json_object_get(root, "bos_token_id");
+    out->bos = json_is_integer(v) ? json_integer_value(v) : -1;
+    out->eos = json_object_get(root, "eos_token_id");
 fail:
     return st;
 }

@@ -14,7 +14,8 @@ typedef struct tvk_hf_config {
     bool quantized;  /* the linears are ternary */
     bool multiply;   /* meaning of weight_scale: multiplier, else divisor */
     bool tied;
-    int64_t bos, eos;            /* -1: none */
+    int64_t bos;                 /* -1: none */
+    const json_t *eos;           /* a number or several; NULL: none */
     const json_t *not_converted; /* names of modules that stay floats; NULL: none */
 } tvk_hf_config;
 

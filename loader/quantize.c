@@ -4,20 +4,19 @@
 
 #include "pack.h"
 
-float tvk_quantize_absmean(const float *w, uint64_t count, int8_t *codes)
+float tvk_absmean(double sum_of_sizes, uint64_t count)
 {
-    double sum = 0;
-    float mean, s;
-    for (uint64_t i = 0; i < count; i++) sum += fabs((double)w[i]);
-    mean = (float)(sum / (double)count);
-    if (!isfinite(mean)) return mean;
-    s = 1.0f / (mean > 1e-5f ? mean : 1e-5f);
+    float mean = (float)(sum_of_sizes / (double)count);
+    return 1.0f / (mean <= 1e-5f ? 1e-5f : mean); /* a mean that is NaN stays one */
+}
+
+void tvk_absmean_codes(const float *w, uint64_t count, float s, int8_t *codes)
+{
     for (uint64_t i = 0; i < count; i++) {
         float v = w[i] * s;
         /* round half to even, then clamp: beyond one half in size it is 1 */
         codes[i] = (int8_t)((v > 0.5f) - (v < -0.5f));
     }
-    return 1.0f / s;
 }
 
 void tvk_quantize_signs(const float *w, uint64_t n, uint64_t k, uint32_t groups, bool columns,

@@ -8,8 +8,7 @@
 
 #include "bpe.h"
 #include "convert.h"
-
-#define MAX_VOCAB (1u << 24)
+#include "vocab.h"
 
 /* What a Split's regex means, by its text. */
 static const struct {
@@ -20,12 +19,6 @@ static const struct {
      "llama-bpe"},
     {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", "gpt-2"},
 };
-
-typedef struct vocab_entry {
-    const char *text; /* NULL: no token has this id */
-    size_t bytes;
-    int32_t type;
-} vocab_entry;
 
 static const char *str(const json_t *object, const char *key)
 {
@@ -97,77 +90,16 @@ fail:
     return st;
 }
 
-static tvk_status set_entry(vocab_entry *entries, uint32_t vocab, const json_t *id,
-                            const char *text, int32_t type, tvk_error *err)
+static tvk_status put_vocab(tvk_conversion *c, const char *path, const json_t *root,
+                            const tvk_tokenizer_facts *facts, tvk_error *err)
 {
-    json_int_t i = json_is_integer(id) ? json_integer_value(id) : -1;
-    if (i < 0 || i >= vocab)
-        return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
-                             "tokenizer.json: token '%.60s': an id below %" PRIu32
-                             " (the model's vocabulary) expected, %" JSON_INTEGER_FORMAT " found",
-                             text, vocab, i);
-    if (entries[i].text && strcmp(entries[i].text, text) != 0)
-        return tvk_error_set(
-            err, TVK_ERR_FORMAT, __FILE__, __LINE__,
-            "tokenizer.json: tokens '%.60s' and '%.60s' have one id, %" JSON_INTEGER_FORMAT,
-            entries[i].text, text, i);
-    entries[i] = (vocab_entry){text, strlen(text), type};
-    return TVK_OK;
-}
-
-/* A token that takes spaces beside it along, or wants to be a whole word, has no form in GGUF.
- * "normalized" says nothing here: there is no normalizer. */
-static tvk_status check_added(const json_t *token, tvk_error *err)
-{
-    static const char *const unsupported[] = {"lstrip", "rstrip", "single_word"};
-    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
-        if (flag(token, unsupported[i], false))
-            return tvk_error_set(
-                err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
-                "tokenizer.json: added token '%.60s': %s false expected, true found",
-                str(token, "content"), unsupported[i]);
-    return TVK_OK;
-}
-
-static tvk_status put_vocab(tvk_conversion *c, const json_t *root, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    tvk_gguf_writer *w = c->writer;
-    json_t *vocab = json_object_get(json_object_get(root, "model"), "vocab");
-    json_t *added = json_object_get(root, "added_tokens"), *value;
-    const char *text;
-    size_t i;
-    vocab_entry *entries = NULL;
-    int32_t *types = NULL;
-    if (!json_is_object(vocab) || c->vocab == 0 || c->vocab > MAX_VOCAB)
-        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.json: model.vocab: an object expected");
-    entries = calloc(c->vocab, sizeof *entries);
-    TVK_TRY_ALLOC(entries);
-    types = calloc(c->vocab, sizeof *types);
-    TVK_TRY_ALLOC(types);
-    json_object_foreach(vocab, text, value)
-        TVK_TRY(set_entry(entries, c->vocab, value, text, TVK_TOKEN_NORMAL, err));
-    json_array_foreach(added, i, value)
-    {
-        bool special = flag(value, "special", false);
-        TVK_TRY(check_added(value, err));
-        TVK_TRY(set_entry(entries, c->vocab, json_object_get(value, "id"), str(value, "content"),
-                          special ? TVK_TOKEN_CONTROL : TVK_TOKEN_USER_DEFINED, err));
-    }
-    tvk_gguf_begin_strings(w, "tokenizer.ggml.tokens", c->vocab);
-    for (uint32_t id = 0; id < c->vocab; id++) {
-        char pad[32];
-        int n = snprintf(pad, sizeof pad, "[PAD%" PRIu32 "]", id);
-        if (entries[id].text)
-            tvk_gguf_put_element(w, entries[id].text, entries[id].bytes);
-        else /* rows of the embedding that no token uses */
-            tvk_gguf_put_element(w, pad, (size_t)n);
-        types[id] = entries[id].text ? entries[id].type : TVK_TOKEN_UNUSED;
-    }
-    tvk_gguf_put_i32s(w, "tokenizer.ggml.token_type", types, c->vocab);
+    tvk_status st;
+    tvk_vocab v = {0};
+    TVK_TRY(tvk_vocab_init(&v, path, c->vocab, err));
+    TVK_TRY(tvk_vocab_set_json(&v, root, err));
+    TVK_TRY(tvk_vocab_put(&v, c->writer, false, facts, err));
 fail:
-    free(entries);
-    free(types);
+    tvk_vocab_free(&v);
     return st;
 }
 
@@ -218,7 +150,7 @@ static bool template_adds_bos(const json_t *post, bool *known)
 }
 
 tvk_status tvk_convert_tokenizer_json(tvk_conversion *c, const char *path, const tvk_mapping *text,
-                                      int64_t bos, int64_t eos, tvk_error *err)
+                                      const tvk_tokenizer_facts *facts, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_gguf_writer *w = c->writer;
@@ -231,6 +163,10 @@ tvk_status tvk_convert_tokenizer_json(tvk_conversion *c, const char *path, const
         TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
                  why.text);
     model = json_object_get(root, "model");
+    if (tvk_json_is_spm(root)) {
+        st = tvk_convert_spm_json(c, path, root, facts, err);
+        goto fail;
+    }
     if (strcmp(str(model, "type"), "BPE") != 0 || flag(model, "byte_fallback", false))
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%.200s: byte-level BPE expected, %.40s%s found", path,
                  *str(model, "type") ? str(model, "type") : "no model",
@@ -241,16 +177,16 @@ tvk_status tvk_convert_tokenizer_json(tvk_conversion *c, const char *path, const
     TVK_TRY(pre_name(json_object_get(root, "pre_tokenizer"), &pre, err));
     tvk_gguf_put_str(w, "tokenizer.ggml.model", "gpt2");
     tvk_gguf_put_str(w, "tokenizer.ggml.pre", pre);
-    TVK_TRY(put_vocab(c, root, err));
+    TVK_TRY(put_vocab(c, path, root, facts, err));
     TVK_TRY(put_merges(c, model, err));
     ignore = flag(model, "ignore_merges", false);
     if (tvk_bpe_pre_known(pre, &implied) && implied != ignore)
         tvk_gguf_put_bool(w, "tokenizer.ggml.ignore_merges", ignore);
     adds_bos = template_adds_bos(json_object_get(root, "post_processor"), &known);
-    if (bos >= 0 && bos < c->vocab)
-        tvk_gguf_put_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)bos);
-    if (eos >= 0 && eos < c->vocab)
-        tvk_gguf_put_u32(w, "tokenizer.ggml.eos_token_id", (uint32_t)eos);
+    if (facts->add_bos >= 0 && (facts->config_decides || !known)) {
+        adds_bos = facts->add_bos;
+        known = true;
+    }
     if (known || implied) tvk_gguf_put_bool(w, "tokenizer.ggml.add_bos_token", adds_bos);
 fail:
     json_decref(root);

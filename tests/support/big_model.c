@@ -55,10 +55,12 @@ static tvk_status write_codes(void *user, tvk_gguf_sink *sink, tvk_error *err)
     bytes = t->type == TVK_I2_S ? count / 4 + TVK_I2_S_TRAILER_BYTES : count / 256 * 66;
     packed = malloc(bytes);
     TVK_TRY_ALLOC(packed);
-    if (t->type == TVK_I2_S)
-        tvk_pack_i2_s(codes, count, SCALE, packed);
-    else
+    if (t->type == TVK_I2_S) {
+        tvk_pack_i2_s(codes, count, packed);
+        tvk_i2_s_trailer(SCALE, packed + count / 4);
+    } else {
         tvk_pack_tq2_0(codes, count, tvk_f32_to_f16(SCALE), packed);
+    }
     TVK_TRY(tvk_gguf_emit(sink, packed, bytes, err));
 fail:
     free(packed);

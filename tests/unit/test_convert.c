@@ -195,7 +195,7 @@ static void check_floats(const hf *h, const tvk_weight_source *s, const char *fr
     for (uint64_t r = 0; r < (n ? n : 1); r++) {
         uint64_t from_r = from_row(r, head ? head : 2, head != 0);
         for (uint64_t i = 0; i < k; i++) {
-            float got = value(t->data, t->type == TVK_F32 ? "F32" : "F16", r * k + i);
+            float got = value(t->data, tvk_dtype_name(t->type), r * k + i);
             if (got != value(p, type, from_r * k + i))
                 fail_msg("%s [%d, %d]: %g expected, %g found", to, (int)r, (int)i,
                          (double)value(p, type, from_r * k + i), (double)got);

@@ -36,7 +36,11 @@ static struct {
     {"model.layers.0.mlp.gate_proj.weight", 24, 16},
     {"model.layers.0.mlp.up_proj.weight", 24, 16},
     {"model.layers.0.mlp.down_proj.weight", 16, 24},
+    {"model.layers.0.self_attn.attn_sub_norm.weight", 0, 16}, /* of the BitNet classes */
+    {"model.layers.0.mlp.ffn_sub_norm.weight", 0, 24},
 };
+#define SUB_NORMS 2
+static bool with_sub_norms;
 
 static void make_config(const char *more)
 {
@@ -57,8 +61,9 @@ static void make_weights(const char *omit, int q_n, const char *extra, bool pack
 {
     buf b = {0}, data = {0};
     put(&b, "{", 1);
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors + 1; i++) {
-        bool last = i == sizeof tensors / sizeof *tensors;
+    size_t count = sizeof tensors / sizeof *tensors - (with_sub_norms ? 0 : SUB_NORMS);
+    for (size_t i = 0; i < count + 1; i++) {
+        bool last = i == count;
         const char *name = last ? extra : tensors[i].name;
         int n = last ? 0 : tensors[i].n, k = last ? 16 : tensors[i].k;
         bool u8 = packed && name && strstr(name, "_proj");
@@ -159,6 +164,19 @@ static void config_errors(void **state)
         {LLAMA ",\"head_dim\":-1", TVK_ERR_FORMAT, "head_dim: an integer from 1"},
         {LLAMA ",\"rope_theta\":0", TVK_ERR_FORMAT, "rope_theta: a number above 0"},
         {LLAMA ",\"sliding_window\":4096", TVK_ERR_UNSUPPORTED, "sliding_window"},
+        {LLAMA ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]", TVK_ERR_UNSUPPORTED,
+         "full_attention expected, 'sliding_attention' found"},
+        {LLAMA ",\"input_bits\":4", TVK_ERR_UNSUPPORTED, "'input_bits' other than 8"},
+        {LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}", TVK_ERR_UNSUPPORTED,
+         "RoPE type 'linear'"},
+        {LLAMA ",\"quantization_config\":[]", TVK_ERR_FORMAT, "quantization_config: an object"},
+        {LLAMA ",\"quantization_config\":{\"quant_method\":\"bitnet\",\"use_rms_norm\":true}",
+         TVK_ERR_UNSUPPORTED, "use_rms_norm"},
+        {LLAMA ",\"quantization_config\":{\"quant_method\":\"bitnet\",\"linear_class\":\"x\"}",
+         TVK_ERR_UNSUPPORTED, "bitlinear or autobitlinear expected, 'x' found"},
+        {LLAMA ",\"quantization_config\":{\"quant_method\":\"bitnet\","
+               "\"modules_to_not_convert\":[\"mlp\"],\"quantization_mode\":\"online\"}",
+         TVK_ERR_UNSUPPORTED, "leaves it dense in a quantised model"},
         {"\"x\":", TVK_ERR_FORMAT, "config.json: line 1"},
     };
     (void)state;
@@ -190,11 +208,9 @@ static void tensor_errors(void **state)
     expect(NULL, TVK_OK, "");
     make_weights(NULL, 0, NULL, true);
     expect(NULL, TVK_ERR_UNSUPPORTED, "config.json has no quantization_config");
-    remove(FOLDER "/model.safetensors");
-    write_file(FOLDER "/model.safetensors.index.json", "{}", 2);
-    expect(NULL, TVK_ERR_UNSUPPORTED, "a model in several files");
-    remove(FOLDER "/model.safetensors.index.json");
-    expect(NULL, TVK_ERR_IO, "model.safetensors");
+    make_config(BITNET);
+    make_weights(NULL, 0, NULL, false);
+    expect(NULL, TVK_ERR_FORMAT, "attn_sub_norm.weight' is missing");
 }
 
 static void output_types(void **state)
@@ -228,12 +244,16 @@ static void output_types(void **state)
     remove(OUT);
     /* heads of 4: K is [4, 16], no multiple of 128 */
     make_config(BITNET ",\"head_dim\":4");
-    tensors[5].n = tensors[8].k = 8;
+    tensors[5].n = tensors[8].k = tensors[12].k = 8;
     tensors[6].n = tensors[7].n = 4;
+    with_sub_norms = true;
     make_weights(NULL, 0, NULL, false);
-    tensors[5].n = tensors[8].k = 16;
+    with_sub_norms = false;
+    tensors[5].n = tensors[8].k = tensors[12].k = 16;
     tensors[6].n = tensors[7].n = 8;
-    expect(NULL, TVK_ERR_ARG, "I2_S needs rows * columns to be a multiple of 128: use --type f16");
+    expect("i2_s", TVK_ERR_ARG,
+           "I2_S needs rows * columns to be a multiple of 128: use --type f16");
+    expect(NULL, TVK_OK, "");
     expect("f16", TVK_OK, "");
     make_config(LLAMA);
     make_weights(NULL, 0, NULL, false);

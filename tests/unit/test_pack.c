@@ -43,24 +43,26 @@ static void golden(void **state)
     int8_t codes[256], back[256];
     uint8_t packed[96], expected[96];
     uint16_t d = 0;
-    float scale = 0;
     (void)state;
     for (int i = 0; i < 256; i++) codes[i] = pattern((uint64_t)i);
 
     unhex("2491249244924912", expected);
     tvk_pack_hf(codes, 8, 4, packed);
     assert_memory_equal(packed, expected, 8);
-    tvk_unpack_hf(expected, 8, 4, back);
+    for (uint64_t r = 0; r < 8; r++) tvk_unpack_hf_row(expected, 8, 4, r, back + 4 * r);
     assert_memory_equal(back, codes, 32);
 
     memset(expected, 0, sizeof expected);
     unhex(golden_i2_s, expected);
     memcpy(expected + 32, "\0\0\x40\x3f", 4); /* 0.75f */
-    tvk_pack_i2_s(codes, 128, 0.75f, packed);
+    tvk_pack_i2_s(codes, 128, packed);
+    tvk_i2_s_trailer(0.75f, packed + 32);
     assert_memory_equal(packed, expected, 64);
-    tvk_unpack_i2_s(expected, 128, back, &scale);
+    tvk_unpack_i2_s(expected, 0, 128, back);
     assert_memory_equal(back, codes, 128);
-    assert_true(scale == 0.75f);
+    tvk_unpack_i2_s(expected, 37, 80, back); /* from the middle of a block */
+    assert_memory_equal(back, codes + 37, 80);
+    assert_true(tvk_i2_s_scale(expected, 128) == 0.75f);
 
     unhex(golden_tq2_0, expected);
     tvk_pack_tq2_0(codes, 256, 0x3c00, packed);
@@ -87,18 +89,17 @@ static void round_trips(void **state)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         size_t n = shapes[s].n, k = shapes[s].k, count = n * k;
         int8_t *codes = malloc(count), *back = malloc(count);
-        uint8_t *hf = malloc(count / 4), *i2 = malloc(count / 4 + 32);
+        uint8_t *hf = malloc(count / 4), *i2 = malloc(count / 4);
         uint8_t *tq2 = malloc(count / 256 * 66), *tq1 = malloc(count / 256 * 54);
-        float scale = 0;
         fill_random(s + 1, codes, count);
         /* one after the other: what one packing decodes to is the next one's input */
         tvk_pack_hf(codes, n, k, hf);
-        tvk_unpack_hf(hf, n, k, back);
+        for (uint64_t r = 0; r < n; r++) tvk_unpack_hf_row(hf, n, k, r, back + k * r);
         assert_memory_equal(back, codes, count);
-        tvk_pack_i2_s(back, count, 1.5f, i2);
-        tvk_unpack_i2_s(i2, count, back, &scale);
+        tvk_pack_i2_s(back, count, i2);
+        memset(back, 9, count);
+        for (uint64_t r = 0; r < n; r++) tvk_unpack_i2_s(i2, r * k, k, back + k * r);
         assert_memory_equal(back, codes, count);
-        assert_true(scale == 1.5f);
         tvk_pack_tq2_0(back, count, 0x3c00, tq2);
         tvk_unpack_tq2_0(tq2, count, back, NULL);
         assert_memory_equal(back, codes, count);
@@ -114,12 +115,11 @@ static void unused_codes(void **state)
 {
     uint8_t ones[96];
     int8_t codes[512];
-    float scale;
     (void)state;
     memset(ones, 0xff, sizeof ones);
-    tvk_unpack_hf(ones, 4, 8, codes);
+    for (uint64_t r = 0; r < 4; r++) tvk_unpack_hf_row(ones, 4, 8, r, codes + 8 * r);
     for (int i = 0; i < 32; i++) assert_int_equal(codes[i], 0);
-    tvk_unpack_i2_s(ones, 128, codes, &scale);
+    tvk_unpack_i2_s(ones, 0, 128, codes);
     for (int i = 0; i < 128; i++) assert_int_equal(codes[i], 0);
     tvk_unpack_tq2_0(ones, 256, codes, NULL);
     for (int i = 0; i < 256; i++) assert_int_equal(codes[i], 0);
@@ -225,15 +225,20 @@ static void absmean(void **state)
     float w[8] = {0.5f, -0.5f, 0.50000006f, -0.50000006f, 2.5f, -2.0f, 0.99999994f, -0.49999994f};
     int8_t codes[8];
     static const int8_t expected[8] = {0, 0, 1, -1, 1, -1, 1, 0};
-    float zeros[4] = {0}, bad[2] = {NAN, 1}, scale;
+    double sum = 0;
+    float zeros[4] = {0}, scale;
     (void)state;
-    scale = tvk_quantize_absmean(w, 8, codes);
+    for (int i = 0; i < 8; i++) sum += fabs((double)w[i]);
+    scale = tvk_absmean(sum, 8);
     assert_true(fabsf(scale - 1.0f) < 1e-6f);
+    tvk_absmean_codes(w, 8, scale, codes);
     assert_memory_equal(codes, expected, 8);
-    scale = tvk_quantize_absmean(zeros, 4, codes);
-    assert_true(scale > 0.9e-5f && scale < 1.1e-5f);
+    scale = tvk_absmean(0, 4); /* the floor */
+    assert_true(1 / scale > 0.9e-5f && 1 / scale < 1.1e-5f);
+    tvk_absmean_codes(zeros, 4, scale, codes);
     for (int i = 0; i < 4; i++) assert_int_equal(codes[i], 0);
-    assert_true(isnan(tvk_quantize_absmean(bad, 2, codes)));
+    assert_true(isnan(tvk_absmean((double)NAN, 2)));
+    assert_true(tvk_absmean((double)INFINITY, 2) == 0);
 }
 
 static void signs(void **state)

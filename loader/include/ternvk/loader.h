@@ -85,13 +85,14 @@ typedef struct tvk_convert_params {
     const char *type;           /* NULL, "i2_s", "tq2_0", "tq1_0", "f16", "f32": of the linears */
     const char *embedding_type; /* NULL or "as-is", "f16", "f32", "q8_0", "q6_k": of embedding and
                                    head */
-    const char *tokenizer;      /* NULL, or path of llama2.c's tokenizer.bin / a tokenizer.json */
+    const char *tokenizer;      /* NULL, or path of a tokenizer.json, a tokenizer.model of
+                                   SentencePiece or llama2.c's tokenizer.bin */
     bool overwrite;             /* replace an existing output */
     tvk_log log;
     tvk_progress progress;
 } tvk_convert_params;
 
-/* IN: folder in HF form (config.json, one model.safetensors, tokenizer.json if there), llama2.c
+/* IN: folder in HF form (config.json, safetensors in one file or shards, a tokenizer), llama2.c
  * checkpoint (.bin), or GGUF. OUT: GGUF v3, written beside as OUT.part and renamed. What is lost or
  * missing is logged. Errors: as tvk_file_open; TVK_ERR_ARG when OUT exists. Since: 0.1 */
 TVK_API tvk_status tvk_convert(const char *in, const char *out, const tvk_convert_params *params,
