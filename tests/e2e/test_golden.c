@@ -220,40 +220,6 @@ static void bitnet_a48(void **state)
     close_model(&m);
 }
 
-/* Types that hold the same values in the same device packing: not one bit may differ. */
-static void same_bits(const fixture *f, const hf_case *c, const char *const *types)
-{
-    need(c->folder);
-    need(c->expected);
-    npy_array ids = member(c->expected, "ids");
-    int32_t *tokens = token_ids(&ids);
-    uint32_t rows = (uint32_t)ids.count, vocab;
-    opened m = convert(f, c->folder, NULL, NULL);
-    float *base = logits_of(&m, tokens, rows, &vocab);
-    close_model(&m);
-    for (; *types; types++) {
-        m = convert(f, c->folder, *types, NULL);
-        float *got = logits_of(&m, tokens, rows, &vocab);
-        if (memcmp(got, base, (size_t)rows * vocab * sizeof *got) != 0)
-            fail_msg("%s as %s: other bits than the default conversion", c->folder, *types);
-        free(got);
-        close_model(&m);
-    }
-    free(base);
-    free(tokens);
-    npy_free(&ids);
-}
-
-static void lossless_types(void **state)
-{
-    static const char *const ternary[] = {"i2_s", "tq2_0", "tq1_0", NULL};
-    static const char *const dense[] = {"f16", NULL}; /* what the folder holds */
-    same_bits(*state, &bitnet_packed_case, ternary);
-    same_bits(*state, &bitnet_bf16_case, ternary);
-    same_bits(*state, &llama_bitlinear_case, ternary);
-    same_bits(*state, &llama_tiny_case, dense);
-}
-
 /* state: the command line */
 static void by_hand(void **state)
 {
@@ -270,10 +236,10 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest hand[] = {cmocka_unit_test_prestate(by_hand, argv)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(llama_tiny),      cmocka_unit_test(llama_tiny_f32),
-        cmocka_unit_test(bitnet_packed),   cmocka_unit_test(bitnet_bf16),
-        cmocka_unit_test(llama_bitlinear), cmocka_unit_test(lossless_types),
-        cmocka_unit_test(bitnet_a48),      cmocka_unit_test(validation_is_silent),
+        cmocka_unit_test(llama_tiny),           cmocka_unit_test(llama_tiny_f32),
+        cmocka_unit_test(bitnet_packed),        cmocka_unit_test(bitnet_bf16),
+        cmocka_unit_test(llama_bitlinear),      cmocka_unit_test(bitnet_a48),
+        cmocka_unit_test(validation_is_silent),
     };
     int missing = no_device();
     if (missing) return missing;
