@@ -7,6 +7,7 @@
 
 #include "base/half.h"
 #include "hf_config.h"
+#include "json.h"
 
 typedef struct folder {
     tvk_conversion *c;
@@ -222,14 +223,10 @@ tvk_status tvk_convert_hf(tvk_conversion *c, tvk_error *err)
     tvk_status st = TVK_OK;
     folder f = {.c = c};
     json_t *root = NULL;
-    json_error_t why;
     char name[128];
     char *path = tvk_convert_path(c, c->in, "config.json");
     TVK_TRY_ALLOC(path);
-    root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-    if (!root)
-        TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
-                 why.text);
+    TVK_TRY(tvk_json_open(path, &root, err));
     TVK_TRY(tvk_hf_config_read(root, &c->params.log, &f.config, err));
     TVK_TRY(tvk_shards_open(c->in, &c->shards, err));
     f.used = calloc(c->shards->tensor_count + (size_t)1, sizeof *f.used);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "convert.h"
+#include "json.h"
 
 typedef struct folder {
     tvk_conversion *c;
@@ -10,25 +11,13 @@ typedef struct folder {
     tvk_tokenizer_facts facts;
 } folder;
 
-static tvk_status load_json(const char *path, json_t **out, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    json_error_t why;
-    *out = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-    if (!*out)
-        TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
-                 why.text);
-fail:
-    return st;
-}
-
 /* NULL when the folder has no such file. */
 static tvk_status load_optional(tvk_conversion *c, const char *name, json_t **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     char *path = tvk_convert_path(c, c->in, name);
     TVK_TRY_ALLOC(path);
-    if (tvk_convert_exists(path)) TVK_TRY(load_json(path, out, err));
+    if (tvk_convert_exists(path)) TVK_TRY(tvk_json_open(path, out, err));
 fail:
     return st;
 }
@@ -123,7 +112,7 @@ static tvk_status find_tokenizer(tvk_conversion *c, const char **out, tvk_error 
     TVK_TRY_ALLOC(model);
     *out = tvk_convert_exists(json) ? json : NULL;
     if (!tvk_convert_exists(model)) return TVK_OK;
-    if (*out) TVK_TRY(load_json(json, &root, err));
+    if (*out) TVK_TRY(tvk_json_open(json, &root, err));
     if (!*out || tvk_json_is_spm(root)) *out = model;
 fail:
     json_decref(root);

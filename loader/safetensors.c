@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/check.h"
 #include "bytes.h"
+#include "json.h"
 
 #define MAX_HEADER_BYTES 100000000u /* the format's own limit */
 
@@ -120,7 +119,6 @@ tvk_status tvk_safetensors_parse(const void *bytes, size_t size, tvk_safetensors
     const unsigned char *p = bytes;
     uint64_t header = 0;
     json_t *root = NULL, *entry;
-    json_error_t why;
     const char *name;
     tvk_safetensors *s;
     *out = NULL;
@@ -134,8 +132,7 @@ tvk_status tvk_safetensors_parse(const void *bytes, size_t size, tvk_safetensors
                  "no safetensors file, or cut short: a header of %" PRIu64
                  " bytes expected at byte 8, %zu found",
                  header, size - 8);
-    root = json_loadb((const char *)p + 8, (size_t)header, JSON_REJECT_DUPLICATES, &why);
-    if (!root) TVK_FAIL(TVK_ERR_FORMAT, "the JSON header, byte %d: %s", why.position + 8, why.text);
+    TVK_TRY(tvk_json_parse(p + 8, (size_t)header, "the JSON header", &root, err));
     if (!json_is_object(root)) TVK_FAIL(TVK_ERR_FORMAT, "the header: a JSON object expected");
     s->tensors = tvk_arena_alloc(&s->arena, json_object_size(root), sizeof *s->tensors);
     TVK_TRY_ALLOC(s->tensors);

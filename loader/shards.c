@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
+#include "json.h"
 
 #define SINGLE "model.safetensors"
 #define INDEX "model.safetensors.index.json"
@@ -124,16 +124,12 @@ fail:
 static tvk_status open_index(tvk_shards *s, const char *folder, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    json_error_t why;
     json_t *root = NULL, *map;
     uint32_t *file_of = NULL;
     size_t count;
     const char *path = join(&s->arena, folder, INDEX);
     TVK_TRY_ALLOC(path);
-    root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-    if (!root)
-        TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
-                 why.text);
+    TVK_TRY(tvk_json_open(path, &root, err));
     map = json_object_get(root, "weight_map");
     count = json_object_size(map); /* 0 of what is no object */
     if (count == 0)

@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "bpe.h"
 #include "convert.h"
+#include "json.h"
 #include "vocab.h"
 
 /* What a Split's regex means, by its text. */
@@ -154,14 +153,11 @@ tvk_status tvk_convert_tokenizer_json(tvk_conversion *c, const char *path, const
 {
     tvk_status st = TVK_OK;
     tvk_gguf_writer *w = c->writer;
-    json_error_t why;
-    json_t *root = json_loadb((const char *)text->data, text->size, JSON_REJECT_DUPLICATES, &why);
+    json_t *root = NULL;
     const json_t *model;
     const char *pre = NULL;
     bool implied = false, ignore, known = false, adds_bos;
-    if (!root)
-        TVK_FAIL(TVK_ERR_FORMAT, "%.200s: line %d, column %d: %.160s", path, why.line, why.column,
-                 why.text);
+    TVK_TRY(tvk_json_parse(text->data, text->size, path, &root, err));
     model = json_object_get(root, "model");
     if (tvk_json_is_spm(root)) {
         st = tvk_convert_spm_json(c, path, root, facts, err);

@@ -7,7 +7,7 @@
 
 #include "ternvk/loader.h"
 
-#define VOCAB 16
+#define VOCAB 264 /* all bytes and some more */
 
 /* A GGUF with an embedding of VOCAB rows of one F32, and nothing else: the tokenizer goes there. */
 static const char *model(void)
@@ -19,7 +19,8 @@ static const char *model(void)
     memcpy(bytes + 32, name, sizeof name - 1);
     bytes[49] = 2; /* dimensions: 1 and VOCAB; type F32 and offset 0 follow */
     bytes[53] = 1;
-    bytes[61] = VOCAB;
+    bytes[61] = VOCAB & 255;
+    bytes[62] = VOCAB >> 8;
     return fuzz_file("in.gguf", bytes, sizeof bytes);
 }
 
