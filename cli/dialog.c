@@ -73,7 +73,7 @@ bool dialog_push(dialog *d, int32_t id)
 void dialog_undo(dialog *d)
 {
     free_turn(&d->turns[--d->count]);
-    if (d->first > d->count) d->first = d->count;
+    if (d->first > 0 && d->first == d->count) d->first--; /* the last turn is never out */
 }
 
 void dialog_undo_answer(dialog *d)

@@ -21,7 +21,7 @@ typedef struct dialog {
     uint32_t head_count, end_count;
     dialog_turn *turns; /* [count], oldest first */
     uint32_t count, room;
-    uint32_t first; /* turns before this one are out of the context */
+    uint32_t first; /* turns before this one are out of the context; the last one never is */
 } dialog;
 
 void dialog_free(dialog *d);

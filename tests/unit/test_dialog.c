@@ -89,9 +89,14 @@ static void window(void **state)
     EXPECT(d, 1, 2, 400, 401, 402, 403, 450, 451, 452);
     assert_int_equal(dialog_make_room(&d, 1000), 0);
     assert_int_equal(d.count, 4); /* kept for the transcript */
-    dialog_undo(&d);
+    dialog_undo(&d);              /* the turn that is the last one now comes back */
+    EXPECT(d, 1, 2, 300, 301, 302, 303, 350, 351, 352);
+    dialog_undo_answer(&d);
+    assert_true(dialog_push(&d, 7));
+    EXPECT(d, 1, 2, 300, 301, 302, 303, 7);
+    while (d.count > 0) dialog_undo(&d);
     EXPECT(d, 1, 2);
-    assert_int_equal(d.first, 3);
+    assert_int_equal(d.first, 0);
     ask(&d, 500, 1, 0);
     EXPECT(d, 1, 2, 500);
     dialog_free(&d);
