@@ -19,15 +19,17 @@ struct tvk_chat_template {
     const char *name;
     unsigned flags;
     const char *parts[MAX_PARTS];  /* NULL: no template text is this one */
+    const char *never;             /* NULL: nothing */
     const char *begin[3], *end[3]; /* by role */
     const char *stops[MAX_STOPS];
 };
 static const tvk_chat_template rows[] = {
-#define TVK_CHAT(name, flags, part0, part1, system, user, assistant, end_system, end_user,         \
+#define TVK_CHAT(name, flags, part0, part1, never, system, user, assistant, end_system, end_user,  \
                  end_assistant, ...)                                                               \
     {name,                                                                                         \
      flags,                                                                                        \
      {part0, part1},                                                                               \
+     never,                                                                                        \
      {system, user, assistant},                                                                    \
      {end_system, end_user, end_assistant},                                                        \
      {__VA_ARGS__}},
@@ -56,19 +58,33 @@ const char *tvk_chat_names(void)
 
 /* ---- which template ---- */
 
-static bool contains(const char *text, size_t bytes, const char *part)
+/* Where part stands first; NULL: nowhere. */
+static const char *find(const char *text, size_t bytes, const char *part)
 {
     size_t length = strlen(part);
     for (size_t i = 0; i + length <= bytes; i++)
-        if (memcmp(text + i, part, length) == 0) return true;
+        if (memcmp(text + i, part, length) == 0) return text + i;
+    return NULL;
+}
+
+/* Whether an expression of the template holds first, and never between it and the closing "}}". */
+static bool expressed(const char *text, size_t bytes, const char *first, const char *never)
+{
+    const char *end = text + bytes;
+    while ((text = find(text, (size_t)(end - text), first))) {
+        const char *close = find(text, (size_t)(end - text), "}}");
+        if (find(text, (size_t)((close ? close : end) - text), never)) return true;
+        text += strlen(first);
+    }
     return false;
 }
 
 const tvk_chat_template *tvk_chat_detect(const char *text, size_t bytes)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        const char *const *parts = rows[i].parts;
-        if (parts[0] && contains(text, bytes, parts[0]) && contains(text, bytes, parts[1]))
+        const char *const *parts = rows[i].parts, *never = rows[i].never;
+        if (parts[0] && find(text, bytes, parts[0]) && find(text, bytes, parts[1]) &&
+            !(never && expressed(text, bytes, parts[0], never)))
             return &rows[i];
     }
     return NULL;
@@ -129,8 +145,9 @@ tvk_status tvk_chat_choose(const tvk_file *file, const tvk_tokenizer *t, const c
         reason = "the file's template";
         *out = tvk_chat_detect(kv->str, strlen(kv->str));
         if (!*out)
-            TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                     "tokenizer.chat_template is not known; say which fits: " NAMES);
+            TVK_FAIL(
+                TVK_ERR_UNSUPPORTED,
+                "tokenizer.chat_template is not known; --chat-template says which fits: " NAMES);
     } else {
         *out = by_vocabulary(file, t, &reason);
     }

@@ -289,6 +289,14 @@ static void detection(void **state)
         {"{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}",
          "chatml"},
         {"{{ '<|user|>\n' + message['content'] + '\n' }}{{ '<|assistant|>\n' }}", "falcon3"},
+        {"{% if message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + '\n' }}{% else "
+         "%}{{ "
+         "'<|assistant|>\n' + message['content'] + eos_token }}{% endif %}",
+         "falcon3"},
+        {"{% if message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + eos_token }}{% "
+         "else %}{{ '<|assistant|>\n' + message['content'] + eos_token }}{% endif %}",
+         NULL}, /* Zephyr's */
+        {"{{ '<|user|>' }}{{ '<|user|>' + content + eos_token '<|assistant|>", NULL},
         {"{{ '[INST] ' + message['content'] + ' [/INST]' }}", NULL},
         {"<|im_start|", NULL},
         {"", NULL},
