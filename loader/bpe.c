@@ -117,6 +117,8 @@ static tvk_status fill_alphabet(tvk_tokenizer *t, tvk_error *err)
         char text[4];
         byte_of[char_of_byte(b)] = (int16_t)b;
         t->byte_ids[b] = tvk_token_find(t, text, tvk_bpe_byte_text((unsigned char)b, text));
+        if (t->byte_ids[b] >= 0 && t->tokens[t->byte_ids[b]].type == TVK_TOKEN_CONTROL)
+            t->byte_ids[b] = -1;
     }
     for (uint32_t id = 0; id < t->vocab; id++) TVK_TRY(fill_bytes(t, byte_of, &t->tokens[id], err));
 fail:
@@ -154,6 +156,7 @@ static tvk_status add_merge(const tvk_tokenizer *t, tvk_bpe *bpe, uint32_t rank,
         TVK_FAIL(TVK_ERR_FORMAT,
                  "tokenizer: merge %u '%.*s': one of its words is not in the vocabulary", rank,
                  (int)(bytes < 60 ? bytes : 60), s);
+    if (t->tokens[both].type == TVK_TOKEN_CONTROL) return TVK_OK; /* no text becomes one */
     slot = pair_at(bpe, (uint32_t)left, (uint32_t)right);
     if (slot->key == 0) /* of equal merges the first counts */
         *slot = (pair_slot){((uint64_t)(uint32_t)left << 32 | (uint32_t)right) + 1, rank, both};

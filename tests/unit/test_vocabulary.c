@@ -86,11 +86,12 @@ static void bpe_by_hand(void **state)
     assert_non_null(strstr(err.text, "qwen9"));
 }
 
-/* A token that no text may become by itself: not through ignore_merges either. */
+/* A token that no text may become by itself: not as a whole word, by a merge, or as a byte. */
 static void control_words(void **state)
 {
-    static const char *const tokens[] = {"a", "b", "stop", "s", "t", "o", "p"};
-    static const int32_t types[] = {1, 1, 3, 1, 1, 1, 1};
+    static const char *const tokens[] = {"a", "b", "stop", "s", "t", "o", "p", "op", "ab", "c"};
+    static const int32_t types[] = {1, 1, 3, 1, 1, 1, 1, 3, 1, 3};
+    static const char *const merges[] = {"o p", "a b"};
     buf b = {0};
     tvk_tokenizer *t;
     int32_t stops[TVK_TOKENIZER_STOPS];
@@ -101,7 +102,7 @@ static void control_words(void **state)
     put_kv_str(&b, "tokenizer.ggml.pre", "falcon-h1");
     put_kv_strings(&b, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
     put_kv_i32s(&b, "tokenizer.ggml.token_type", types, COUNT(types));
-    put_kv_strings(&b, "tokenizer.ggml.merges", NULL, 0);
+    put_kv_strings(&b, "tokenizer.ggml.merges", merges, COUNT(merges));
     put_kv_u32(&b, "tokenizer.ggml.eos_token_id", 2);
     put_kv_u32(&b, "tokenizer.ggml.eot_token_id", 1);
     put_kv_u32(&b, "tokenizer.ggml.eom_token_id", 2);
@@ -110,6 +111,8 @@ static void control_words(void **state)
     t = open_tokenizer(temp_path("words.gguf"));
     EXPECT(t, "stop", false, false, 3, 4, 5, 6);
     EXPECT(t, "stop", false, true, 2);
+    EXPECT(t, "abcab", false, false, 8, 8);
+    EXPECT(t, "abcab", false, true, 8, 9, 8);
     assert_int_equal(tvk_tokenizer_stops(t, stops), 2); /* equal ones once */
     assert_int_equal(stops[0], 2);
     assert_int_equal(stops[1], 1);
