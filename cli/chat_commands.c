@@ -30,10 +30,11 @@ static chat_next on_system(chat *c, const char *arg)
     return CHAT_READ;
 }
 
-static bool has_turn(const chat *c)
+static bool has_turn(chat *c)
 {
     if (c->talk.dialog.count > 0) return true;
     out_error("nothing was asked yet");
+    c->failed = true;
     return false;
 }
 
@@ -75,15 +76,14 @@ static void save_answer(const chat *c, const dialog_turn *turn, FILE *f)
 static chat_next on_save(chat *c, const char *arg)
 {
     const dialog *d = &c->talk.dialog;
-    FILE *f;
+    FILE *f = NULL;
     bool failed;
-    if (!*arg) {
+    if (!*arg)
         out_error("/save FILE expected");
-        return CHAT_READ;
-    }
-    f = fopen(arg, "wx"); /* nothing is overwritten */
-    if (!f) {
+    else if (!(f = fopen(arg, "wx"))) /* nothing is overwritten */
         out_error("%s: %s", arg, strerror(errno));
+    if (!f) {
+        c->failed = true;
         return CHAT_READ;
     }
     if (c->system) fprintf(f, "System: %s\n\n", c->system);
@@ -93,10 +93,12 @@ static chat_next on_save(chat *c, const char *arg)
         fputs("\n\n", f);
     }
     failed = ferror(f) != 0;
-    if (fclose(f) != 0 || failed)
-        out_error("%s: %s", arg, strerror(errno));
+    failed = fclose(f) != 0 || failed;
+    if (failed)
+        out_error("%s: not all of it could be written: %s", arg, strerror(errno));
     else
         fprintf(stderr, "saved: %s\n", arg);
+    c->failed = c->failed || failed;
     return CHAT_READ;
 }
 

@@ -215,7 +215,7 @@ static int talk_on(chat *c)
     }
     if (line_interactive(c->lines)) fputs("/help lists commands\n", stderr);
     while (status == 0) {
-        size_t bytes;
+        size_t bytes = 0;
         chat_next next;
         char *text;
         interrupt_release(); /* at the prompt Ctrl-C leaves */
