@@ -80,7 +80,11 @@ static tvk_status read_id(const tvk_tokenizer *t, const tvk_file *file, const ch
 {
     const tvk_gguf_kv *kv = tvk_file_find(file, key);
     uint64_t v = 0;
-    if (kv && (!tvk_gguf_u64(kv->type, kv->data, &v) || v >= t->vocab))
+    if (kv && !tvk_gguf_u64(kv->type, kv->data, &v))
+        return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
+                             "%s: a whole number from 0 on expected, %s found", key,
+                             tvk_gguf_type_name(kv->type));
+    if (kv && v >= t->vocab)
         return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
                              "%s: a token of the vocabulary of %" PRIu32 " expected, %" PRIu64
                              " found",

@@ -92,9 +92,22 @@ static void note_file_type(const tvk_weight_source *source, const tvk_weights_pl
     }
 }
 
+/* Tokens without a row cannot be read; rows without a token are never meant. */
+static void note_vocabulary(const tvk_weight_source *source, tvk_config *config)
+{
+    uint64_t tokens = source->array_count(source->user, "tokenizer.ggml.tokens");
+    if (tokens != 0 && tokens != config->vocab)
+        tvk_config_note(config, "the tokenizer has %llu tokens, the embedding %u rows",
+                        (unsigned long long)tokens, config->vocab);
+}
+
 tvk_status tvk_oddities_note(const tvk_weight_source *source, const tvk_weights_plan *plan,
                              tvk_config *config, tvk_arena *arena, tvk_error *err)
 {
+    tvk_status st;
     note_file_type(source, plan, config);
-    return note_unused(source, plan, config, arena, err);
+    TVK_TRY(note_unused(source, plan, config, arena, err));
+    note_vocabulary(source, config);
+fail:
+    return st;
 }

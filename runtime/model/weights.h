@@ -46,8 +46,8 @@ tvk_status tvk_weights_plan_make(const tvk_weight_source *source, const tvk_conf
                                  const tvk_skip skip[TVK_SKIP_COUNT], tvk_arena *arena,
                                  tvk_weights_plan *out, tvk_error *err);
 
-/* Remarks for inspect: tensors that no matrix or gain is made of, a file type that is not so. The
- * plan is config's. */
+/* Remarks for inspect: tensors that no matrix or gain is made of, a file type that is not so, a
+ * tokenizer of another size. The plan is config's. */
 tvk_status tvk_oddities_note(const tvk_weight_source *source, const tvk_weights_plan *plan,
                              tvk_config *config, tvk_arena *arena, tvk_error *err);
 

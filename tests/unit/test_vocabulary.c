@@ -274,12 +274,47 @@ static void no_tokenizer(void **state)
     free_buf(&b);
 }
 
+/* What the file's token numbers must be, and what the message says of another. */
+static void bad_ids(void **state)
+{
+    static const struct {
+        uint32_t type, value;
+        const char *message;
+    } cases[] = {
+        {4, 2, "bos_token_id: a token of the vocabulary of 2 expected, 2 found"},
+        {5, UINT32_MAX, "bos_token_id: a whole number from 0 on expected, i32 found"},
+        {6, 0, "bos_token_id: a whole number from 0 on expected, f32 found"},
+    };
+    static const char *const tokens[] = {"a", "b"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        buf b = {0};
+        tvk_file *file = NULL;
+        tvk_tokenizer *t = NULL;
+        tvk_error err = {0};
+        put_header(&b, 3, 0, 4);
+        put_kv_str(&b, "general.architecture", "llama");
+        put_kv_str(&b, "tokenizer.ggml.model", "llama");
+        put_kv_strings(&b, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
+        put_str(&b, "tokenizer.ggml.bos_token_id");
+        put_le(&b, cases[i].type, 4);
+        put_le(&b, cases[i].value, 4);
+        assert_int_equal(tvk_file_open_memory(b.data, b.size, "ids", &file, &err), TVK_OK);
+        assert_int_equal(tvk_tokenizer_create(file, &t, &err), TVK_ERR_FORMAT);
+        assert_null(t);
+        assert_non_null(strstr(err.text, cases[i].message));
+        tvk_file_close(&file);
+        free_buf(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bpe_by_hand), cmocka_unit_test(control_words),
         cmocka_unit_test(splits),      cmocka_unit_test(spm_by_hand),
         cmocka_unit_test(token_bytes), cmocka_unit_test(no_tokenizer),
+        cmocka_unit_test(bad_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
