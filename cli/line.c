@@ -1,19 +1,11 @@
-#define _POSIX_C_SOURCE 200809L
 #include "line.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(_WIN32)
-#include <io.h>
-#define isatty _isatty
-#define fileno _fileno
-#else
-#include <unistd.h>
-#endif
-
 #include "line_edit.h"
+#include "out.h"
 
 struct line_reader {
     bool interactive;
@@ -24,7 +16,7 @@ line_reader *line_open(void)
 {
     line_reader *r = calloc(1, sizeof *r);
     if (!r) return NULL;
-    r->interactive = isatty(fileno(stdin)) != 0;
+    r->interactive = out_is_terminal(stdin);
     if (r->interactive) r->edit = line_edit_open();
     return r;
 }

@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <time.h>
 
+#if defined(_WIN32)
+#include <io.h>
+#define isatty _isatty
+#define fileno _fileno
+#else
+#include <unistd.h>
+#endif
+
 #include "progress.h"
 
 void out_error(const char *fmt, ...)
@@ -53,6 +61,11 @@ const char *out_bytes(uint64_t bytes, char *text, size_t size)
     }
     snprintf(text, size, v < 10 ? "%.2f %s" : "%.1f %s", v, units[unit]);
     return text;
+}
+
+bool out_is_terminal(FILE *f)
+{
+    return isatty(fileno(f)) != 0;
 }
 
 double out_now_ms(void)

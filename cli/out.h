@@ -2,6 +2,9 @@
 #ifndef TVK_CLI_OUT_H
 #define TVK_CLI_OUT_H
 
+#include <stdbool.h>
+#include <stdio.h>
+
 #include "ternvk/base.h"
 
 #if defined(__GNUC__)
@@ -18,6 +21,8 @@ int out_failed(const tvk_error *err);
 tvk_log out_log(uint32_t verbose);
 /* "1.5 GiB" into text. */
 const char *out_bytes(uint64_t bytes, char *text, size_t size);
+/* Whether a person sees what is written to it, or types what is read from it. */
+bool out_is_terminal(FILE *f);
 /* Monotonic milliseconds. */
 double out_now_ms(void);
 

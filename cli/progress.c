@@ -4,14 +4,7 @@
 
 #include "args.h"
 #include "interrupt.h"
-
-#if defined(_WIN32)
-#include <io.h>
-#define is_terminal() (_isatty(2) != 0)
-#else
-#include <unistd.h>
-#define is_terminal() (isatty(2) != 0)
-#endif
+#include "out.h"
 
 #define WIDTH 30
 
@@ -45,7 +38,7 @@ static bool on_silent_progress(void *user, const char *what, uint64_t done, uint
 
 tvk_progress progress_bar(void)
 {
-    bool bar = is_terminal() && !args_environment()->plain;
+    bool bar = out_is_terminal(stderr) && !args_environment()->plain;
     return (tvk_progress){.fn = bar ? on_progress : on_silent_progress};
 }
 
