@@ -1,5 +1,5 @@
-/* Every allocation of opening, describing, tokenizing and converting fails in turn: the caller gets
- * the reason, nothing leaks, no half-written file stays. */
+/* Every allocation of opening, describing, tokenizing, chatting and converting fails in turn: the
+ * caller gets the reason, nothing leaks, no half-written file stays. */
 #define TEST_NAME "test_alloc_faults"
 #define _POSIX_C_SOURCE 200809L
 #include "loader_files.h"
@@ -8,6 +8,7 @@
 
 #include "support/alloc_faults.h"
 #include "support/hf_folder.h"
+#include "ternvk/chat.h"
 #include "ternvk/loader.h"
 
 #define CORPUS TVK_SOURCE_DIR "/tests/fuzz/corpus/"
@@ -25,14 +26,22 @@ static tvk_status use_file(const scenario *s, tvk_error *err)
     tvk_file *file = NULL;
     tvk_tokenizer *tokenizer = NULL;
     tvk_model_info info;
-    int32_t *ids = NULL;
+    const tvk_chat_template *chat = NULL;
+    int32_t *ids = NULL, *message = NULL, *answer = NULL;
     uint32_t count;
     tvk_status st = tvk_file_open(s->in, &file, err);
     if (st == TVK_OK) st = tvk_model_describe(tvk_file_source(file), NULL, &info, err);
     if (st == TVK_OK) st = tvk_tokenizer_create(file, &tokenizer, err);
     if (st == TVK_OK)
         st = tvk_tokenize(tokenizer, text, sizeof text - 1, true, true, &ids, &count, err);
+    if (st == TVK_OK) st = tvk_chat_choose(file, tokenizer, "llama3", &chat, NULL, err);
+    if (st == TVK_OK)
+        st = tvk_chat_message(chat, tokenizer, TVK_CHAT_USER, text, sizeof text - 1, &message,
+                              &count, err);
+    if (st == TVK_OK) st = tvk_chat_answer(chat, tokenizer, &answer, &count, err);
     free(ids);
+    free(message);
+    free(answer);
     tvk_tokenizer_destroy(&tokenizer);
     tvk_file_close(&file);
     return st;
