@@ -197,11 +197,12 @@ static int open_chat(chat *c, const char *system, const char *template_name)
 static chat_next take(chat *c, const char *text, size_t bytes)
 {
     if (text[0] == '/' && text[1] != '/') return chat_command(c, text);
+    if (strspn(text, " \t\r\n") == bytes) return CHAT_READ; /* nothing was said */
     if (text[0] == '/') {
         text++;
         bytes--;
     }
-    return bytes > 0 && chat_ask(c, text, bytes) ? CHAT_ANSWER : CHAT_READ;
+    return chat_ask(c, text, bytes) ? CHAT_ANSWER : CHAT_READ;
 }
 
 /* Messages and commands until the input is over. */

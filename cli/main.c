@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,16 @@ static void print_help(FILE *to)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 }
 
+/* Results that did not get out, on a full disk say, are a failure. */
+static int written(int status)
+{
+    bool lost = fflush(stdout) != 0;
+    if (!lost && !ferror(stdout)) return status;
+    out_error("not all of the output could be written%s%s", lost ? ": " : "",
+              lost ? strerror(errno) : "");
+    return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -45,10 +56,10 @@ int main(int argc, char **argv)
         print_help(stdout);
         return 0;
     }
-    if (!strcmp(argv[1], "--list-devices")) return cmd_devices(0, NULL);
+    if (!strcmp(argv[1], "--list-devices")) return written(cmd_devices(0, NULL));
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(argv[1], commands[i].name) != 0) continue;
-        return commands[i].run(argc - 2, argv + 2);
+        return written(commands[i].run(argc - 2, argv + 2));
     }
     out_error("unknown command '%s' (ternvk -h)", argv[1]);
     return 2;

@@ -244,6 +244,18 @@ grep -q "chat template none" "$work/err" || note "chat says which template it us
 grep -q "the context of 64 positions is full: [1-9]" "$work/err" || note "chat says that turns were dropped"
 grep -Eq "^load .* of 64 positions .* 6 answers" "$work/err" || note "chat /stats counts"
 [ "$(grep -c '^User: ' "$work/talk.txt")" = 4 ] && ! grep -q "never" "$work/talk.txt" || note "chat /save writes the turns"
+# turns dropped, the others taken back: the one that is left is answered, and the answer ends
+printf '%s\n' "one little girl went to the park" "and then two boys came along" "third message" /undo /undo \
+    /regen >"$work/script"
+accepts chat -m "$model" -c 40 --temp 0 <"$work/script"
+[ "$(grep -c . "$work/out")" -lt 20 ] && grep -q "4 answers" "$work/err" || note "chat /undo, /regen after dropped turns"
+printf ' \n\t\n/save %s\n' "$work/no/folder" >"$work/script"
+refuses 1 "no/folder: No such file" chat -m "$model" <"$work/script"
+! grep -q . "$work/out" || note "chat: lines of white space are no messages"
+if [ -e /dev/full ]; then
+    "$on_driver" system "$ternvk" tokenize -m "$model" -p "Once" >/dev/full 2>"$work/err" && note "a full disk is a failure"
+    grep -q "^ternvk: not all of the output" "$work/err" || note "a full disk is said"
+fi
 accepts chat -m "$model" -n 12 --temp 0 -p "Once upon a time"
 head -1 "$work/out" | cmp -s - "$work/first" || note "chat -p answers as the script's first message"
 accepts logits -m "$model" --tokens 1,5,9 -o "$work/a.npy"
