@@ -251,7 +251,10 @@ tvk_status tvk_bpe_init(tvk_tokenizer *t, const tvk_file *file, tvk_error *err)
                  tvk_gguf_type_name(pre->type));
     TVK_TRY(compile(bpe, pre ? pre->str : name, err));
     t->add_bos = bpe->ignore_merges; /* Llama 3's rows: BOS unless the file says otherwise */
-    if (ignore && ignore->type == TVK_GGUF_BOOL) bpe->ignore_merges = ignore->data[0] != 0;
+    if (ignore && ignore->type != TVK_GGUF_BOOL)
+        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.ignore_merges: a bool expected, %s found",
+                 tvk_gguf_type_name(ignore->type));
+    if (ignore) bpe->ignore_merges = ignore->data[0] != 0;
     TVK_TRY(fill_alphabet(t, err));
     TVK_TRY(read_merges(t, bpe, file, err));
 fail:

@@ -274,16 +274,17 @@ static void no_tokenizer(void **state)
     free_buf(&b);
 }
 
-/* What the file's token numbers must be, and what the message says of another. */
-static void bad_ids(void **state)
+/* Keys of another type or value than they must have, and what the message says. */
+static void bad_keys(void **state)
 {
     static const struct {
         uint32_t type, value;
-        const char *message;
+        const char *message, *key; /* key NULL: bos_token_id of SPM */
     } cases[] = {
-        {4, 2, "bos_token_id: a token of the vocabulary of 2 expected, 2 found"},
-        {5, UINT32_MAX, "bos_token_id: a whole number from 0 on expected, i32 found"},
-        {6, 0, "bos_token_id: a whole number from 0 on expected, f32 found"},
+        {4, 1, "ignore_merges: a bool expected, u32 found", "tokenizer.ggml.ignore_merges"},
+        {4, 2, "bos_token_id: a token of the vocabulary of 2 expected, 2 found", NULL},
+        {5, UINT32_MAX, "bos_token_id: a whole number from 0 on expected, i32 found", NULL},
+        {6, 0, "bos_token_id: a whole number from 0 on expected, f32 found", NULL},
     };
     static const char *const tokens[] = {"a", "b"};
     (void)state;
@@ -294,9 +295,9 @@ static void bad_ids(void **state)
         tvk_error err = {0};
         put_header(&b, 3, 0, 4);
         put_kv_str(&b, "general.architecture", "llama");
-        put_kv_str(&b, "tokenizer.ggml.model", "llama");
+        put_kv_str(&b, "tokenizer.ggml.model", cases[i].key ? "gpt2" : "llama");
         put_kv_strings(&b, "tokenizer.ggml.tokens", tokens, COUNT(tokens));
-        put_str(&b, "tokenizer.ggml.bos_token_id");
+        put_str(&b, cases[i].key ? cases[i].key : "tokenizer.ggml.bos_token_id");
         put_le(&b, cases[i].type, 4);
         put_le(&b, cases[i].value, 4);
         assert_int_equal(tvk_file_open_memory(b.data, b.size, "ids", &file, &err), TVK_OK);
@@ -314,7 +315,7 @@ int main(void)
         cmocka_unit_test(bpe_by_hand), cmocka_unit_test(control_words),
         cmocka_unit_test(splits),      cmocka_unit_test(spm_by_hand),
         cmocka_unit_test(token_bytes), cmocka_unit_test(no_tokenizer),
-        cmocka_unit_test(bad_ids),
+        cmocka_unit_test(bad_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
