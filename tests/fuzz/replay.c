@@ -1,6 +1,6 @@
-/* Runs a fuzz target without a fuzzer: every file of the corpus as it is, cut at every length, and
- * random mutations of all of them. Fixed seed: a failure comes again.
- *   PROGRAM CORPUS MUTATIONS      exit status 0, or a crash at the input named last */
+/* Runs a fuzz target without a fuzzer: every file of the corpus as it is and cut at every length,
+ * what fuzzers found, and random mutations of all of them. Fixed seed: a failure comes again.
+ *   PROGRAM CORPUS FOUND.zip MUTATIONS      exit status 0, or a crash at the input named last */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <zip.h>
 
 #include "target.h"
 
@@ -44,6 +46,19 @@ static void run(const unsigned char *data, size_t size)
     free(copy);
 }
 
+static input *add(const char *name, size_t size)
+{
+    input *in;
+    inputs = realloc(inputs, (input_count + 1) * sizeof *inputs);
+    fuzz_require(inputs != NULL, "memory");
+    in = &inputs[input_count++];
+    snprintf(in->name, sizeof in->name, "%.255s", name);
+    in->size = size;
+    in->data = malloc(size + 1);
+    fuzz_require(in->data != NULL, "memory");
+    return in;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const input *)a)->name, ((const input *)b)->name);
@@ -61,21 +76,33 @@ static void load(const char *folder)
         long size = -1;
         if (entry->d_name[0] == '.') continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        inputs = realloc(inputs, (input_count + 1) * sizeof *inputs);
-        fuzz_require(inputs != NULL, "memory");
-        in = &inputs[input_count++];
-        snprintf(in->name, sizeof in->name, "%.255s", entry->d_name);
         f = fopen(path, "rb");
         fuzz_require(f && fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0, path);
-        in->size = (size_t)size;
-        in->data = malloc(in->size + 1);
         rewind(f);
-        fuzz_require(in->data && fread(in->data, 1, in->size, f) == in->size, path);
+        in = add(entry->d_name, (size_t)size);
+        fuzz_require(fread(in->data, 1, in->size, f) == in->size, path);
         fclose(f);
     }
     closedir(dir);
     fuzz_require(input_count > 0, "the corpus has files");
     qsort(inputs, input_count, sizeof *inputs, by_name); /* the same order everywhere */
+}
+
+static void load_zip(const char *path)
+{
+    int code;
+    zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
+    fuzz_require(zip != NULL, path);
+    for (zip_int64_t i = 0; i < zip_get_num_entries(zip, 0); i++) {
+        zip_stat_t info;
+        zip_file_t *f = zip_fopen_index(zip, (zip_uint64_t)i, 0);
+        input *in;
+        fuzz_require(f && zip_stat_index(zip, (zip_uint64_t)i, 0, &info) == 0, path);
+        in = add(info.name, (size_t)info.size);
+        fuzz_require(zip_fread(f, in->data, info.size) == (zip_int64_t)info.size, path);
+        zip_fclose(f);
+    }
+    zip_discard(zip);
 }
 
 /* One change; *size stays within `room`. */
@@ -127,18 +154,22 @@ static void mutate(unsigned char *data, size_t *size, size_t room)
 int main(int argc, char **argv)
 {
     unsigned long mutations, cuts = 0;
+    size_t seeds;
     clock_t start = clock();
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s CORPUS MUTATIONS\n", argv[0]);
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s CORPUS FOUND.zip MUTATIONS\n", argv[0]);
         return 2;
     }
     load(argv[1]);
-    mutations = strtoul(argv[2], NULL, 10);
+    seeds = input_count;
+    load_zip(argv[2]);
+    mutations = strtoul(argv[3], NULL, 10);
     for (size_t i = 0; i < input_count; i++) {
         size_t step = 1 + inputs[i].size / MAX_CUTS;
         fprintf(stderr, "\r%-60.60s", inputs[i].name);
         run(inputs[i].data, inputs[i].size);
-        for (size_t cut = 0; cut < inputs[i].size; cut += step, cuts++) run(inputs[i].data, cut);
+        for (size_t cut = 0; i < seeds && cut < inputs[i].size; cut += step, cuts++)
+            run(inputs[i].data, cut);
     }
     for (unsigned long m = 0; m < mutations; m++) {
         const input *in = &inputs[draw((uint32_t)input_count)];
