@@ -100,6 +100,10 @@ bool chat_ask(chat *c, const char *text, size_t bytes)
     uint32_t count = 0;
     char *copy = NULL;
     tvk_error err = {.status = TVK_ERR_HOST_MEMORY};
+    if (memchr(text, 0, bytes)) {
+        out_error("a message without zero bytes expected, one found at byte %zu", strlen(text));
+        return refuse(c, NULL);
+    }
     if (question_ids(c, text, bytes, &ids, &count, &err) != TVK_OK ||
         !(copy = copy_text(text, bytes))) {
         free(ids);

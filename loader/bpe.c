@@ -172,10 +172,11 @@ static tvk_status read_merges(const tvk_tokenizer *t, tvk_bpe *bpe, const tvk_fi
     const unsigned char *at;
     char *joined = NULL;
     size_t slots = 16;
-    if (!kv || kv->type != TVK_GGUF_ARRAY || kv->elem != TVK_GGUF_STRING)
-        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.merges: an array of strings expected, %s found",
-                 kv ? "another type" : "nothing");
-    if (kv->count >= UINT32_MAX) TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.merges: too many");
+    char found[40];
+    tvk_gguf_type_text(kv, found, sizeof found);
+    if (!kv || kv->type != TVK_GGUF_ARRAY || kv->elem != TVK_GGUF_STRING || kv->count > INT32_MAX)
+        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.merges: string[0 to %d] expected, %s found",
+                 INT32_MAX, found);
     while (slots / 2 < kv->count) slots *= 2;
     bpe->pairs = calloc(slots, sizeof *bpe->pairs);
     TVK_TRY_ALLOC(bpe->pairs);

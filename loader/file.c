@@ -404,10 +404,7 @@ void tvk_file_meta(const tvk_file *file, uint32_t i, const char **key, char *typ
 {
     const tvk_gguf_kv *kv = tvk_file_kv(file, i);
     *key = kv->key;
-    if (kv->type == TVK_GGUF_ARRAY)
-        snprintf(type, type_bytes, "%s[%" PRIu64 "]", tvk_gguf_type_name(kv->elem), kv->count);
-    else
-        snprintf(type, type_bytes, "%s", tvk_gguf_type_name(kv->type));
+    tvk_gguf_type_text(kv, type, type_bytes);
     if (value_bytes == 0) return;
     value[0] = 0;
     if (kv->type == TVK_GGUF_STRING)

@@ -1,6 +1,7 @@
 #include "gguf.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -364,6 +365,14 @@ void tvk_gguf_destroy(tvk_gguf **gguf)
     tvk_arena_free(&(*gguf)->arena);
     free(*gguf);
     *gguf = NULL;
+}
+
+void tvk_gguf_type_text(const tvk_gguf_kv *kv, char *out, size_t bytes)
+{
+    if (kv && kv->type == TVK_GGUF_ARRAY)
+        snprintf(out, bytes, "%s[%" PRIu64 "]", tvk_gguf_type_name(kv->elem), kv->count);
+    else
+        snprintf(out, bytes, "%s", kv ? tvk_gguf_type_name(kv->type) : "nothing");
 }
 
 const tvk_gguf_kv *tvk_gguf_find(const tvk_gguf *gguf, const char *key)

@@ -54,6 +54,9 @@ typedef struct tvk_gguf {
 tvk_status tvk_gguf_parse(const void *bytes, size_t size, tvk_gguf **out, tvk_error *err);
 void tvk_gguf_destroy(tvk_gguf **gguf);
 
+/* "u32", "string[7]"; "nothing" for NULL. */
+void tvk_gguf_type_text(const tvk_gguf_kv *kv, char *out, size_t bytes);
+
 const tvk_gguf_kv *tvk_gguf_find(const tvk_gguf *gguf, const char *key);
 const tvk_tensor *tvk_gguf_tensor(const tvk_gguf *gguf, const char *name);
 

@@ -122,7 +122,8 @@ typedef struct encoder {
     const tvk_tokenizer *t;
     tvk_ids *out;
     tvk_merge_heap heap;
-    tvk_symbol *symbols; /* as many as the text has bytes */
+    tvk_symbol *symbols; /* of a word */
+    size_t symbol_room;
     bool after_unknown;
 } encoder;
 
@@ -151,6 +152,12 @@ static tvk_status encode_word(encoder *e, const char *s, size_t bytes, tvk_error
     tvk_symbol *symbols = e->symbols;
     pair_context context = {t, s};
     uint32_t count = 0;
+    if (bytes > e->symbol_room) {
+        symbols = realloc(e->symbols, 2 * bytes * sizeof *symbols);
+        TVK_TRY_ALLOC(symbols);
+        e->symbols = symbols;
+        e->symbol_room = 2 * bytes;
+    }
     for (size_t at = 0; at < bytes;) {
         int length = tvk_utf8_length(s + at, bytes - at);
         if (length < 1) length = 1; /* an invalid byte is a symbol: it becomes its byte token */
@@ -198,8 +205,6 @@ tvk_status tvk_spm_encode(const tvk_tokenizer *t, const char *text, size_t bytes
     size_t size = bytes;
     char *escaped = escape(text, &size, prefix);
     TVK_TRY_ALLOC(escaped);
-    e.symbols = malloc((size + 1) * sizeof *e.symbols);
-    TVK_TRY_ALLOC(e.symbols);
     for (size_t at = 0; at < size;) {
         size_t end = word_end(t, escaped, at, size);
         TVK_TRY(encode_word(&e, escaped + at, end - at, err));

@@ -30,6 +30,11 @@ int32_t tvk_token_find(const tvk_tokenizer *t, const char *text, size_t bytes)
 
 /* ---- reading the file's keys ---- */
 
+static bool is_array(const tvk_gguf_kv *kv, tvk_gguf_type elem)
+{
+    return kv && kv->type == TVK_GGUF_ARRAY && kv->elem == elem;
+}
+
 static tvk_status read_tokens(tvk_tokenizer *t, const tvk_file *file, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -37,20 +42,20 @@ static tvk_status read_tokens(tvk_tokenizer *t, const tvk_file *file, tvk_error 
     const tvk_gguf_kv *scores = tvk_file_find(file, "tokenizer.ggml.scores");
     const tvk_gguf_kv *types = tvk_file_find(file, "tokenizer.ggml.token_type");
     const unsigned char *at;
-    if (!texts || texts->type != TVK_GGUF_ARRAY || texts->elem != TVK_GGUF_STRING ||
-        texts->count == 0 || texts->count > INT32_MAX)
-        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.tokens: an array of strings expected, %s found",
-                 texts ? "something else" : "nothing");
-    if (scores && (scores->type != TVK_GGUF_ARRAY || scores->elem != TVK_GGUF_F32 ||
-                   scores->count != texts->count))
-        TVK_FAIL(TVK_ERR_FORMAT,
-                 "tokenizer.ggml.scores: %" PRIu64 " f32 expected, %" PRIu64 " %s found",
-                 texts->count, scores->count, tvk_gguf_type_name(scores->elem));
-    if (types && (types->type != TVK_GGUF_ARRAY || types->count != texts->count ||
-                  (types->elem != TVK_GGUF_I32 && types->elem != TVK_GGUF_U32)))
-        TVK_FAIL(TVK_ERR_FORMAT,
-                 "tokenizer.ggml.token_type: %" PRIu64 " i32 expected, %" PRIu64 " %s found",
-                 texts->count, types->count, tvk_gguf_type_name(types->elem));
+    char found[40];
+    tvk_gguf_type_text(texts, found, sizeof found);
+    if (!is_array(texts, TVK_GGUF_STRING) || texts->count == 0 || texts->count > INT32_MAX)
+        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.tokens: string[1 to %d] expected, %s found",
+                 INT32_MAX, found);
+    tvk_gguf_type_text(scores, found, sizeof found);
+    if (scores && !(is_array(scores, TVK_GGUF_F32) && scores->count == texts->count))
+        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.scores: f32[%" PRIu64 "] expected, %s found",
+                 texts->count, found);
+    tvk_gguf_type_text(types, found, sizeof found);
+    if (types && !((is_array(types, TVK_GGUF_I32) || is_array(types, TVK_GGUF_U32)) &&
+                   types->count == texts->count))
+        TVK_FAIL(TVK_ERR_FORMAT, "tokenizer.ggml.token_type: i32[%" PRIu64 "] expected, %s found",
+                 texts->count, found);
     t->vocab = (uint32_t)texts->count;
     t->tokens = tvk_arena_alloc(&t->arena, t->vocab, sizeof *t->tokens);
     TVK_TRY_ALLOC(t->tokens);
@@ -61,7 +66,8 @@ static tvk_status read_tokens(tvk_tokenizer *t, const tvk_file *file, tvk_error 
         size_t bytes;
         const char *s = tvk_gguf_next_str(&at, &bytes);
         if (bytes > UINT32_MAX / 4)
-            TVK_FAIL(TVK_ERR_FORMAT, "tokenizer: token %u has %zu bytes", id, bytes);
+            TVK_FAIL(TVK_ERR_FORMAT, "tokenizer: token %u: at most %u bytes expected, %zu found",
+                     id, UINT32_MAX / 4, bytes);
         token->text = tvk_arena_strdup(&t->arena, s, bytes);
         TVK_TRY_ALLOC(token->text);
         token->text_bytes = (uint32_t)bytes;
@@ -104,54 +110,15 @@ static tvk_status read_flag(const tvk_file *file, const char *key, bool *flag, t
     return TVK_OK;
 }
 
+static bool is_user_defined(const tvk_token *token)
+{
+    return token->text_bytes > 0 && token->type == TVK_TOKEN_USER_DEFINED;
+}
+
 static bool is_special(const tvk_token *token)
 {
-    return token->text_bytes > 0 &&
-           (token->type == TVK_TOKEN_CONTROL || token->type == TVK_TOKEN_USER_DEFINED ||
-            token->type == TVK_TOKEN_UNKNOWN);
-}
-
-typedef struct special_row {
-    unsigned char first;
-    uint32_t bytes, id;
-} special_row;
-
-static int compare_specials(const void *a, const void *b)
-{
-    const special_row *x = a, *y = b;
-    if (x->first != y->first) return x->first < y->first ? -1 : 1;
-    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-static tvk_status index_specials(tvk_tokenizer *t, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    special_row *list = NULL;
-    uint32_t count = 0, n = 0;
-    for (uint32_t id = 0; id < t->vocab; id++) count += is_special(&t->tokens[id]);
-    list = malloc((count + (size_t)1) * sizeof *list);
-    TVK_TRY_ALLOC(list);
-    t->specials = tvk_arena_alloc(&t->arena, count + (size_t)1, sizeof *t->specials);
-    TVK_TRY_ALLOC(t->specials);
-    for (uint32_t id = 0; id < t->vocab; id++) {
-        const tvk_token *token = &t->tokens[id];
-        if (!is_special(token)) continue;
-        list[n++] = (special_row){(unsigned char)token->text[0], token->text_bytes, id};
-    }
-    qsort(list, count, sizeof *list, compare_specials);
-    n = 0;
-    for (unsigned c = 0; c < 256; c++) {
-        t->specials_at[c] = n;
-        while (n < count && list[n].first == c) {
-            t->specials[n] = list[n].id;
-            n++;
-        }
-    }
-    t->specials_at[256] = n;
-fail:
-    free(list);
-    return st;
+    return is_user_defined(token) || (token->text_bytes > 0 && (token->type == TVK_TOKEN_CONTROL ||
+                                                                token->type == TVK_TOKEN_UNKNOWN));
 }
 
 static tvk_status read_options(tvk_tokenizer *t, const tvk_file *file, tvk_error *err)
@@ -203,7 +170,8 @@ tvk_status tvk_tokenizer_create(const tvk_file *file, tvk_tokenizer **out, tvk_e
     else
         TVK_TRY(tvk_spm_init(t, err));
     TVK_TRY(read_options(t, file, err));
-    TVK_TRY(index_specials(t, err));
+    TVK_TRY(tvk_specials_init(t, is_user_defined, &t->users, err));
+    TVK_TRY(tvk_specials_init(t, is_special, &t->specials, err));
     *out = t;
     t = NULL;
 fail:
@@ -246,15 +214,8 @@ bool tvk_tokenizer_adds_bos(const tvk_tokenizer *t)
 
 int32_t tvk_special_at(const tvk_tokenizer *t, const char *s, size_t bytes, tvk_parse parse)
 {
-    unsigned c = (unsigned char)s[0];
     if (parse == TVK_PARSE_NONE) return -1;
-    for (uint32_t i = t->specials_at[c]; i < t->specials_at[c + 1]; i++) {
-        const tvk_token *token = &t->tokens[t->specials[i]];
-        if (token->text_bytes > bytes) continue;
-        if (parse != TVK_PARSE_ALL && token->type != TVK_TOKEN_USER_DEFINED) continue;
-        if (memcmp(token->text, s, token->text_bytes) == 0) return (int32_t)t->specials[i];
-    }
-    return -1;
+    return tvk_specials_find(t, parse == TVK_PARSE_ALL ? &t->specials : &t->users, s, bytes);
 }
 
 tvk_status tvk_encode(const tvk_tokenizer *t, const char *text, size_t bytes, tvk_parse parse,

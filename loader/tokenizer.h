@@ -30,10 +30,21 @@ tvk_status tvk_ids_push(tvk_ids *ids, int32_t id, tvk_error *err);
 /* Hands the array over: *ids is the caller's, never NULL, and *from is empty. */
 tvk_status tvk_ids_give(tvk_ids *from, int32_t **ids, uint32_t *count, tvk_error *err);
 
-/* Longest text that is tokenized at once: offsets of SPM's escaped text fit 32 bits. */
-#define TVK_TEXT_BYTES_MAX ((size_t)1 << 30)
+/* Longest text that is tokenized at once: offsets of SPM's escaped text fit 32 bits, and what is
+ * kept of each byte fits the address space. */
+#define TVK_TEXT_BYTES_MAX (SIZE_MAX / 256 < 1u << 30 ? SIZE_MAX / 256 : (size_t)1 << 30)
 
 typedef struct tvk_bpe tvk_bpe;
+
+/* specials.c: texts in order; at[c] .. at[c + 1] begin with byte c. */
+typedef struct tvk_special {
+    uint32_t id;
+    int32_t up; /* index of the longest other one that this one begins with; -1: none */
+} tvk_special;
+typedef struct tvk_specials {
+    tvk_special *list; /* in the tokenizer's arena */
+    uint32_t at[257];
+} tvk_specials;
 
 struct tvk_tokenizer {
     tvk_arena arena;
@@ -43,13 +54,10 @@ struct tvk_tokenizer {
     int32_t bos, eos, unk;
     int32_t eot, eom; /* end of a turn, end of a message; -1: none */
     bool add_bos, add_eos, add_space_prefix;
-    int32_t byte_ids[256]; /* token of each byte; -1: none */
-    tvk_bpe *bpe;          /* NULL: SPM */
-    bool space_begins;     /* SPM: no token has a space behind another character */
-    /* tokens whose text is looked for in the input: specials_at[c] .. specials_at[c + 1] begin with
-     * byte c, the longest first */
-    uint32_t *specials;
-    uint32_t specials_at[257];
+    int32_t byte_ids[256];        /* token of each byte; -1: none */
+    tvk_bpe *bpe;                 /* NULL: SPM */
+    bool space_begins;            /* SPM: no token has a space behind another character */
+    tvk_specials users, specials; /* tokens whose text is looked for: user-defined ones, all */
 };
 
 /* -1: absent */
@@ -61,7 +69,13 @@ typedef enum tvk_parse {
     TVK_PARSE_USER, /* user-defined ones: they count in any text */
     TVK_PARSE_ALL   /* control tokens too */
 } tvk_parse;
-/* The longest such token that stands at s; -1: none. */
+/* Of the tokens with a text for which listed() holds; of equal texts the first. */
+tvk_status tvk_specials_init(tvk_tokenizer *t, bool (*listed)(const tvk_token *token),
+                             tvk_specials *out, tvk_error *err);
+/* The longest one that stands at the beginning of text, which is not empty; -1: none. */
+int32_t tvk_specials_find(const tvk_tokenizer *t, const tvk_specials *s, const char *text,
+                          size_t bytes);
+/* The longest token to look for that stands at s; -1: none. */
 int32_t tvk_special_at(const tvk_tokenizer *t, const char *s, size_t bytes, tvk_parse parse);
 /* Appends the tokens of a text. */
 tvk_status tvk_encode(const tvk_tokenizer *t, const char *text, size_t bytes, tvk_parse parse,

@@ -19,7 +19,7 @@ void fuzz_require(int holds, const char *what)
 int fuzz_is_reason(const char *text)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 32 || *c == 127) return 0;
+        if (*c < 32 || *c == 127 || (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)) return 0;
     return text[0] != 0;
 }
 
