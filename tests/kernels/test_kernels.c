@@ -133,7 +133,10 @@ int main(int argc, char **argv)
         if (!is_size) name = argv[i];
     }
 #if defined(__SANITIZE_ADDRESS__)
-    if (!size_given) size = TVK_CASE_TINY; /* the host's code is what the sanitizers see */
+    if (!size_given) { /* the host's code is what the sanitizers see */
+        size = TVK_CASE_TINY;
+        configs = 2;
+    }
 #endif
     if (tvk_device_create(&params, &device, &err) != TVK_OK) return no_device(&err);
     /* compiles 20 times slower; the configurations for GPUs come behind these and run elsewhere */
