@@ -59,6 +59,7 @@ static const char *const known_keys[] = {
     "max_window_layers",
     "_attn_implementation_autoset",
     "mlp_only_layers",
+    "is_bitnet_config",
 };
 
 /* Keys that change results: only these values are implemented. */

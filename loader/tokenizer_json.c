@@ -89,6 +89,24 @@ fail:
     return st;
 }
 
+/* GGUF has no place for a normalizer. NFC, which GPT-NeoX's tokenizer has (TriLM's), leaves nearly
+ * all texts as they are. */
+static tvk_status check_normalizer(const tvk_conversion *c, const char *path,
+                                   const json_t *normalizer, tvk_error *err)
+{
+    const char *type = str(normalizer, "type");
+    if (!normalizer || json_is_null(normalizer)) return TVK_OK;
+    if (strcmp(type, "NFC") != 0)
+        return tvk_error_set(err, TVK_ERR_UNSUPPORTED, __FILE__, __LINE__,
+                             "%.200s: no normalizer, or NFC, expected, %.40s found", path,
+                             *type ? type : "something else");
+    tvk_log_print(&c->params.log, TVK_LOG_INFO,
+                  "%.200s: text is brought to NFC there, here it is taken as it is: letters with "
+                  "accents that are written as two characters give other tokens",
+                  path);
+    return TVK_OK;
+}
+
 static tvk_status put_vocab(tvk_conversion *c, const char *path, const json_t *root,
                             const tvk_tokenizer_facts *facts, tvk_error *err)
 {
@@ -167,9 +185,7 @@ tvk_status tvk_convert_tokenizer_json(tvk_conversion *c, const char *path, const
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%.200s: byte-level BPE expected, %.40s%s found", path,
                  *str(model, "type") ? str(model, "type") : "no model",
                  flag(model, "byte_fallback", false) ? " with byte_fallback" : "");
-    if (json_object_get(root, "normalizer") && !json_is_null(json_object_get(root, "normalizer")))
-        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%.200s: no normalizer expected, %.40s found", path,
-                 str(json_object_get(root, "normalizer"), "type"));
+    TVK_TRY(check_normalizer(c, path, json_object_get(root, "normalizer"), err));
     TVK_TRY(pre_name(json_object_get(root, "pre_tokenizer"), &pre, err));
     tvk_gguf_put_str(w, "tokenizer.ggml.model", "gpt2");
     tvk_gguf_put_str(w, "tokenizer.ggml.pre", pre);

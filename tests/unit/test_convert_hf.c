@@ -332,12 +332,15 @@ static void b1_signs(void **state)
     expect(NULL, TVK_ERR_UNSUPPORTED, "weight_groups: only of bitnet-b1");
 }
 
+static const char *normalizer = "null";
+
 static void put_json(const char *pre, const char *merges)
 {
     static const char *const letters[] = {"a", "b", "c", "ab", "\\u0120", "d", "e", "f"};
     buf b = {0};
     char line[256];
-    put(&b, "{\"added_tokens\":[", 17);
+    snprintf(line, sizeof line, "{\"normalizer\":%s,\"added_tokens\":[", normalizer);
+    put(&b, line, strlen(line));
     snprintf(line, sizeof line,
              "{\"id\":8,\"content\":\"<s>\",\"special\":true},"
              "{\"id\":9,\"content\":\"<u>\",\"special\":false}],\"pre_tokenizer\":");
@@ -372,6 +375,11 @@ static void tokenizers(void **state)
         {BYTE_LEVEL(true), "[[\"a\",\"b\"]]", "gpt-2"},
         {SPLIT(LLAMA3), "[\"a b\"]", "llama-bpe"},
     };
+    /* public files say so of "no limit"; what is in quotes stays as it is */
+    static const char config[] = "{\"model_max_length\": 1000000000000000019884624838656,\"e\":"
+                                 "-1000000000000000019884624838656,\"r\":"
+                                 "123456789012345678901234567890.5,\"chat_template\":\"h\\\" "
+                                 "1000000000000000019884624838656\"}";
     (void)state;
     make_config(LLAMA ",\"bos_token_id\":8,\"eos_token_id\":[8,3]");
     make_weights(NULL, 0, NULL, false);
@@ -385,14 +393,14 @@ static void tokenizers(void **state)
         uint32_t count = 0;
         const char *chat = "";
         put_json(good[i].pre, good[i].merges);
-        write_file(FOLDER "/tokenizer_config.json", "{\"chat_template\":\"hi\"}", 22);
+        write_file(FOLDER "/tokenizer_config.json", config, sizeof config - 1);
         if (convert(NULL, &err) != TVK_OK) fail_msg("%s", err.text);
         assert_int_equal(tvk_file_open(OUT, &file, &err), TVK_OK);
         s = tvk_file_source(file);
         assert_true(s->get_str(s->user, "tokenizer.ggml.pre", &pre, &err));
         assert_string_equal(pre, good[i].name);
         assert_true(s->get_str(s->user, "tokenizer.chat_template", &chat, &err));
-        assert_string_equal(chat, "hi");
+        assert_string_equal(chat, "h\" 1000000000000000019884624838656");
         assert_int_equal(tvk_tokenizer_create(file, &t, &err), TVK_OK);
         assert_int_equal(tvk_tokenizer_vocab(t), 12); /* ids 10 and 11 are padding */
         assert_int_equal(tvk_tokenizer_bos(t), 8);
@@ -409,6 +417,13 @@ static void tokenizers(void **state)
         tvk_file_close(&file);
         remove(OUT);
     }
+    normalizer = "{\"type\":\"NFC\"}"; /* GPT-NeoX's tokenizer, which TriLM has */
+    put_json(BYTE_LEVEL(true), "[\"a b\"]");
+    expect(NULL, TVK_OK, "");
+    normalizer = "{\"type\":\"Lowercase\"}";
+    put_json(BYTE_LEVEL(true), "[\"a b\"]");
+    expect(NULL, TVK_ERR_UNSUPPORTED, "no normalizer, or NFC, expected, Lowercase found");
+    normalizer = "null";
     put_json(SPLIT("[a-z]+"), "[]");
     expect(NULL, TVK_ERR_UNSUPPORTED, "regex is not known: [a-z]+");
     put_json("{\"type\":\"Metaspace\"}", "[]");
