@@ -61,7 +61,7 @@ tvk_status tvk_mapping_open(const char *path, tvk_mapping *out, tvk_error *err)
     void *data;
     int fd;
     memset(out, 0, sizeof *out);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
     if (fd < 0)
         return tvk_error_set(err, TVK_ERR_IO, __FILE__, __LINE__, "%s: cannot be opened: %s", path,
                              strerror(errno));

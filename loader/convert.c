@@ -7,21 +7,7 @@
 #include <string.h>
 
 #include "base/dtype.h"
-
-char *tvk_convert_path(tvk_conversion *c, const char *folder, const char *name)
-{
-    size_t bytes = strlen(folder) + strlen(name) + 2;
-    char *path = tvk_arena_alloc(&c->arena, bytes, 1);
-    if (path) snprintf(path, bytes, "%s/%s", folder, name);
-    return path;
-}
-
-bool tvk_convert_exists(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (f) fclose(f);
-    return f != NULL;
-}
+#include "path.h"
 
 tvk_status tvk_convert_add(tvk_conversion *c, const char *name, tvk_role role, tvk_job **out,
                            tvk_error *err)
@@ -125,10 +111,10 @@ static tvk_status front_end(tvk_conversion *c, tvk_error *err)
 {
     tvk_status st;
     tvk_mapping start = {0};
-    char *config = tvk_convert_path(c, c->in, "config.json");
+    char *config = tvk_path_join(&c->arena, c->in, "config.json");
     bool gguf;
     TVK_TRY_ALLOC(config);
-    if (tvk_convert_exists(config)) return tvk_convert_hf(c, err);
+    if (tvk_path_look(config) != TVK_PATH_NONE) return tvk_convert_hf(c, err);
     st = tvk_mapping_open(c->in, &start, err);
     if (st != TVK_OK) {
         tvk_error_set(err, st, __FILE__, __LINE__,
@@ -218,8 +204,7 @@ tvk_status tvk_convert(const char *in, const char *out, const tvk_convert_params
     tvk_status st = TVK_OK;
     tvk_conversion c = {.in = in};
     if (params) c.params = *params;
-    if (!c.params.overwrite && tvk_convert_exists(out))
-        TVK_FAIL(TVK_ERR_ARG, "%.300s: is there already", out);
+    TVK_TRY(tvk_gguf_check_output(out, c.params.overwrite, err)); /* before all is read */
     c.writer = tvk_gguf_writer_create();
     TVK_TRY_ALLOC(c.writer);
     TVK_TRY(front_end(&c, err));

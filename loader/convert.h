@@ -134,10 +134,6 @@ tvk_status tvk_convert_tokenizer_llama2c(tvk_conversion *c, const char *path,
 tvk_status tvk_convert_hf_tokenizer(tvk_conversion *c, int64_t bos, const json_t *eos,
                                     tvk_error *err);
 
-/* "folder/name" in the conversion's arena; NULL when malloc fails. */
-char *tvk_convert_path(tvk_conversion *c, const char *folder, const char *name);
-bool tvk_convert_exists(const char *path);
-
 /* A model's numbers, as both front ends with metadata of their own write them. */
 typedef struct tvk_shape {
     uint64_t layers, hidden, ffn, heads, kv_heads, head_size, vocab, context;

@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "hf_config.h"
 #include "json.h"
+#include "path.h"
 
 typedef struct folder {
     tvk_conversion *c;
@@ -224,7 +225,7 @@ tvk_status tvk_convert_hf(tvk_conversion *c, tvk_error *err)
     folder f = {.c = c};
     json_t *root = NULL;
     char name[128];
-    char *path = tvk_convert_path(c, c->in, "config.json");
+    char *path = tvk_path_join(&c->arena, c->in, "config.json");
     TVK_TRY_ALLOC(path);
     TVK_TRY(tvk_json_open(path, &root, err));
     TVK_TRY(tvk_hf_config_read(root, &c->params.log, &f.config, err));

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/dtype.h"
 #include "bytes.h"
+#include "path.h"
 
 #define GGUF_VERSION 3
 
@@ -38,8 +39,7 @@ struct tvk_gguf_writer {
     size_t key_room;
     out_tensor *tensors;
     size_t tensor_count, tensor_room;
-    bool failed;         /* an allocation */
-    const char *doubled; /* a key that came twice */
+    bool failed; /* an allocation */
 };
 
 struct tvk_gguf_sink {
@@ -114,8 +114,6 @@ static void append_str(tvk_gguf_writer *w, const char *s, size_t bytes)
 static void append_key(tvk_gguf_writer *w, const char *key, tvk_gguf_type type)
 {
     if (w->failed) return;
-    for (uint64_t i = 0; i < w->kv_count; i++)
-        if (strcmp(w->keys[i], key) == 0) w->doubled = w->keys[i];
     if (w->kv_count == w->key_room) {
         size_t room = w->key_room * 2 + 32;
         char **more = realloc(w->keys, room * sizeof *more);
@@ -272,6 +270,23 @@ static tvk_status put_padding(tvk_gguf_sink *sink, uint64_t bytes, tvk_error *er
     return rest ? put_bytes(sink, zeros, (size_t)(TVK_GGUF_ALIGNMENT - rest), err) : TVK_OK;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Nobody needs the keys in the order in which they came. */
+static tvk_status check_keys(tvk_gguf_writer *w, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (w->kv_count) qsort(w->keys, (size_t)w->kv_count, sizeof *w->keys, compare_keys);
+    for (uint64_t i = 1; i < w->kv_count; i++)
+        if (strcmp(w->keys[i - 1], w->keys[i]) == 0)
+            TVK_FAIL(TVK_ERR_INTERNAL, "metadata key '%.80s' twice", w->keys[i]);
+fail:
+    return st;
+}
+
 static void append_table(tvk_gguf_writer *w)
 {
     uint64_t offset = 0;
@@ -316,11 +331,35 @@ fail:
     return st;
 }
 
-static bool exists(const char *path)
+/* PATH.part, malloc'd; NULL when malloc fails. */
+static char *part_of(const char *path)
 {
-    FILE *f = fopen(path, "rb");
-    if (f) fclose(f);
-    return f != NULL;
+    char *part = malloc(strlen(path) + sizeof ".part");
+    if (!part) return NULL;
+    memcpy(part, path, strlen(path));
+    memcpy(part + strlen(path), ".part", sizeof ".part");
+    return part;
+}
+
+tvk_status tvk_gguf_check_output(const char *path, bool overwrite, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_path_kind found = tvk_path_look(path);
+    char *part = part_of(path);
+    TVK_TRY_ALLOC(part);
+    if (found == TVK_PATH_FILE && !overwrite)
+        TVK_FAIL(TVK_ERR_ARG, "%.300s: is there already", path);
+    if (found == TVK_PATH_OTHER)
+        TVK_FAIL(TVK_ERR_ARG, "%.300s: a new file or a regular one expected, something else found",
+                 path);
+    if (tvk_path_look(part) != TVK_PATH_NONE) /* it could be the input */
+        TVK_FAIL(TVK_ERR_ARG,
+                 "%.300s: is there already: another conversion writes it, or one was cut off and "
+                 "it can be removed",
+                 part);
+fail:
+    free(part);
+    return st;
 }
 
 static bool replace(const char *from, const char *to)
@@ -340,13 +379,11 @@ tvk_status tvk_gguf_write(tvk_gguf_writer *w, const char *path, bool overwrite,
     char *part = NULL;
     bool made = false;
     if (w->failed) TVK_FAIL(TVK_ERR_HOST_MEMORY, "out of host memory");
-    if (w->doubled) TVK_FAIL(TVK_ERR_INTERNAL, "metadata key '%.80s' twice", w->doubled);
-    if (!overwrite && exists(path)) TVK_FAIL(TVK_ERR_ARG, "%.300s: is there already", path);
-    part = malloc(strlen(path) + sizeof ".part");
+    TVK_TRY(check_keys(w, err));
+    TVK_TRY(tvk_gguf_check_output(path, overwrite, err));
+    part = part_of(path);
     TVK_TRY_ALLOC(part);
-    memcpy(part, path, strlen(path));
-    memcpy(part + strlen(path), ".part", sizeof ".part");
-    sink.file = fopen(part, "wb");
+    sink.file = fopen(part, "wbx");
     if (!sink.file) TVK_FAIL(TVK_ERR_IO, "%.300s: cannot be written: %s", part, strerror(errno));
     made = true;
     TVK_TRY(write_all(w, &sink, err));

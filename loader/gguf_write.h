@@ -36,9 +36,12 @@ tvk_status tvk_gguf_add_tensor(tvk_gguf_writer *w, const char *name, tvk_dtype t
                                uint32_t dim_count, const uint64_t *dims, tvk_gguf_source source,
                                void *user, tvk_error *err);
 
+/* Errors: TVK_ERR_ARG when PATH exists and overwrite is false or it is no regular file; when
+ * PATH.part exists. */
+tvk_status tvk_gguf_check_output(const char *path, bool overwrite, tvk_error *err);
 /* Writes PATH.part, flushes it to the disk and renames it. When something fails, PATH.part is
- * removed and what was at PATH stays. Errors: TVK_ERR_ARG when PATH exists and overwrite is false;
- * TVK_ERR_IO; whatever a source returns. */
+ * removed and what was at PATH stays. Errors: as tvk_gguf_check_output(); TVK_ERR_IO; whatever a
+ * source returns. */
 tvk_status tvk_gguf_write(tvk_gguf_writer *w, const char *path, bool overwrite,
                           const tvk_progress *progress, tvk_error *err);
 

@@ -4,6 +4,7 @@
 
 #include "convert.h"
 #include "json.h"
+#include "path.h"
 
 typedef struct folder {
     tvk_conversion *c;
@@ -15,9 +16,9 @@ typedef struct folder {
 static tvk_status load_optional(tvk_conversion *c, const char *name, json_t **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    char *path = tvk_convert_path(c, c->in, name);
+    char *path = tvk_path_join(&c->arena, c->in, name);
     TVK_TRY_ALLOC(path);
-    if (tvk_convert_exists(path)) TVK_TRY(tvk_json_open(path, out, err));
+    if (tvk_path_look(path) != TVK_PATH_NONE) TVK_TRY(tvk_json_open(path, out, err));
 fail:
     return st;
 }
@@ -87,9 +88,9 @@ static tvk_status put_template(const folder *f, tvk_error *err)
     tvk_conversion *c = f->c;
     tvk_mapping text = {0};
     const char *template = template_of(json_object_get(f->config, "chat_template"));
-    char *path = tvk_convert_path(c, c->in, "chat_template.jinja");
+    char *path = tvk_path_join(&c->arena, c->in, "chat_template.jinja");
     TVK_TRY_ALLOC(path);
-    if (tvk_convert_exists(path)) {
+    if (tvk_path_look(path) != TVK_PATH_NONE) {
         TVK_TRY(tvk_mapping_open(path, &text, err));
         tvk_gguf_put_raw(c->writer, "tokenizer.chat_template", TVK_GGUF_STRING, TVK_GGUF_U8, 0,
                          text.data, text.size);
@@ -106,12 +107,12 @@ static tvk_status find_tokenizer(tvk_conversion *c, const char **out, tvk_error 
 {
     tvk_status st = TVK_OK;
     json_t *root = NULL;
-    char *json = tvk_convert_path(c, c->in, "tokenizer.json");
-    char *model = tvk_convert_path(c, c->in, "tokenizer.model");
+    char *json = tvk_path_join(&c->arena, c->in, "tokenizer.json");
+    char *model = tvk_path_join(&c->arena, c->in, "tokenizer.model");
     TVK_TRY_ALLOC(json);
     TVK_TRY_ALLOC(model);
-    *out = tvk_convert_exists(json) ? json : NULL;
-    if (!tvk_convert_exists(model)) return TVK_OK;
+    *out = tvk_path_look(json) != TVK_PATH_NONE ? json : NULL;
+    if (tvk_path_look(model) == TVK_PATH_NONE) return TVK_OK;
     if (*out) TVK_TRY(tvk_json_open(json, &root, err));
     if (!*out || tvk_json_is_spm(root)) *out = model;
 fail:

@@ -6,27 +6,19 @@
 #include <string.h>
 
 #include "json.h"
+#include "path.h"
 
 #define SINGLE "model.safetensors"
 #define INDEX "model.safetensors.index.json"
 #define MAX_SHARDS 4096
 
-static char *join(tvk_arena *arena, const char *folder, const char *name)
-{
-    size_t bytes = strlen(folder) + strlen(name) + 2;
-    char *path = tvk_arena_alloc(arena, bytes, 1);
-    if (path) snprintf(path, bytes, "%s/%s", folder, name);
-    return path;
-}
-
 static bool exists(const char *folder, const char *name)
 {
     tvk_arena arena = {0};
-    const char *path = join(&arena, folder, name);
-    FILE *f = path ? fopen(path, "rb") : NULL;
-    if (f) fclose(f);
+    const char *path = tvk_path_join(&arena, folder, name);
+    bool found = path && tvk_path_look(path) != TVK_PATH_NONE;
     tvk_arena_free(&arena);
-    return f != NULL;
+    return found;
 }
 
 static tvk_status open_shard(const char *path, tvk_shard *shard, tvk_error *err)
@@ -76,7 +68,7 @@ static tvk_status list_files(tvk_shards *s, const char *folder, json_t *map, uin
                 TVK_FAIL(TVK_ERR_FORMAT, "%.200s/" INDEX ": more than %d files", folder,
                          MAX_SHARDS);
             tvk_map_add(&names, name, strlen(name), s->shard_count);
-            s->shards[s->shard_count].path = join(&s->arena, folder, name);
+            s->shards[s->shard_count].path = tvk_path_join(&s->arena, folder, name);
             TVK_TRY_ALLOC(s->shards[s->shard_count].path);
             file_of[entry] = s->shard_count++;
         } else {
@@ -127,7 +119,7 @@ static tvk_status open_index(tvk_shards *s, const char *folder, tvk_error *err)
     json_t *root = NULL, *map;
     uint32_t *file_of = NULL;
     size_t count;
-    const char *path = join(&s->arena, folder, INDEX);
+    const char *path = tvk_path_join(&s->arena, folder, INDEX);
     TVK_TRY_ALLOC(path);
     TVK_TRY(tvk_json_open(path, &root, err));
     map = json_object_get(root, "weight_map");
@@ -177,7 +169,7 @@ static tvk_status open_single(tvk_shards *s, const char *folder, tvk_error *err)
     tvk_status st;
     s->shards = tvk_arena_alloc(&s->arena, 1, sizeof *s->shards);
     TVK_TRY_ALLOC(s->shards);
-    s->shards[0].path = join(&s->arena, folder, SINGLE);
+    s->shards[0].path = tvk_path_join(&s->arena, folder, SINGLE);
     TVK_TRY_ALLOC(s->shards[0].path);
     s->shard_count = 1;
     TVK_TRY(open_shard(s->shards[0].path, &s->shards[0], err));

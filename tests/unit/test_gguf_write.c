@@ -106,11 +106,36 @@ static void failures(void **state)
     tvk_gguf_writer_destroy(&w);
 }
 
+/* OUT.part may be the input, or another conversion's; a device is no place for a rename. */
+static void outputs(void **state)
+{
+    tvk_gguf_writer *w = make(emit_bytes, eight);
+    tvk_error err = {0};
+    size_t bytes = 0;
+    unsigned char *found;
+    (void)state;
+    write_file(temp_path("w.gguf.part"), "in", 2);
+    for (int overwrite = 0; overwrite < 2; overwrite++) {
+        assert_int_equal(tvk_gguf_write(w, temp_path("w.gguf"), overwrite, NULL, &err),
+                         TVK_ERR_ARG);
+        assert_non_null(strstr(err.text, "w.gguf.part: is there already"));
+    }
+    found = read_whole(temp_path("w.gguf.part"), &bytes);
+    assert_int_equal(bytes, 2);
+    assert_memory_equal(found, "in", 2);
+    free(found);
+    remove(temp_path("w.gguf.part"));
+    assert_int_equal(tvk_gguf_write(w, ".", true, NULL, &err), TVK_ERR_ARG);
+    assert_non_null(strstr(err.text, ".: a new file or a regular one expected"));
+    tvk_gguf_writer_destroy(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layout),
         cmocka_unit_test(failures),
+        cmocka_unit_test(outputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
