@@ -1,8 +1,12 @@
 /* GGUF to GGUF: all metadata, tensors in other types where they are asked for. */
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "convert.h"
 #include "file.h"
+
+#define MAX_WIDTH (1 << 24)
 
 static void copy_metadata(tvk_conversion *c)
 {
@@ -30,16 +34,40 @@ static const tvk_tensor *scaled_tensor(const tvk_weight_source *s, const tvk_ten
     return s->tensor(s->user, name);
 }
 
-static float scale_of(const tvk_weight_source *s, const char *weight)
+/* 0 where the tensor has no scale beside it. */
+static tvk_status read_scale(const tvk_weight_source *s, const char *weight, float *out,
+                             tvk_error *err)
 {
+    tvk_status st = TVK_OK;
     char name[TVK_CONVERT_NAME_BYTES];
     size_t len = strlen(weight), stem = len - strlen("weight");
     const tvk_tensor *t;
-    if (len < 7 || len >= sizeof name || strcmp(weight + stem, "weight") != 0) return 0;
+    *out = 0;
+    if (len < 7 || len >= sizeof name || strcmp(weight + stem, "weight") != 0) return TVK_OK;
     memcpy(name, weight, stem);
     memcpy(name + stem, "scale", sizeof "scale");
     t = s->tensor(s->user, name);
-    return t && t->type == TVK_F32 && t->bytes == 4 ? tvk_load_f32(t->data) : 0;
+    if (!t || t->type != TVK_F32 || t->bytes != 4) return TVK_OK;
+    *out = tvk_load_f32(t->data);
+    if (!isfinite(*out) || !(*out > 0))
+        TVK_FAIL(TVK_ERR_FORMAT, "tensor '%.80s': a scale above 0 expected, %g found", t->name,
+                 (double)*out);
+fail:
+    return st;
+}
+
+/* Rows are decoded one at a time: no product of sizes below overflows a size_t of 32 bits. */
+static tvk_status check_matrix(const tvk_tensor *t, tvk_error *err)
+{
+    if (t->dim_count == 2 && t->dims[0] <= MAX_WIDTH && t->dims[1] <= INT32_MAX) return TVK_OK;
+    if (t->dim_count != 2)
+        return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
+                             "tensor '%.80s': 2 dimensions expected, %" PRIu32 " found", t->name,
+                             t->dim_count);
+    return tvk_error_set(err, TVK_ERR_FORMAT, __FILE__, __LINE__,
+                         "tensor '%.80s': at most %d columns and %d rows expected, %" PRIu64
+                         " and %" PRIu64 " found",
+                         t->name, MAX_WIDTH, INT32_MAX, t->dims[0], t->dims[1]);
 }
 
 tvk_status tvk_convert_gguf(tvk_conversion *c, tvk_error *err)
@@ -59,12 +87,13 @@ tvk_status tvk_convert_gguf(tvk_conversion *c, tvk_error *err)
                      t->name, t->dim_count);
         if (scaled_tensor(s, t)) continue;
         (void)tvk_names_role(t->name, &role);
+        if (role == TVK_ROLE_LINEAR || role == TVK_ROLE_EMBEDDING) TVK_TRY(check_matrix(t, err));
         TVK_TRY(tvk_convert_add(c, t->name, role, &job, err));
         job->k = t->dims[0];
         job->n = t->dim_count == 2 ? t->dims[1] : 0;
         job->data = t->data;
         job->type = t->type;
-        if (role == TVK_ROLE_LINEAR) job->given_scale = scale_of(s, t->name);
+        if (role == TVK_ROLE_LINEAR) TVK_TRY(read_scale(s, t->name, &job->given_scale, err));
         if (strcmp(t->name, "token_embd.weight") == 0) c->vocab = (uint32_t)t->dims[1];
     }
     if (c->params.tokenizer)

@@ -499,13 +499,52 @@ static void tokenizer_json(void **state)
     remove(temp_path("tok.gguf"));
 }
 
+/* Tensors of a GGUF file that have the name of a matrix and are none. */
+static void broken_gguf(void **state)
+{
+    static const struct {
+        uint64_t k, n;
+        float scale; /* 0 is a scale that a copy would lose */
+        const char *part;
+    } cases[] = {
+        {256, 0, 1, "'blk.0.attn_q.weight': 2 dimensions expected, 1 found"},
+        {256, 1, 0, "'blk.0.attn_q.scale': a scale above 0 expected, 0 found"},
+        {256, 1, -1, "'blk.0.attn_q.scale': a scale above 0 expected, -1 found"},
+        {256, 1, 2, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tvk_convert_params params = {.type = "i2_s", .overwrite = true};
+        tvk_error err = {0};
+        buf b = {0};
+        put_header(&b, 3, 2, 1);
+        put_kv_str(&b, "general.architecture", "llama");
+        put_tensor(&b, "blk.0.attn_q.weight", 35, cases[i].k, cases[i].n, 0);
+        put_tensor(&b, "blk.0.attn_q.scale", 0, 1, 0, 96);
+        put_pad(&b, 32);
+        for (int j = 0; j < 64; j++) put_le(&b, 0x92, 1);
+        put_le(&b, 0x3c00, 2);
+        put_pad(&b, 32);
+        put_f32(&b, cases[i].scale);
+        put_pad(&b, 32);
+        write_file(temp_path("in.gguf"), b.data, b.size);
+        free_buf(&b);
+        assert_int_equal(tvk_convert(temp_path("in.gguf"), temp_path("out.gguf"), &params, &err),
+                         *cases[i].part ? TVK_ERR_FORMAT : TVK_OK);
+        if (!strstr(err.text, cases[i].part))
+            fail_msg("'%s' expected, '%s' found", cases[i].part, err.text);
+    }
+    remove(temp_path("in.gguf"));
+    remove(temp_path("out.gguf"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ternary_folders), cmocka_unit_test(a48_folder),
         cmocka_unit_test(float_folder),    cmocka_unit_test(latent_is_packed),
         cmocka_unit_test(embedding_types), cmocka_unit_test(quantised_gguf),
-        cmocka_unit_test(tokenizer_json),
+        cmocka_unit_test(tokenizer_json),  cmocka_unit_test(broken_gguf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
