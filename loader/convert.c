@@ -152,15 +152,45 @@ static void put_found(tvk_conversion *c)
                   found);
 }
 
+static tvk_status decide_all(tvk_conversion *c, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    for (uint32_t i = 0; i < c->job_count; i++) c->read_total += tvk_job_source_bytes(c->jobs[i]);
+    for (uint32_t i = 0; i < c->job_count; i++) {
+        uint64_t read = c->read + tvk_job_source_bytes(c->jobs[i]);
+        TVK_TRY(tvk_job_decide(c, c->jobs[i], err));
+        c->read = read; /* whether or not a look was needed */
+        TVK_TRY(tvk_convert_read(c, 0, err));
+    }
+fail:
+    return st;
+}
+
+static bool is_found(const tvk_job *job)
+{
+    return job->recognise && !job->need_ternary && tvk_dtype_get(job->out)->ternary;
+}
+
+/* Of the tensors that the device has in one matrix, all are ternary or none: where one is not,
+ * those that were found to be are floats too. */
+static void align_fused(tvk_conversion *c)
+{
+    uint32_t end;
+    if (c->params.type) return;
+    for (uint32_t i = 0; i < c->job_count; i = end) {
+        bool dense = false;
+        for (end = i; end < c->job_count && c->jobs[end]->fused == c->jobs[i]->fused; end++)
+            dense = dense || !is_found(c->jobs[end]);
+        for (uint32_t j = i; j < end && dense && c->jobs[i]->fused; j++)
+            if (is_found(c->jobs[j])) tvk_job_make_dense(c->jobs[j]);
+    }
+}
+
 static tvk_status add_tensor(tvk_conversion *c, tvk_job *job, tvk_error *err)
 {
     tvk_status st;
     uint64_t dims[2] = {job->sign_groups ? (job->k + 7) / 8 : job->k, job->n};
     uint64_t scales = job->sign_groups ? job->sign_groups : 1;
-    uint64_t read = c->read + tvk_job_source_bytes(job);
-    TVK_TRY(tvk_job_decide(c, job, err));
-    c->read = read; /* whether or not a look was needed */
-    TVK_TRY(tvk_convert_read(c, 0, err));
     TVK_TRY(tvk_gguf_add_tensor(c->writer, job->name, job->out, job->n ? 2 : 1, dims, tvk_job_write,
                                 job, err));
     if (job->side_scale) {
@@ -178,7 +208,8 @@ static tvk_status add_tensors(tvk_conversion *c, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint32_t rounded = 0, dense = 0;
-    for (uint32_t i = 0; i < c->job_count; i++) c->read_total += tvk_job_source_bytes(c->jobs[i]);
+    TVK_TRY(decide_all(c, err));
+    align_fused(c);
     for (uint32_t i = 0; i < c->job_count; i++) {
         TVK_TRY(add_tensor(c, c->jobs[i], err));
         rounded += tvk_job_rounds(c->jobs[i]);

@@ -33,7 +33,9 @@ typedef struct tvk_job {
     bool need_ternary;    /* ... and has to be, in a model with quantised activations */
     uint32_t sign_groups; /* latent weights of BitNet b1: signs in so many slabs; 0: not */
     bool columns;         /* the slabs are columns */
-    float given_scale;    /* multiplier that the source has beside the tensor; 0: none */
+    uint32_t fused; /* jobs of one matrix of the device have one number, and follow each other; 0:
+                       a matrix of its own */
+    float given_scale; /* multiplier that the source has beside the tensor; 0: none */
     uint32_t
         head_size;    /* rows of heads are reordered from half-split to interleaved pairs; 0: not */
     uint64_t dropped; /* rows that tvk_job_drop_rows() gave back */
@@ -92,6 +94,8 @@ tvk_status tvk_convert_read(tvk_conversion *c, uint64_t bytes, tvk_error *err);
 /* convert_job.c: chooses the output type. Errors: TVK_ERR_ARG when the wanted type is impossible
  * for this tensor. */
 tvk_status tvk_job_decide(tvk_conversion *c, tvk_job *job, tvk_error *err);
+/* Takes floats that were found to be ternary as floats after all. */
+void tvk_job_make_dense(tvk_job *job);
 /* Whether values of the output can differ from the source's. */
 bool tvk_job_rounds(const tvk_job *job);
 

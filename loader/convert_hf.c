@@ -190,6 +190,7 @@ static tvk_status add_row(folder *f, const tvk_name_row *row, int64_t layer, tvk
         snprintf(gguf, sizeof gguf, "blk.%" PRId64 ".%s", layer, row->gguf);
     TVK_TRY(tvk_convert_add(f->c, gguf, row->role, &job, err));
     TVK_TRY(fill_job(f, row, hf, t, job, err));
+    if (row->fused) job->fused = (uint32_t)(layer * 2) + row->fused;
 fail:
     return st;
 }

@@ -186,6 +186,13 @@ fail:
     return st;
 }
 
+void tvk_job_make_dense(tvk_job *job)
+{
+    job->ternary = false; /* fits_f16 says of a scale what it says of -s, 0 and s */
+    job->out = natural_float(job);
+    place_scale(job);
+}
+
 bool tvk_job_rounds(const tvk_job *job)
 {
     if (job->out == job->type || job->sign_groups) return false;

@@ -33,6 +33,7 @@ typedef struct tvk_name_row {
     bool not_b1;     /* BitNet b1 has no such tensor */
     bool columns;    /* b1's weight groups are slabs of columns, else of rows */
     bool head;       /* the output matrix: absent in models that share the embedding */
+    uint32_t fused;  /* tensors that the device has in one matrix: 1 Q, K, V; 2 gate, up; 0: no */
     tvk_dim permute; /* Q or KV: rows belong to heads, of which RoPE pairs some; ONE: no */
 } tvk_name_row;
 

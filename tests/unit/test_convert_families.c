@@ -377,6 +377,46 @@ static void not_quite_ternary(void **state)
     free(file);
 }
 
+/* Q, K, V are one matrix of the device, gate and up another: ternary all or none. */
+static void fused_parts(void **state)
+{
+    static const struct {
+        const char *name;
+        tvk_dtype type;
+    } parts[] = {{"blk.0.attn_q.weight", TVK_I2_S},     {"blk.0.attn_k.weight", TVK_I2_S},
+                 {"blk.0.attn_v.weight", TVK_I2_S},     {"blk.0.ffn_gate.weight", TVK_F16},
+                 {"blk.0.ffn_up.weight", TVK_F16},      {"blk.0.ffn_down.weight", TVK_I2_S},
+                 {"blk.0.attn_output.weight", TVK_I2_S}};
+    const family *f = &families[8];
+    unsigned char *file;
+    size_t bytes = 0, at = 0;
+    uint64_t header = 0;
+    const char *entry;
+    tvk_file *out = NULL;
+    tvk_error err = {0};
+    const tvk_weight_source *s;
+    (void)state;
+    make_folder(f);
+    file = read_whole(FOLDER "/model.safetensors", &bytes);
+    memcpy(&header, file, 8);
+    entry = strstr((const char *)file + 8, "model.layers.0.mlp.up_proj.weight");
+    assert_non_null(entry);
+    entry = strstr(entry, "data_offsets");
+    assert_int_equal(sscanf(entry, "data_offsets\":[%zu,", &at), 1);
+    memcpy(file + 8 + header + at, (const unsigned char[]){0x00, 0x40}, 2); /* 2.0 */
+    hf_bytes(FOLDER, "model.safetensors", file, bytes);
+    convert(f, NULL, TVK_OK, NULL);
+    assert_int_equal(tvk_file_open(OUT, &out, &err), TVK_OK);
+    s = tvk_file_source(out);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (need_tensor(s, parts[i].name)->type != parts[i].type)
+            fail_msg("%s has another type", parts[i].name);
+    assert_true(gguf_value(need_tensor(s, "blk.0.ffn_up.weight"), 0) == 2.0f);
+    check_linear(f, s, 4, TVK_F16);
+    tvk_file_close(&out);
+    free(file);
+}
+
 static int clean(void **state)
 {
     (void)state;
@@ -391,6 +431,7 @@ int main(void)
         cmocka_unit_test_teardown(defaults, clean),
         cmocka_unit_test_teardown(wanted_types, clean),
         cmocka_unit_test_teardown(not_quite_ternary, clean),
+        cmocka_unit_test_teardown(fused_parts, clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
