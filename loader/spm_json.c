@@ -13,6 +13,7 @@
 
 #define SPACE "\xe2\x96\x81" /* U+2581 stands for a space */
 #define NEVER_SCORE (-1e9f)  /* behind all merges */
+#define MAX_TOKEN_BYTES 512  /* looking at all splits takes the square of it */
 
 static const char *str(const json_t *object, const char *key)
 {
@@ -196,6 +197,10 @@ static tvk_status set_scores(const tvk_conversion *c, tvk_vocab *v, const json_t
     for (uint32_t id = 0; id < v->count; id++) {
         tvk_vocab_entry *e = &v->entries[id];
         if (!e->text || e->type != TVK_TOKEN_NORMAL) continue;
+        if (e->bytes > MAX_TOKEN_BYTES)
+            TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                     "%.200s: token %" PRIu32 ": at most %d bytes expected, %zu found", v->path, id,
+                     MAX_TOKEN_BYTES, e->bytes);
         e->score = NEVER_SCORE;
         tvk_map_add(&s.ids, e->text, e->bytes, id);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "map.h"
 #include "tokenizer.h"
 
 #define MAX_VOCAB (1u << 24)
@@ -109,23 +110,25 @@ static const char *token_text(const json_t *v)
     return s ? s : json_string_value(json_object_get(v, "content"));
 }
 
-/* Whether special_tokens_map.json has this text. */
-static bool is_special(const json_t *special, const char *text)
+/* The texts of special_tokens_map.json. */
+static bool collect_special(const json_t *special, tvk_map *texts)
 {
     const char *key, *s;
     json_t *value, *one;
-    size_t i;
+    size_t i, count = json_object_size(special);
+    json_object_foreach((json_t *)(uintptr_t)special, key, value) count += json_array_size(value);
+    if (!tvk_map_init(texts, count)) return false;
     json_object_foreach((json_t *)(uintptr_t)special, key, value)
     {
         s = token_text(value);
-        if (s && strcmp(s, text) == 0) return true;
+        if (s) tvk_map_add(texts, s, strlen(s), 0);
         json_array_foreach(value, i, one)
         {
             s = token_text(one);
-            if (s && strcmp(s, text) == 0) return true;
+            if (s) tvk_map_add(texts, s, strlen(s), 0);
         }
     }
-    return false;
+    return true;
 }
 
 static tvk_status set_added(tvk_vocab *v, int64_t id, const char *text, bool special,
@@ -148,10 +151,12 @@ fail:
 tvk_status tvk_vocab_set_added(tvk_vocab *v, const tvk_tokenizer_facts *facts, tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    tvk_map special = {0}; /* texts */
     json_t *decoder = json_object_get(facts->config, "added_tokens_decoder"), *value;
     const char *key;
-    json_object_foreach((json_t *)(uintptr_t)facts->added, key, value)
-        TVK_TRY(set_added(v, int_of(value), key, is_special(facts->special, key), err));
+    TVK_TRY_ALLOC(collect_special(facts->special, &special));
+    json_object_foreach((json_t *)(uintptr_t)facts->added, key, value) TVK_TRY(
+        set_added(v, int_of(value), key, tvk_map_find(&special, key, strlen(key)) != NULL, err));
     json_object_foreach(decoder, key, value)
     {
         const char *text = token_text(value);
@@ -164,10 +169,11 @@ tvk_status tvk_vocab_set_added(tvk_vocab *v, const tvk_tokenizer_facts *facts, t
                      key);
         TVK_TRY(set_added(v, id, text,
                           json_is_true(json_object_get(value, "special")) ||
-                              is_special(facts->special, text),
+                              tvk_map_find(&special, text, strlen(text)),
                           err));
     }
 fail:
+    tvk_map_free(&special);
     return st;
 }
 

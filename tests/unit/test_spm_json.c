@@ -66,6 +66,17 @@ static void json_of_spm(void **state)
     convert(TVK_ERR_UNSUPPORTED, "1 of 3 tokens have others");
     make_json(PREPEND, "null", "[\"b b\"]");
     convert(TVK_ERR_FORMAT, "merge 0 makes 'bb', which is no token");
+    {
+        char text[1024];
+        int n =
+            snprintf(text, sizeof text,
+                     "{\"normalizer\":" PREPEND ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":"
+                     "true,\"merges\":[],\"vocab\":{\"%0600d\":0}}}",
+                     0);
+        assert_true(n > 600 && (size_t)n < sizeof text);
+        hf_text(FOLDER, "tokenizer.json", text);
+        convert(TVK_ERR_UNSUPPORTED, "token 0: at most 512 bytes expected, 600 found");
+    }
     make_json(PREPEND, "null", "[7]");
     convert(TVK_ERR_FORMAT, "merge 0: two strings expected");
     /* the model itself goes before what was made of it */
