@@ -223,9 +223,13 @@ static tvk_status read_rope_scaling(reader *r, tvk_error *err)
     const char *type;
     float factor;
     TVK_TRY(maybe_str(r, "rope.scaling.type", &type, err));
-    TVK_TRY(maybe_f32(r, "rope.scaling.factor", 1.0, &factor, err));
-    /* the bitnet converter writes linear with factor 1, which changes nothing */
-    if (type && strcmp(type, "none") != 0 && !(strcmp(type, "linear") == 0 && factor == 1.0f)) {
+    /* the key that older files have; a factor without a type is linear */
+    TVK_TRY(maybe_f32(r, "rope.scale_linear", 1.0, &factor, err));
+    TVK_TRY(maybe_f32(r, "rope.scaling.factor", (double)factor, &factor, err));
+    if (!type) type = "linear";
+    /* the bitnet converter writes linear with factor 1, which changes nothing; 0 is no factor */
+    if (strcmp(type, "none") != 0 &&
+        !(strcmp(type, "linear") == 0 && (factor == 1.0f || factor == 0.0f))) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: rope.scaling.type %s with factor %g", r->source->name,
                  type, (double)factor);
     }

@@ -3,6 +3,7 @@
 #include "model/weights.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct used {
     const tvk_tensor **list;
@@ -101,11 +102,21 @@ static void note_vocabulary(const tvk_weight_source *source, tvk_config *config)
                         (unsigned long long)tokens, config->vocab);
 }
 
+/* TriLM's files look like those of models with INT8 activations. */
+static void note_activations(const tvk_weights_plan *plan, tvk_config *config)
+{
+    if (strcmp(config->arch->id, "llama") == 0 && config->act == TVK_ACT_INT8 &&
+        !config->file_quant[0] && tvk_dtype_get(plan->layers[0].qkv.part[0].tensor->type)->ternary)
+        tvk_config_note(config, "llama, ternary, no activation_quant: int8 assumed (--act none for "
+                                "models trained without)");
+}
+
 tvk_status tvk_oddities_note(const tvk_weight_source *source, const tvk_weights_plan *plan,
                              tvk_config *config, tvk_arena *arena, tvk_error *err)
 {
     tvk_status st;
     note_file_type(source, plan, config);
+    note_activations(plan, config);
     TVK_TRY(note_unused(source, plan, config, arena, err));
     note_vocabulary(source, config);
 fail:

@@ -20,7 +20,9 @@
 /* ---- a weight source of one layer, without data ---- */
 
 typedef struct fake {
-    const char *arch, *activation, *quant; /* NULL: no key */
+    const char *arch, *activation, *quant, *rope; /* NULL: no key */
+    const char *factor_key;                       /* of RoPE; NULL: none */
+    double factor;
     tvk_tensor tensors[MAX_TENSORS];
     uint32_t count;
     tvk_weight_source source;
@@ -70,8 +72,11 @@ static bool get_u64(void *user, const char *key, uint64_t *out, tvk_error *err)
 
 static bool get_f64(void *user, const char *key, double *out, tvk_error *err)
 {
-    (void)user, (void)key, (void)out, (void)err;
-    return false;
+    const fake *f = user;
+    (void)err;
+    if (!f->factor_key || !is_key(f, key, f->factor_key)) return false;
+    *out = f->factor;
+    return true;
 }
 
 static bool get_bool(void *user, const char *key, bool *out, tvk_error *err)
@@ -87,6 +92,7 @@ static bool get_str(void *user, const char *key, const char **out, tvk_error *er
     *out = strcmp(key, "general.architecture") == 0 ? f->arch
            : is_key(f, key, "hidden_activation")    ? f->activation
            : is_key(f, key, "activation_quant")     ? f->quant
+           : is_key(f, key, "rope.scaling.type")    ? f->rope
                                                     : NULL;
     return *out != NULL;
 }
@@ -190,6 +196,70 @@ static void choices(void **state)
     }
 }
 
+static void rope_scaling(void **state)
+{
+    static const struct {
+        const char *type, *key;
+        double factor;
+        const char *part; /* "": not scaled */
+    } cases[] = {
+        {NULL, NULL, 0, ""},
+        {"none", "rope.scaling.factor", 4, ""},
+        {"linear", "rope.scaling.factor", 1, ""}, /* llama.cpp's converter for bitnet */
+        {"linear", "rope.scaling.factor", 4, "rope.scaling.type linear with factor 4"},
+        {NULL, "rope.scaling.factor", 4, "rope.scaling.type linear with factor 4"},
+        {NULL, "rope.scale_linear", 2, "rope.scaling.type linear with factor 2"}, /* older files */
+        {"yarn", NULL, 0, "rope.scaling.type yarn with factor 1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake f;
+        tvk_config c;
+        tvk_error err = {0};
+        make(&f, "llama", 12, TVK_F16, false, true);
+        f.rope = cases[i].type;
+        f.factor_key = cases[i].key;
+        f.factor = cases[i].factor;
+        assert_int_equal(tvk_config_read(&f.source, TVK_ACT_AUTO, &c, &err),
+                         *cases[i].part ? TVK_ERR_UNSUPPORTED : TVK_OK);
+        assert_non_null(strstr(err.text, cases[i].part));
+    }
+}
+
+static void assumed_activations(void **state)
+{
+    static const struct {
+        const char *arch, *quant;
+        tvk_dtype linear;
+        tvk_act act;
+        bool noted;
+    } cases[] = {
+        {"llama", NULL, TVK_TQ2_0, TVK_ACT_AUTO, true},
+        {"llama", NULL, TVK_TQ2_0, TVK_ACT_NONE, false},
+        {"llama", "int8", TVK_TQ2_0, TVK_ACT_AUTO, false},
+        {"llama", NULL, TVK_F16, TVK_ACT_AUTO, false},
+        {"bitnet", NULL, TVK_TQ2_0, TVK_ACT_AUTO, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const tvk_skip skip[TVK_SKIP_COUNT] = {{0}};
+        fake f;
+        tvk_config c;
+        tvk_arena arena = {0};
+        tvk_weights_plan plan;
+        tvk_error err = {0};
+        make(&f, cases[i].arch, 12, cases[i].linear, false, true);
+        f.quant = cases[i].quant;
+        assert_int_equal(tvk_config_read(&f.source, cases[i].act, &c, &err), TVK_OK);
+        assert_int_equal(tvk_weights_plan_make(&f.source, &c, skip, &arena, &plan, &err), TVK_OK);
+        assert_int_equal(tvk_oddities_note(&f.source, &plan, &c, &arena, &err), TVK_OK);
+        assert_int_equal(strstr(c.odd, "int8 assumed (--act none for models trained without)") !=
+                             NULL,
+                         cases[i].noted);
+        tvk_arena_free(&arena);
+    }
+}
+
 /* ---- tensors ---- */
 
 static void expect_plan(fake *f, tvk_status wanted, const char *part)
@@ -237,6 +307,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choices),
+        cmocka_unit_test(rope_scaling),
+        cmocka_unit_test(assumed_activations),
         cmocka_unit_test(tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
