@@ -80,12 +80,14 @@ tvk_status tvk_convert_gguf(tvk_conversion *c, tvk_error *err)
     c->keep_types = true;
     copy_metadata(c);
     for (uint32_t i = 0; i < s->tensor_count(s->user); i++) {
-        const tvk_tensor *t = s->tensor_at(s->user, i);
+        const tvk_tensor *t = s->tensor_at(s->user, i), *weight;
         tvk_role role = TVK_ROLE_OTHER;
         if (t->dim_count > 2)
             TVK_FAIL(TVK_ERR_UNSUPPORTED, "tensor '%.80s': 1 or 2 dimensions expected, %u found",
                      t->name, t->dim_count);
-        if (scaled_tensor(s, t)) continue;
+        weight = scaled_tensor(s, t);
+        if (weight && tvk_names_role(weight->name, &role) && role == TVK_ROLE_LINEAR) continue;
+        role = TVK_ROLE_OTHER;
         (void)tvk_names_role(t->name, &role);
         if (role == TVK_ROLE_LINEAR || role == TVK_ROLE_EMBEDDING) TVK_TRY(check_matrix(t, err));
         TVK_TRY(tvk_convert_add(c, t->name, role, &job, err));

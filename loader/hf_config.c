@@ -168,10 +168,13 @@ static tvk_status read_rope(const json_t *root, tvk_hf_config *out, tvk_error *e
     for (int i = 0; i < 2; i++) {
         const json_t *rope = json_object_get(root, places[i]);
         const char *type = json_string_value(json_object_get(rope, "rope_type"));
-        double partial = 1.0;
+        double partial = 1.0, factor = 0;
         if (!type) type = json_string_value(json_object_get(rope, "type"));
         if (rope && !json_is_null(rope) && !json_is_object(rope))
             TVK_FAIL(TVK_ERR_FORMAT, "config.json: %s: an object expected", places[i]);
+        TVK_TRY(get_positive(json_object_get(rope, "factor"), "factor", &factor, err));
+        /* positions divided by 1 */
+        if (type && strcmp(type, "linear") == 0 && factor == 1.0) type = "default";
         if (type && strcmp(type, "default") != 0 && strcmp(type, "none") != 0)
             TVK_FAIL(TVK_ERR_UNSUPPORTED,
                      "config.json: %s: RoPE type '%.40s' is not supported (default is)", places[i],

@@ -114,8 +114,12 @@ static tvk_status add_part(planner *p, tvk_matrix_plan *m, const char *name, uin
     m->part[m->part_count].tensor = t;
     m->part[m->part_count].first = m->n;
     m->part[m->part_count].rows = rows;
+    snprintf(scale_name, sizeof scale_name, "%.*sscale", (int)stem, name);
+    if (!linear && p->source->tensor(p->source->user, scale_name)) {
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %s: scales of linears only are supported",
+                 p->source->name, scale_name);
+    }
     if (linear) {
-        snprintf(scale_name, sizeof scale_name, "%.*sscale", (int)stem, name);
         TVK_TRY(find(p, scale_name, 1, 1, false, &m->part[m->part_count].scale, err));
         if (m->part[m->part_count].scale &&
             ((layout != TVK_LAYOUT_T2 && layout != TVK_LAYOUT_T2_F32) ||

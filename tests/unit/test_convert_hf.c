@@ -169,6 +169,7 @@ static void config_errors(void **state)
         {LLAMA ",\"input_bits\":4", TVK_ERR_UNSUPPORTED, "'input_bits' other than 8"},
         {LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}", TVK_ERR_UNSUPPORTED,
          "RoPE type 'linear'"},
+        {LLAMA ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":1.0}", TVK_OK, ""},
         {LLAMA ",\"quantization_config\":[]", TVK_ERR_FORMAT, "quantization_config: an object"},
         {LLAMA ",\"quantization_config\":{\"quant_method\":\"bitnet\",\"use_rms_norm\":true}",
          TVK_ERR_UNSUPPORTED, "use_rms_norm"},

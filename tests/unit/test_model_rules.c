@@ -288,6 +288,7 @@ static void tensors(void **state)
         {"blk.0.attn_q.weight_scale", "blk.0.attn_q.weight_scale: a scale of bitnet.cpp's", 1, 0},
         {"blk.0.attn_q_norm.weight", "a norm that the architecture does not have", 64, 0},
         {"blk.0.attn_q_norm_in.weight", "a norm that the architecture does not have", HIDDEN, 0},
+        {"token_embd.scale", "token_embd.scale: scales of linears only are supported", 1, 0},
         {"blk.0.ffn_up.bias", "biases are not supported", FFN, 0},
     };
     fake f;
