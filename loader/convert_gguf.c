@@ -1,6 +1,7 @@
 /* GGUF to GGUF: all metadata, tensors in other types where they are asked for. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "convert.h"
@@ -8,8 +9,26 @@
 
 #define MAX_WIDTH (1 << 24)
 
+/* Other readers do not know the rules by which ours tells the activation of a file without the key.
+ */
+static void put_activation(tvk_conversion *c)
+{
+    const tvk_weight_source *s = tvk_file_source(c->file);
+    tvk_model_info info;
+    char key[96];
+    if (tvk_model_describe(s, NULL, &info, NULL) != TVK_OK) return; /* no model that we know */
+    snprintf(key, sizeof key, "%.64s.hidden_activation", info.architecture);
+    if (tvk_file_find(c->file, key)) return;
+    tvk_gguf_put_str(c->writer, key, info.activation);
+    tvk_log_print(&c->params.log, TVK_LOG_INFO, "%s: %s (%s)", key, info.activation,
+                  info.activation_why);
+}
+
 static void copy_metadata(tvk_conversion *c)
 {
+    if (c->params.tokenizer && tvk_file_find(c->file, "tokenizer.chat_template"))
+        tvk_log_print(&c->params.log, TVK_LOG_WARN,
+                      "the chat template goes with the tokenizer that is replaced");
     for (uint32_t i = 0; i < tvk_file_kv_count(c->file); i++) {
         const tvk_gguf_kv *kv = tvk_file_kv(c->file, i);
         bool tokenizer = strncmp(kv->key, "tokenizer.", 10) == 0;
@@ -79,6 +98,7 @@ tvk_status tvk_convert_gguf(tvk_conversion *c, tvk_error *err)
     s = tvk_file_source(c->file);
     c->keep_types = true;
     copy_metadata(c);
+    put_activation(c);
     for (uint32_t i = 0; i < s->tensor_count(s->user); i++) {
         const tvk_tensor *t = s->tensor_at(s->user, i), *weight;
         tvk_role role = TVK_ROLE_OTHER;

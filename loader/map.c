@@ -10,12 +10,15 @@ struct tvk_map_slot {
     uint32_t hash, value;
 };
 
-static uint32_t hash_bytes(const void *key, size_t bytes)
+/* FNV-1a, begun at the table's address: a file cannot choose keys that meet in one slot. Nothing
+ * depends on the order. */
+static uint32_t hash_bytes(const tvk_map *map, const void *key, size_t bytes)
 {
     const unsigned char *p = key;
-    uint64_t h = 1469598103934665603u; /* FNV-1a */
+    uint64_t h = 1469598103934665603u ^ ((uint64_t)(uintptr_t)map->slots >> 4);
     for (size_t i = 0; i < bytes; i++) h = (h ^ p[i]) * 1099511628211u;
-    return (uint32_t)(h ^ h >> 32);
+    h ^= h >> 32;
+    return (uint32_t)(h * 0x9E3779B97F4A7C15u >> 32);
 }
 
 bool tvk_map_init(tvk_map *map, size_t count)
@@ -52,13 +55,13 @@ const uint32_t *tvk_map_find(const tvk_map *map, const void *key, size_t bytes)
 {
     const tvk_map_slot *s;
     if (!map->slots) return NULL;
-    s = slot_of(map, key, bytes, hash_bytes(key, bytes));
+    s = slot_of(map, key, bytes, hash_bytes(map, key, bytes));
     return s->key ? &s->value : NULL;
 }
 
 bool tvk_map_add(tvk_map *map, const void *key, size_t bytes, uint32_t value)
 {
-    uint32_t hash = hash_bytes(key, bytes);
+    uint32_t hash = hash_bytes(map, key, bytes);
     tvk_map_slot *s = slot_of(map, key, bytes, hash);
     if (s->key) return false;
     assert(map->used <= map->mask / 2);

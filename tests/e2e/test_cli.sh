@@ -292,6 +292,9 @@ accepts devices -o json
 corpus=$(dirname "$0")/../fuzz/corpus/gguf
 accepts inspect "$corpus/bitnet-25-scale"
 grep -q "unusual: 2 tensors are not used, extra.a first" "$work/out" || note "inspect names what is not used"
+accepts convert "$corpus/bitnet-25-scale" "$work/act.gguf"
+accepts inspect "$work/act.gguf"
+grep -q "bitnet-25.hidden_activation *string *silu" "$work/out" || note "convert writes the activation it found"
 accepts inspect "$corpus/bitnet-f16-relu2"
 grep -q "unusual: general.file_type says I2_S, blk.0.ffn_gate.weight is F16" "$work/out" ||
     note "inspect does not trust general.file_type"
