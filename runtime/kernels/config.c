@@ -12,8 +12,8 @@ static const tvk_config plain[] = {{CPU, 32, {0}}, {GPU, 128, {0}}, {GPU, 64, {0
 static const tvk_config norm[] = {{CPU, 8, {0}}, {CPU, 16, {0}}, {GPU, 128, {0}}, {GPU, 64, {0}}};
 /* LANES, ROWS */
 static const tvk_config gemv_t2[] = {
-    {CPU, 8, {1, 8}},    {CPU, 8, {1, 4}},   {CPU, 16, {1, 8}},  {GPU, 128, {16, 4}},
-    {GPU, 128, {32, 4}}, {GPU, 64, {16, 2}}, {GPU, 128, {8, 1}},
+    {CPU, 8, {1, 8}},   {CPU, 8, {1, 4}},    {CPU, 16, {1, 8}},   {GPU, 64, {16, 2}},
+    {GPU, 128, {8, 1}}, {GPU, 128, {16, 4}}, {GPU, 128, {32, 4}},
 };
 /* TM, TILE, ROWS */
 static const tvk_config gemm_t2[] = {
@@ -26,7 +26,7 @@ static const tvk_config gemm_t2_act4[] = {
 };
 /* LANES, ROWS */
 static const tvk_config gemv_f[] = {
-    {CPU, 8, {1, 4}}, {CPU, 8, {1, 2}}, {CPU, 16, {1, 1}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 2}},
+    {CPU, 8, {1, 4}}, {CPU, 8, {1, 2}}, {CPU, 16, {1, 1}}, {GPU, 64, {16, 2}}, {GPU, 128, {16, 1}},
 };
 /* LANES, ROWS, TM */
 static const tvk_config gemm_f[] = {
