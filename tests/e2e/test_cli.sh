@@ -258,6 +258,32 @@ if [ -e /dev/full ]; then
 fi
 accepts chat -m "$model" -n 12 --temp 0 -p "Once upon a time"
 head -1 "$work/out" | cmp -s - "$work/first" || note "chat -p answers as the script's first message"
+
+# chat on a terminal: a typing error taken back, an earlier line called back
+wait_for() { # FILE TEXT
+    tries=0
+    until grep -q -- "$2" "$1" 2>/dev/null || [ $tries = 300 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    [ $tries -lt 300 ] || note "chat on a terminal: '$2' expected"
+}
+if command -v script >/dev/null && grep -q editrc "$ternvk"; then
+    mkfifo "$work/keys"
+    TERM=xterm script -qfec "'$ternvk' chat -m '$model' -n 4 --temp 0" "$work/tty" <"$work/keys" >/dev/null 2>&1 &
+    exec 3<>"$work/keys" # both ways: neither the opening nor a dead reader stops the test
+    wait_for "$work/tty" '^> '
+    printf 'Hellp\177o\n/save %s\n' "$work/one.txt" >&3
+    wait_for "$work/one.txt" '^User: Hello$'
+    printf '\033[A\033[A\n' >&3
+    printf '/save %s\n/exit\n' "$work/two.txt" >&3
+    wait_for "$work/tty" '2 answers'
+    exec 3>&-
+    wait
+    [ "$(grep -c '^User: Hello$' "$work/two.txt")" = 2 ] || note "chat on a terminal: an earlier line is called back"
+else
+    echo "SKIPPED: chat on a terminal (script, libedit)"
+fi
 accepts logits -m "$model" --tokens 1,5,9 -o "$work/a.npy"
 head -c 6 "$work/a.npy" | grep -q NUMPY || note "logits writes NumPy's format"
 [ "$(wc -c <"$work/a.npy")" -gt $((3 * 4096 * 4)) ] || note "logits of three rows of 4096"
