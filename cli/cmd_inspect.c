@@ -45,6 +45,8 @@ static int inspect(engine *e, const tvk_model_params *params, bool json)
                     .params = params};
     int status = look_at_device(e, &i);
     if (status) return status;
+    if (e->tokenizer)
+        tvk_chat_choose(e->file, e->tokenizer, NULL, &i.chat, &i.chat_why, &i.chat_error);
     i.model_error.status =
         tvk_model_describe(tvk_file_source(e->file), params, &i.model, &i.model_error);
     if (json)

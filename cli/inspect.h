@@ -3,12 +3,16 @@
 #define TVK_CLI_INSPECT_H
 
 #include "engine.h"
+#include "ternvk/chat.h"
 
 typedef struct inspection {
     const char *path;
     const tvk_file *file;
     const tvk_tokenizer *tokenizer; /* NULL: tokenizer_why */
     const char *tokenizer_why;
+    const tvk_chat_template *chat; /* NULL: chat_error, where there is a tokenizer */
+    const char *chat_why;
+    tvk_error chat_error;
     tvk_model_info model;
     tvk_error model_error; /* status TVK_OK: the model can be run */
     tvk_device_info device;

@@ -44,9 +44,10 @@ static json_t *tokenizer_of(const inspection *i)
 {
     const tvk_tokenizer *t = i->tokenizer;
     if (!t) return json_pack("{so}", "error", text_of(i->tokenizer_why));
-    return json_pack("{si si si sb}", "tokens", (int)tvk_tokenizer_vocab(t), "bos",
+    return json_pack("{si si si sb ss*}", "tokens", (int)tvk_tokenizer_vocab(t), "bos",
                      (int)tvk_tokenizer_bos(t), "eos", (int)tvk_tokenizer_eos(t), "adds_bos",
-                     tvk_tokenizer_adds_bos(t));
+                     tvk_tokenizer_adds_bos(t), "chat_template",
+                     i->chat ? tvk_chat_name(i->chat) : NULL);
 }
 
 static json_t *model_of(const inspection *i)

@@ -54,6 +54,8 @@ static void print_tokenizer(const inspection *i)
     else
         printf("  %u tokens, begin %d%s, end %d\n", tvk_tokenizer_vocab(t), tvk_tokenizer_bos(t),
                tvk_tokenizer_adds_bos(t) ? " (added)" : "", tvk_tokenizer_eos(t));
+    if (i->chat) printf("  chat template %s (%s)\n", tvk_chat_name(i->chat), i->chat_why);
+    if (t && !i->chat) printf("  chat template: %s\n", i->chat_error.text);
 }
 
 static void print_model(const tvk_model_info *m)

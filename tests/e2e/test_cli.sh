@@ -326,6 +326,7 @@ grep -q "unusual: general.file_type says I2_S, blk.0.ffn_gate.weight is F16" "$w
     note "inspect does not trust general.file_type"
 accepts inspect
 grep -q "stories" "$work/out" || note "inspect without a file shows the bundled model"
+grep -q "chat template none" "$work/out" || note "inspect says which chat template is used"
 accepts inspect -o json -c 100 -ctk q8 -ctv q8
 grep -q '"fits": true' "$work/out" && grep -q '"context": 100' "$work/out" && grep -q '"kv_k": "q8"' "$work/out" ||
     note "inspect -o json says whether the model fits"
