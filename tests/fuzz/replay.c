@@ -1,6 +1,7 @@
 /* Runs a fuzz target without a fuzzer: every file of the corpus as it is and cut at every length,
- * what fuzzers found, and random mutations of all of them. Fixed seed: a failure comes again.
- *   PROGRAM CORPUS FOUND.zip MUTATIONS      exit status 0, or a crash at the input named last */
+ * what fuzzers found, and random mutations: so many of each file of the corpus, and as many of
+ * files drawn from both. Fixed seed: a failure comes again. PROGRAM CORPUS FOUND.zip MUTATIONS exit
+ * status 0, or a crash */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <stdio.h>
@@ -151,9 +152,20 @@ static void mutate(unsigned char *data, size_t *size, size_t room)
     }
 }
 
+static void run_mutated(const input *in)
+{
+    size_t size = in->size, room = in->size + 1024;
+    unsigned char *data = malloc(room);
+    fuzz_require(data != NULL, "memory");
+    memcpy(data, in->data, size);
+    for (uint32_t n = 1 + draw(4); n > 0; n--) mutate(data, &size, room);
+    run(data, size);
+    free(data);
+}
+
 int main(int argc, char **argv)
 {
-    unsigned long mutations, cuts = 0;
+    unsigned long mutations, done = 0, cuts = 0;
     size_t seeds;
     clock_t start = clock();
     if (argc != 4) {
@@ -171,19 +183,12 @@ int main(int argc, char **argv)
         for (size_t cut = 0; i < seeds && cut < inputs[i].size; cut += step, cuts++)
             run(inputs[i].data, cut);
     }
-    for (unsigned long m = 0; m < mutations; m++) {
-        const input *in = &inputs[draw((uint32_t)input_count)];
-        size_t size = in->size, room = in->size + 1024;
-        unsigned char *data = malloc(room);
-        fuzz_require(data != NULL, "memory");
-        memcpy(data, in->data, size);
-        for (uint32_t n = 1 + draw(4); n > 0; n--) mutate(data, &size, room);
-        if (m % 1000 == 0) fprintf(stderr, "\rmutation %-51lu", m);
-        run(data, size);
-        free(data);
-    }
+    for (size_t i = 0; i < seeds; i++, done += mutations)
+        for (unsigned long m = 0; m < mutations; m++) run_mutated(&inputs[i]);
+    for (unsigned long m = 0; m < mutations; m++, done++)
+        run_mutated(&inputs[draw((uint32_t)input_count)]);
     fprintf(stderr, "\r%zu files, %lu cuts, %lu mutations: %.1f s of CPU time\n", input_count, cuts,
-            mutations, (double)(clock() - start) / CLOCKS_PER_SEC);
+            done, (double)(clock() - start) / CLOCKS_PER_SEC);
     for (size_t i = 0; i < input_count; i++) free(inputs[i].data);
     free(inputs);
     return 0;

@@ -99,6 +99,7 @@ static void every_allocation_fails(void **state)
     const scenario scenarios[] = {
         {CORPUS "gguf/bitnet-bpe", NULL, use_file, 10, false},
         {CORPUS "gguf/llama-spm-v2", NULL, use_file, 10, false},
+        {TVK_SOURCE_DIR "/models/stories-fp16-00001-of-00003.gguf", NULL, use_file, 10, false},
         {CORPUS "gguf/bitnet-bpe", NULL, convert, 10, false},
         {CORPUS "gguf/bitnet-bpe", "f32", convert, 10, false},
         {CORPUS "tokenizer/llama3", NULL, convert_tokenizer, 10, true},

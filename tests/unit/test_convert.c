@@ -1,13 +1,10 @@
 /* convert from Hugging Face's folders: every tensor of the output against a decode of its own. */
 #define TEST_NAME "test_convert"
-#include "loader_files.h"
+#include "gguf_codes.h"
 
 #include <math.h>
 
 #include <jansson.h>
-
-#include "base/half.h"
-#include "ternvk/loader.h"
 
 /* ---- the source, read apart from the loader ---- */
 
@@ -103,52 +100,11 @@ static int8_t *source_codes(const hf *h, const char *name, uint64_t *n, uint64_t
     return codes;
 }
 
-/* ---- the output, decoded apart from the loader ---- */
-
 static void output_codes(const tvk_tensor *t, const tvk_weight_source *s, int8_t *codes,
                          float *scale)
 {
-    const unsigned char *p = t->data;
     uint64_t count = t->dims[0] * t->dims[1];
-    static const unsigned pow3[5] = {1, 3, 9, 27, 81};
-    if (t->type == TVK_I2_S) {
-        for (uint64_t i = 0; i < count; i++)
-            codes[i] = (int8_t)((p[i / 128 * 32 + i % 32] >> (6 - 2 * (i % 128 / 32)) & 3) - 1);
-        memcpy(scale, p + count / 4, 4);
-        return;
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        const unsigned char *b = p + i / 256 * (t->type == TVK_TQ2_0 ? 66 : 54);
-        unsigned j = (unsigned)(i % 256), at, digit;
-        uint16_t d = 0;
-        if (t->type == TVK_TQ2_0) {
-            codes[i] = (int8_t)((b[32 * (j / 128) + j % 32] >> (2 * (j % 128 / 32)) & 3) - 1);
-            memcpy(&d, b + 64, 2);
-        } else {
-            if (j < 160)
-                at = j % 32, digit = j / 32;
-            else if (j < 240)
-                at = 32 + j % 16, digit = (j - 160) / 16;
-            else
-                at = 48 + j % 4, digit = (j - 240) / 4;
-            codes[i] = (int8_t)(((b[at] * pow3[digit] % 256) * 3 >> 8)) - 1;
-            memcpy(&d, b + 52, 2);
-        }
-        *scale = tvk_f16_to_f32(d);
-    }
-    {
-        char name[96];
-        const tvk_tensor *side;
-        float f;
-        snprintf(name, sizeof name, "%.*sscale", (int)strlen(t->name) - 6, t->name);
-        side = s->tensor(s->user, name);
-        if (!side) return;
-        assert_true(*scale == 1.0f);
-        assert_int_equal(side->type, TVK_F32);
-        assert_int_equal(side->bytes, 4);
-        memcpy(&f, side->data, 4);
-        *scale = f;
-    }
+    for (uint64_t i = 0; i < count; i++) codes[i] = (int8_t)gguf_code(s, t, i, scale);
 }
 
 static const struct {

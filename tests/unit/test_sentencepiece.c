@@ -21,8 +21,8 @@ static void sentencepiece(void **state)
     assert_int_equal(tvk_tokenizer_bos(t), 1);
     assert_int_equal(tvk_tokenizer_eos(t), 2);
     assert_true(tvk_tokenizer_adds_bos(t));
-    expect_ids(t, "ab", ab, 2);
-    expect_ids(t, "ab\na", line, 4);
+    expect_ids(t, "ab", sizeof "ab" - 1, true, true, ab, 2);
+    expect_ids(t, "ab\na", sizeof "ab\na" - 1, true, true, line, 4);
     tvk_tokenizer_destroy(&t);
     /* ids and flags of the model */
     put_int(&more, 41, 2); /* bos_id */
@@ -37,7 +37,7 @@ static void sentencepiece(void **state)
     make_spm(&none, &more);
     convert(TVK_OK, NULL);
     t = open_tokenizer(OUT);
-    expect_ids(t, "ab", (const int32_t[]){1, 5}, 2);
+    expect_ids(t, "ab", sizeof "ab" - 1, true, true, (const int32_t[]){1, 5}, 2);
     tvk_tokenizer_destroy(&t);
     free_buf(&more);
 }
@@ -159,7 +159,7 @@ static void folder_files(void **state)
     assert_string_equal(text, "D");
     tvk_file_close(&file);
     t = open_tokenizer(OUT);
-    expect_ids(t, "ab<pad>a<user>", ids, 6);
+    expect_ids(t, "ab<pad>a<user>", sizeof "ab<pad>a<user>" - 1, true, true, ids, 6);
     tvk_tokenizer_destroy(&t);
     hf_text(FOLDER, "chat_template.jinja", "J\n");
     convert(TVK_OK, NULL);

@@ -48,15 +48,15 @@ static void json_of_spm(void **state)
     convert(TVK_OK, NULL);
     t = open_tokenizer(OUT);
     assert_true(tvk_tokenizer_adds_bos(t));
-    expect_ids(t, "ab", (const int32_t[]){1, 9}, 2);
-    expect_ids(t, "ab\na", (const int32_t[]){1, 9, 3, 7}, 4);
+    expect_ids(t, "ab", sizeof "ab" - 1, true, true, (const int32_t[]){1, 9}, 2);
+    expect_ids(t, "ab\na", sizeof "ab\na" - 1, true, true, (const int32_t[]){1, 9, 3, 7}, 4);
     tvk_tokenizer_destroy(&t);
     make_json("null", METASPACE("first", "false"), MERGES);
     convert(TVK_OK, NULL);
     make_json("null", METASPACE("never", "false"), MERGES);
     convert(TVK_OK, NULL);
     t = open_tokenizer(OUT);
-    expect_ids(t, "ab", (const int32_t[]){1, 5}, 2);
+    expect_ids(t, "ab", sizeof "ab" - 1, true, true, (const int32_t[]){1, 5}, 2);
     tvk_tokenizer_destroy(&t);
     make_json("null", METASPACE("first", "true"), MERGES);
     convert(TVK_ERR_UNSUPPORTED, "a Metaspace that does not split");

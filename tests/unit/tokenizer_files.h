@@ -4,6 +4,7 @@
 #define TEST_TOKENIZER_FILES_H
 
 #include "hf_files.h"
+#include "tokens.h"
 
 #define SPACE "\xe2\x96\x81"
 
@@ -47,31 +48,6 @@ static inline void convert(tvk_status wanted, const char *part)
     if (st != wanted || (part && !strstr(err.text, part)))
         fail_msg("%s '%s' expected, %s '%s' found", tvk_status_name(wanted), part ? part : "",
                  tvk_status_name(st), err.text);
-}
-
-static inline tvk_tokenizer *open_tokenizer(const char *path)
-{
-    tvk_file *file = NULL;
-    tvk_tokenizer *t = NULL;
-    tvk_error err = {0};
-    if (tvk_file_open(path, &file, &err) != TVK_OK) fail_msg("%s", err.text);
-    if (tvk_tokenizer_create(file, &t, &err) != TVK_OK) fail_msg("%s", err.text);
-    tvk_file_close(&file);
-    return t;
-}
-
-static inline void expect_ids(const tvk_tokenizer *t, const char *text, const int32_t *ids,
-                              uint32_t count)
-{
-    int32_t *got = NULL;
-    uint32_t found = 0;
-    tvk_error err = {0};
-    assert_int_equal(tvk_tokenize(t, text, strlen(text), true, true, &got, &found, &err), TVK_OK);
-    for (uint32_t i = 0; i < found && i < count; i++)
-        if (got[i] != ids[i])
-            fail_msg("'%s': id %u: %d expected, %d found", text, i, (int)ids[i], (int)got[i]);
-    if (found != count) fail_msg("'%s': %u ids expected, %u found", text, count, found);
-    free(got);
 }
 
 /* ---- SentencePiece, written by hand ---- */
