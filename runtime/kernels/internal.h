@@ -24,7 +24,28 @@ const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, 
  * counts only when the device executes that form natively. UINT32_MAX: none. */
 uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact);
 
-/* Configuration in force. */
+/* ---- choose.c, kernels.c ---- */
+
+typedef struct tvk_cached_program {
+    struct tvk_cached_program *next;
+    uint32_t row, constant_count;
+    uint32_t constants[TVK_MAX_CONSTANTS];
+    tvk_program *program;
+    char name[96];
+} tvk_cached_program;
+
+struct tvk_kernels {
+    tvk_device *device;
+    bool exact;
+    tvk_choice choices[TVK_OP_COUNT]; /* where nothing is chosen for a shape */
+    bool forced[TVK_OP_COUNT];        /* choices[op] holds for every shape */
+    tvk_shape_choice *shapes;         /* malloc'd: those that were asked for */
+    uint32_t shape_count, shape_capacity;
+    tvk_cached_program *programs;
+};
+
+/* Configuration of a choice; that in force where an op has no shapes. */
+const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_op op, tvk_choice choice);
 const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op);
 
 /* Is the span there, aligned, large enough and small enough to bind? */

@@ -74,20 +74,53 @@ bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, con
 uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op);
 /* Number of configurations of an op on this device; 0 is the default one. */
 uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op);
-/* From now on op uses this row and configuration (tests, tuner, --kernel). shader_index UINT32_MAX:
- * back to the default. */
+
+/* ---- which row and configuration ---- */
+
+/* What an op runs with: a row of the manifest and a configuration (an index, as
+ * tvk_kernels_config_count counts them). */
+typedef struct tvk_choice {
+    uint32_t row, config;
+} tvk_choice;
+
+/* What a tuner can tell apart: an op with N outputs and K inputs (0: it has none) in a step that
+ * has room for `rows` rows. */
+typedef struct tvk_shape {
+    tvk_op op;
+    uint32_t n, k, rows;
+} tvk_shape;
+
+typedef struct tvk_shape_choice {
+    tvk_shape shape;
+    bool preferred; /* by tvk_kernels_prefer; else the choice is the default */
+    tvk_choice choice;
+} tvk_shape_choice;
+
+/* What runs this shape: what is forced for the op, else what is preferred for the shape, else the
+ * default. Shapes that were asked for are remembered. */
+tvk_choice tvk_kernels_choose(tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
+                              uint32_t rows);
+/* From now on the shape runs with this choice, unless its op is forced.
+ * Errors: TVK_ERR_ARG, TVK_ERR_UNSUPPORTED: this device has no such row or configuration. */
+tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_choice choice,
+                              tvk_error *err);
+/* The shapes that were asked for or preferred, in the order they were. NULL past the end. */
+const tvk_shape_choice *tvk_kernels_shape(const tvk_kernels *kernels, uint32_t index);
+/* From now on op uses this row and configuration for every shape (tests, --kernel). shader_index
+ * UINT32_MAX: back to the default. */
 tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
                              uint32_t config, tvk_error *err);
 
 /* For the kernel files: the program of op with these constants, from the cache or made now, then
- * a dispatch appended to the list. constants[0..2] are the workgroup size. */
+ * a dispatch appended to the list. constants[0..2] are the workgroup size. Ops whose shapes the
+ * tuner tells apart say what tvk_kernels_choose answered. */
 tvk_status tvk_kernels_append(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
                               const uint32_t *constants, uint32_t constant_count,
                               const tvk_span *bindings, const void *push, const tvk_groups *groups,
                               tvk_error *err);
-/* Configuration index that is in force for op. */
-uint32_t tvk_kernels_config(const tvk_kernels *kernels, tvk_op op);
-/* Manifest row that is in force for op. */
-const tvk_shader_info *tvk_kernels_row(const tvk_kernels *kernels, tvk_op op);
+tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
+                                     tvk_choice choice, const uint32_t *constants,
+                                     uint32_t constant_count, const tvk_span *bindings,
+                                     const void *push, const tvk_groups *groups, tvk_error *err);
 
 #endif

@@ -1,28 +1,9 @@
-/* Programs of a device, made on first use, and the rows and configurations in force. */
+/* Programs of a device, made on first use, and the lists that they are appended to. */
 #include "kernels/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct cached_program {
-    struct cached_program *next;
-    uint32_t row, constant_count;
-    uint32_t constants[TVK_MAX_CONSTANTS];
-    tvk_program *program;
-    char name[96];
-} cached_program;
-
-typedef struct choice {
-    uint32_t row, config;
-} choice;
-
-struct tvk_kernels {
-    tvk_device *device;
-    bool exact;
-    choice choices[TVK_OP_COUNT];
-    cached_program *programs;
-};
 
 tvk_status tvk_kernels_create(tvk_device *device, bool exact, tvk_kernels **out, tvk_error *err)
 {
@@ -50,13 +31,14 @@ fail:
 
 void tvk_kernels_destroy(tvk_kernels **kernels)
 {
-    cached_program *p, *next;
+    tvk_cached_program *p, *next;
     if (!kernels || !*kernels) return;
     for (p = (*kernels)->programs; p; p = next) {
         next = p->next;
         tvk_program_destroy(&p->program);
         free(p);
     }
+    free((*kernels)->shapes);
     free(*kernels);
     *kernels = NULL;
 }
@@ -66,65 +48,8 @@ tvk_device *tvk_kernels_device(const tvk_kernels *kernels)
     return kernels->device;
 }
 
-bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, const char **why)
-{
-    const tvk_shader_info *row = tvk_shader_get(shader_index);
-    const char *reason = "no such row";
-    if (row) reason = tvk_select_reason(tvk_gpu_plan(kernels->device), row, kernels->exact);
-    if (why) *why = reason;
-    return reason == NULL;
-}
-
-uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op)
-{
-    return tvk_select_row(tvk_gpu_plan(kernels->device), op, kernels->exact);
-}
-
-uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op)
-{
-    uint32_t n = 0;
-    while (tvk_config_get(tvk_gpu_plan(kernels->device), op, n)) n++;
-    return n;
-}
-
-tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
-                             uint32_t config, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    const char *why;
-    if (shader_index == UINT32_MAX) shader_index = tvk_kernels_default(kernels, op);
-    if (shader_index >= tvk_shader_count() || tvk_shader_get(shader_index)->op != op)
-        TVK_FAIL(TVK_ERR_ARG, "%s: a row of this kernel expected, row %u found", tvk_op_name(op),
-                 shader_index);
-    if (!tvk_kernels_eligible(kernels, shader_index, &why))
-        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: this device cannot run it: %s",
-                 tvk_shader_get(shader_index)->name, why);
-    if (config >= tvk_kernels_config_count(kernels, op))
-        TVK_FAIL(TVK_ERR_ARG, "%s: a configuration below %u expected, %u found", tvk_op_name(op),
-                 tvk_kernels_config_count(kernels, op), config);
-    kernels->choices[op].row = shader_index;
-    kernels->choices[op].config = config;
-fail:
-    return st;
-}
-
-uint32_t tvk_kernels_config(const tvk_kernels *kernels, tvk_op op)
-{
-    return kernels->choices[op].config;
-}
-
-const tvk_shader_info *tvk_kernels_row(const tvk_kernels *kernels, tvk_op op)
-{
-    return tvk_shader_get(kernels->choices[op].row);
-}
-
-const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op)
-{
-    return tvk_config_get(tvk_gpu_plan(kernels->device), op, kernels->choices[op].config);
-}
-
 /* "gemv_t2_i8_dp4[128,16,4]": row, workgroup size in x, tile constants */
-static void name_program(cached_program *p)
+static void name_program(tvk_cached_program *p)
 {
     size_t at = (size_t)snprintf(p->name, sizeof p->name, "%s[%u", tvk_shader_get(p->row)->name,
                                  p->constants[0]);
@@ -133,14 +58,13 @@ static void name_program(cached_program *p)
     if (at < sizeof p->name) snprintf(p->name + at, sizeof p->name - at, "]");
 }
 
-static tvk_status find_program(tvk_kernels *k, tvk_op op, const uint32_t *constants, uint32_t count,
-                               const cached_program **out, tvk_error *err)
+static tvk_status find_program(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *constants,
+                               uint32_t count, const tvk_cached_program **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint32_t row = k->choices[op].row;
     const tvk_shader_info *info = tvk_shader_get(row);
     tvk_program_desc desc = {0};
-    cached_program *p;
+    tvk_cached_program *p;
     for (p = k->programs; p; p = p->next) {
         if (p->row == row && p->constant_count == count &&
             !memcmp(p->constants, constants, count * sizeof *constants)) {
@@ -191,13 +115,22 @@ tvk_status tvk_kernels_append(tvk_kernels *kernels, tvk_dispatch_list *list, tvk
                               const tvk_span *bindings, const void *push, const tvk_groups *groups,
                               tvk_error *err)
 {
+    return tvk_kernels_append_choice(kernels, list, op, kernels->choices[op], constants,
+                                     constant_count, bindings, push, groups, err);
+}
+
+tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
+                                     tvk_choice choice, const uint32_t *constants,
+                                     uint32_t constant_count, const tvk_span *bindings,
+                                     const void *push, const tvk_groups *groups, tvk_error *err)
+{
     tvk_status st = TVK_OK;
-    const cached_program *program = NULL;
+    const tvk_cached_program *program = NULL;
     tvk_dispatch *d;
     if (constant_count < 3 || constant_count > TVK_MAX_CONSTANTS)
         TVK_FAIL(TVK_ERR_INTERNAL, "%s: 3 to %d constants expected, %u found", tvk_op_name(op),
                  TVK_MAX_CONSTANTS, constant_count);
-    TVK_TRY(find_program(kernels, op, constants, constant_count, &program, err));
+    TVK_TRY(find_program(kernels, op, choice.row, constants, constant_count, &program, err));
     TVK_TRY(grow(list, err));
     d = &list->items[list->count];
     memset(d, 0, sizeof *d);

@@ -34,9 +34,8 @@ typedef struct cut {
     uint32_t tm;   /* activation rows a workgroup */
 } cut;
 
-static cut make_cut(const tvk_kernels *k, tvk_op op, const tvk_matrix *w, bool one)
+static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one)
 {
-    const tvk_config *c = tvk_kernels_active(k, op);
     cut r = {{c->group, 1, 1, c->tile[0], c->tile[1], c->tile[2]}, 0, 0, 1};
     if (tvk_layout_coded(w->layout) && one) { /* LANES, ROWS */
         r.count = 5;
@@ -97,7 +96,8 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
     tvk_status st = TVK_OK;
     const tvk_op op = op_of(w, format, rows);
     const uint32_t act_words = tvk_layout_coded(w->layout) ? tvk_act_words(format, w->k) : w->k;
-    const cut c = make_cut(k, op, w, rows == 1);
+    const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, rows);
+    const cut c = make_cut(tvk_kernels_config_of(k, op, choice), w, rows == 1);
     TVK_TRY(check(k, op, w, act_words, act, y, rows, err));
     for (uint32_t i = 0; i < w->piece_count; i++) {
         const struct tvk_matmul_params p = {.n = w->piece[i].rows,
@@ -113,7 +113,8 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
             {tvk_div_up(p.n, c.rows), c.tm, 1}};
         tvk_span bindings[] = {w->piece[i].words, w->piece[i].scales, act, y};
         if (!tvk_layout_row_scales(w->layout, w->k)) bindings[1] = bindings[0];
-        TVK_TRY(tvk_kernels_append(k, l, op, c.constants, c.count, bindings, &p, &groups, err));
+        TVK_TRY(tvk_kernels_append_choice(k, l, op, choice, c.constants, c.count, bindings, &p,
+                                          &groups, err));
     }
 fail:
     return st;

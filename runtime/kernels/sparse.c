@@ -7,7 +7,8 @@ tvk_status tvk_op_matmul_sparse(tvk_kernels *k, tvk_dispatch_list *l, const tvk_
 {
     tvk_status st = TVK_OK;
     const tvk_op op = TVK_OP_gemv_t2_sparse;
-    const tvk_config *c = tvk_kernels_active(k, op);
+    const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
+    const tvk_config *c = tvk_kernels_config_of(k, op, choice);
     const uint32_t constants[] = {c->group, 1, 1, c->tile[0], c->tile[1]};
     const uint32_t words = tvk_act_words(TVK_FORMAT_I8, w->k), list = tvk_list_words(w->k);
     TVK_TRY(tvk_check_value(op, w->layout == TVK_LAYOUT_T2, "a ternary matrix", w->layout, err));
@@ -26,7 +27,8 @@ tvk_status tvk_op_matmul_sparse(tvk_kernels *k, tvk_dispatch_list *l, const tvk_
         TVK_TRY(
             tvk_check_span(k, op, "K-major codes", bindings[0], 4ull * w->k * p.row_words, err));
         TVK_TRY(tvk_check_span(k, op, "scales", bindings[1], 4ull * p.n, err));
-        TVK_TRY(tvk_kernels_append(k, l, op, constants, 5, bindings, &p, &groups, err));
+        TVK_TRY(
+            tvk_kernels_append_choice(k, l, op, choice, constants, 5, bindings, &p, &groups, err));
     }
 fail:
     return st;
@@ -61,7 +63,8 @@ tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, 
 {
     tvk_status st = TVK_OK;
     const tvk_op op = up_ops[format];
-    const tvk_config *c = tvk_kernels_active(k, op);
+    const tvk_choice choice = tvk_kernels_choose(k, op, width, w->k, 1);
+    const tvk_config *c = tvk_kernels_config_of(k, op, choice);
     const uint32_t constants[] = {c->group, 1, 1, c->tile[0], c->tile[1]};
     /* as many as all gates open would need; those past the list's end stop at once */
     const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_FIXED, TVK_AXIS_FIXED},
@@ -81,7 +84,8 @@ tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, 
         if (p.first_row + p.n <= up_row) continue;
         TVK_TRY(tvk_check_span(k, op, "weights", bindings[0], 4ull * p.n * w->row_words, err));
         TVK_TRY(tvk_check_span(k, op, "scales", bindings[1], 4ull * p.n, err));
-        TVK_TRY(tvk_kernels_append(k, l, op, constants, 5, bindings, &p, &groups, err));
+        TVK_TRY(
+            tvk_kernels_append_choice(k, l, op, choice, constants, 5, bindings, &p, &groups, err));
     }
 fail:
     return st;

@@ -1,0 +1,118 @@
+/* Which row of the manifest and which configuration an op runs with: a default, a choice for a
+ * shape, a forced one. */
+#include "kernels/internal.h"
+
+#include <stdlib.h>
+
+bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, const char **why)
+{
+    const tvk_shader_info *row = tvk_shader_get(shader_index);
+    const char *reason = "no such row";
+    if (row) reason = tvk_select_reason(tvk_gpu_plan(kernels->device), row, kernels->exact);
+    if (why) *why = reason;
+    return reason == NULL;
+}
+
+uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op)
+{
+    return tvk_select_row(tvk_gpu_plan(kernels->device), op, kernels->exact);
+}
+
+uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op)
+{
+    uint32_t n = 0;
+    while (tvk_config_get(tvk_gpu_plan(kernels->device), op, n)) n++;
+    return n;
+}
+
+static tvk_status check(const tvk_kernels *k, tvk_op op, tvk_choice choice, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const char *why;
+    if (choice.row >= tvk_shader_count() || tvk_shader_get(choice.row)->op != op)
+        TVK_FAIL(TVK_ERR_ARG, "%s: a row of this kernel expected, row %u found", tvk_op_name(op),
+                 choice.row);
+    if (!tvk_kernels_eligible(k, choice.row, &why))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: this device cannot run it: %s",
+                 tvk_shader_get(choice.row)->name, why);
+    if (choice.config >= tvk_kernels_config_count(k, op))
+        TVK_FAIL(TVK_ERR_ARG, "%s: a configuration below %u expected, %u found", tvk_op_name(op),
+                 tvk_kernels_config_count(k, op), choice.config);
+fail:
+    return st;
+}
+
+tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
+                             uint32_t config, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_choice choice = {shader_index, config};
+    const bool back = shader_index == UINT32_MAX;
+    if (back) choice.row = tvk_kernels_default(kernels, op);
+    TVK_TRY(check(kernels, op, choice, err));
+    kernels->choices[op] = choice;
+    kernels->forced[op] = !back || config > 0;
+fail:
+    return st;
+}
+
+/* ---- shapes ---- */
+
+static bool same(const tvk_shape *a, const tvk_shape *b)
+{
+    return a->op == b->op && a->n == b->n && a->k == b->k && a->rows == b->rows;
+}
+
+/* The shape's entry, a new one with the default where there is none; NULL: no memory. */
+static tvk_shape_choice *entry(tvk_kernels *k, const tvk_shape *shape)
+{
+    for (uint32_t i = 0; i < k->shape_count; i++)
+        if (same(&k->shapes[i].shape, shape)) return &k->shapes[i];
+    if (k->shape_count == k->shape_capacity) {
+        uint32_t capacity = k->shape_capacity ? 2 * k->shape_capacity : 16;
+        tvk_shape_choice *shapes = realloc(k->shapes, capacity * sizeof *shapes);
+        if (!shapes) return NULL;
+        k->shapes = shapes;
+        k->shape_capacity = capacity;
+    }
+    k->shapes[k->shape_count] =
+        (tvk_shape_choice){.shape = *shape, .choice = {tvk_kernels_default(k, shape->op), 0}};
+    return &k->shapes[k->shape_count++];
+}
+
+tvk_choice tvk_kernels_choose(tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
+                              uint32_t rows)
+{
+    const tvk_shape shape = {op, n, k, rows};
+    const tvk_shape_choice *e = entry(kernels, &shape);
+    return e && e->preferred && !kernels->forced[op] ? e->choice : kernels->choices[op];
+}
+
+tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_choice choice,
+                              tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_shape_choice *e;
+    TVK_TRY(check(kernels, shape->op, choice, err));
+    e = entry(kernels, shape);
+    TVK_TRY_ALLOC(e);
+    e->preferred = true;
+    e->choice = choice;
+fail:
+    return st;
+}
+
+const tvk_shape_choice *tvk_kernels_shape(const tvk_kernels *kernels, uint32_t index)
+{
+    return index < kernels->shape_count ? &kernels->shapes[index] : NULL;
+}
+
+const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_op op, tvk_choice choice)
+{
+    return tvk_config_get(tvk_gpu_plan(kernels->device), op, choice.config);
+}
+
+const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op)
+{
+    return tvk_kernels_config_of(kernels, op, kernels->choices[op]);
+}
