@@ -32,6 +32,9 @@ static tvk_status take_output(const tvk_feed_row *row, uint32_t out, uint32_t se
             tvk_sample(&s->sampler, logits, m->config.vocab, s->tokens + n - recent, recent, n);
     } else {
         s->next = (int32_t)tvk_model_result(m, seq)[out];
+        /* then the slot has stopped */
+        s->slot_stale =
+            tvk_sampler_stops(&s->sampler, s->next) || row->position + 1 >= m->layout.context;
     }
     if (s->next < 0 || (uint32_t)s->next >= m->config.vocab) {
         TVK_FAIL(TVK_ERR_INTERNAL, "the sampler drew token %d of a vocabulary of %u", s->next,
@@ -63,7 +66,7 @@ static tvk_status submit(tvk_model *m, const tvk_feed_row *rows, uint32_t n,
         uint32_t flags = has_output(&rows[i]) ? TVK_REQUEST_OUTPUT : 0;
         if (rows[i].draw && tvk_sampler_on_device(&s->sampler)) {
             flags |= TVK_REQUEST_SAMPLE;
-            if (s->slot_stale) TVK_TRY(tvk_slot_write(s, UINT32_MAX, err));
+            if (s->slot_stale) TVK_TRY(tvk_slot_write(s, err));
         }
         request[i] = (tvk_request_row){s->slot, rows[i].position, (uint32_t)rows[i].token, flags};
     }

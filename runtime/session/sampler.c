@@ -124,6 +124,14 @@ bool tvk_sampler_on_device(const tvk_sampler_params *p)
     return p->temperature <= 0 || (p->top_k >= 1 && p->top_k <= TVK_SAMPLER_MAX_CANDIDATES);
 }
 
+bool tvk_sampler_stops(const tvk_sampler_params *p, int32_t token)
+{
+    for (uint32_t i = 0; i < p->stop_count; i++) {
+        if (p->stops[i] == token) return true;
+    }
+    return false;
+}
+
 int32_t tvk_sample(const tvk_sampler_params *p, const float *logits, uint32_t vocab,
                    const int32_t *recent, uint32_t recent_count, uint32_t position)
 {

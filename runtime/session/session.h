@@ -12,7 +12,7 @@ struct tvk_session {
     int32_t *tokens; /* [layout.context] */
     uint32_t count, fed;
     tvk_sampler_params sampler;
-    bool slot_stale; /* the slot's sampler words are not on the device yet */
+    bool slot_stale; /* the slot on the device has other sampler words, or has stopped */
     bool next_valid; /* next was drawn from the logits after tokens[count - 1] */
     int32_t next;
 };
@@ -30,7 +30,7 @@ typedef struct tvk_feed_row {
  */
 tvk_status tvk_feed(tvk_model *model, const tvk_feed_row *rows, uint32_t count, tvk_error *err);
 
-/* slot.c: sampler words of the slot. left: tokens it may draw before it stops. */
-tvk_status tvk_slot_write(tvk_session *session, uint32_t left, tvk_error *err);
+/* slot.c: the sampler's words to the slot, which then has not stopped. */
+tvk_status tvk_slot_write(tvk_session *session, tvk_error *err);
 
 #endif

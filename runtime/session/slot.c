@@ -1,14 +1,14 @@
 #include "base/half.h"
 #include "session/session.h"
 
-tvk_status tvk_slot_write(tvk_session *s, uint32_t left, tvk_error *err)
+tvk_status tvk_slot_write(tvk_session *s, tvk_error *err)
 {
     const tvk_sampler_params *p = &s->sampler;
     const tvk_state_layout *l = &s->model->layout;
     bool penalty = p->repeat_penalty > 0 && p->repeat_penalty != 1;
     bool top_p = p->top_p > 0 && p->top_p < 1;
     uint32_t w[TVK_SLOT_WORDS] = {0};
-    w[TVK_SLOT_LEFT] = left;
+    w[TVK_SLOT_LEFT] = UINT32_MAX; /* the host counts: it asks for no more */
     w[TVK_SLOT_TEMPERATURE] = tvk_f32_bits(p->temperature);
     w[TVK_SLOT_INV_TEMPERATURE] = tvk_f32_bits(p->temperature > 0 ? 1.0f / p->temperature : 1.0f);
     w[TVK_SLOT_TOP_K] = p->top_k >= 1 && p->top_k < TVK_CANDIDATES ? p->top_k : TVK_CANDIDATES;

@@ -139,6 +139,77 @@ static void generation_stops(void **state)
     stops(TVK_SPARSE_ON); /* steps in flight after the stop have no row, hence no list */
 }
 
+typedef struct side_by_side {
+    collected of[4];
+} side_by_side;
+
+static bool collect_item(void *user, uint32_t item, int32_t token)
+{
+    side_by_side *all = user;
+    return collect(&all->of[item], token);
+}
+
+/* Sessions that generate together get the texts that each gets alone, whatever ends the others. */
+static void generate_together(void **state)
+{
+    (void)state;
+    const tiny_spec *spec = &tiny_specs[1];
+    const tvk_model_params params = {.exact = true, .sessions = 4, .context = 64};
+    opened o;
+    tvk_session *s[4];
+    tvk_error err = {0};
+    collected alone[4] = {{.count = 0}};
+    side_by_side all = {.of[2].stop_after = 9};
+    tvk_generate_item items[4];
+    tvk_sampler_params p[4];
+    int32_t *prompt = make_tokens(60, spec->vocab);
+    open_model(spec, &params, &o);
+    s[0] = o.session;
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t given = 3 + 15 * i; /* the last one has 16 positions left */
+        tvk_stop_reason reason;
+        p[i] = samplers[2 + i];
+        p[i].host = false;
+        if (i > 0) require_ok(tvk_session_create(o.model, &s[i], &err), &err);
+        require_ok(tvk_session_set_sampler(s[i], &p[i], &err), &err);
+        eval(&o, s[i], prompt, given, NULL);
+        require_ok(tvk_session_generate(s[i], 24, collect, &alone[i], &reason, &err), &err);
+        require_ok(tvk_session_rollback(s[i], given, &err), &err);
+        items[i] = (tvk_generate_item){.session = s[i], .max_tokens = i == 0 ? 1 : 24};
+    }
+    p[1].stop_count = 1; /* a stop that is drawn while later steps are under way */
+    p[1].stops[0] = alone[1].tokens[5];
+    require_ok(tvk_session_set_sampler(s[1], &p[1], &err), &err);
+    require_ok(tvk_generate(o.model, items, 4, collect_item, &all, &err), &err);
+    assert_int_equal(items[0].reason, TVK_STOP_COUNT);
+    assert_int_equal(items[1].reason, TVK_STOP_TOKEN);
+    assert_int_equal(items[2].reason, TVK_STOP_CALLBACK);
+    assert_int_equal(items[3].reason, TVK_STOP_CONTEXT);
+    assert_int_equal(all.of[0].count, 1);
+    assert_in_range(all.of[1].count, 1, 6);
+    assert_int_equal(all.of[2].count, 9);
+    assert_int_equal(all.of[3].count, 16);
+    /* all but the full one go on to the same text; one of them with the host's sampler */
+    p[1].stop_count = 0;
+    p[1].host = true;
+    require_ok(tvk_session_set_sampler(s[1], &p[1], &err), &err);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(tvk_session_position(s[i]), 3 + 15 * i + all.of[i].count);
+        all.of[i].stop_after = 0;
+        items[i].max_tokens = i == 3 ? 0 : 24 - all.of[i].count;
+    }
+    require_ok(tvk_generate(o.model, items, 4, collect_item, &all, &err), &err);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(all.of[i].count, alone[i].count);
+        assert_memory_equal(all.of[i].tokens, alone[i].tokens, alone[i].count * sizeof(int32_t));
+    }
+    items[1].session = s[0];
+    assert_int_equal(tvk_generate(o.model, items, 4, collect_item, &all, &err), TVK_ERR_ARG);
+    for (int i = 1; i < 4; i++) tvk_session_destroy(&s[i]);
+    close_model(&o);
+    free(prompt);
+}
+
 /* Sessions decoded side by side draw what each draws alone. */
 static void decode_together(void **state)
 {
@@ -252,9 +323,9 @@ static void bad_models_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sampling_agrees),        cmocka_unit_test(generation_stops),
-        cmocka_unit_test(decode_together),        cmocka_unit_test(bad_calls_are_refused),
-        cmocka_unit_test(bad_models_are_refused),
+        cmocka_unit_test(sampling_agrees),       cmocka_unit_test(generation_stops),
+        cmocka_unit_test(decode_together),       cmocka_unit_test(generate_together),
+        cmocka_unit_test(bad_calls_are_refused), cmocka_unit_test(bad_models_are_refused),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);
 }

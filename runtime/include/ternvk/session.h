@@ -73,9 +73,24 @@ typedef enum tvk_stop_reason {
     TVK_STOP_CONTEXT = 3   /* the context is full */
 } tvk_stop_reason;
 
-/* Generates up to max_tokens tokens, several submissions ahead of the host where the device
- * samples. fn is called for each token in order; returning false stops, and the session is rolled
- * back to the tokens that were reported. Since: 0.1 */
+typedef struct tvk_generate_item {
+    tvk_session *session;
+    uint32_t max_tokens;
+    tvk_stop_reason reason; /* set by the call: why this session's generation ended */
+} tvk_generate_item;
+
+/* Generates up to max_tokens tokens in each session, side by side: a step draws one for every
+ * session that is not over, and several steps are ahead of the host where the device samples for
+ * all of them. The texts are those that each session would get alone. fn is called for each token,
+ * in order within a session (item: its index); returning false ends that session, which is rolled
+ * back to the tokens that were reported, and the others go on.
+ * Errors: TVK_ERR_ARG for a session without a token, of another model, or that appears twice.
+ * Owner: items borrowed for the call. Since: 0.1 */
+TVK_API tvk_status tvk_generate(tvk_model *model, tvk_generate_item *items, uint32_t count,
+                                bool (*fn)(void *user, uint32_t item, int32_t token), void *user,
+                                tvk_error *err);
+
+/* The same of one session. reason: may be NULL. Since: 0.1 */
 TVK_API tvk_status tvk_session_generate(tvk_session *session, uint32_t max_tokens,
                                         bool (*fn)(void *user, int32_t token), void *user,
                                         tvk_stop_reason *reason, tvk_error *err);
