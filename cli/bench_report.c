@@ -15,25 +15,23 @@
 #define TVK_BUILD_COMMIT "unknown"
 #endif
 
-typedef struct spread {
-    double mean, deviation, median;
-} spread;
-
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-/* Sorts the values. deviation: of a sample (n - 1), 0 for one value, as llama-bench has it. */
-static spread spread_of(double *v, uint32_t n)
+/* Sorts the values. */
+static bench_spread spread_of(double *v, uint32_t n)
 {
-    spread s = {0};
+    bench_spread s = {0};
     for (uint32_t i = 0; i < n; i++) s.mean += v[i] / n;
     for (uint32_t i = 0; i < n; i++) s.deviation += (v[i] - s.mean) * (v[i] - s.mean);
     s.deviation = n > 1 ? sqrt(s.deviation / (n - 1)) : 0;
     qsort(v, n, sizeof *v, ascending);
     s.median = (v[(n - 1) / 2] + v[n / 2]) / 2;
+    s.least = v[0];
+    s.most = v[n - 1];
     return s;
 }
 
@@ -49,21 +47,10 @@ bool bench_form_parse(const char *text, bench_form *out)
     return false;
 }
 
-const char *bench_test_name(const bench_row *row, char *text, size_t bytes)
+const char *bench_build(char *text, size_t bytes)
 {
-    char depth[24] = "";
-    if (row->n_depth) snprintf(depth, sizeof depth, " @ d%u", row->n_depth);
-    snprintf(text, bytes, "%s%u%s", row->n_prompt ? "pp" : "tg",
-             row->n_prompt ? row->n_prompt : row->n_gen, depth);
+    snprintf(text, bytes, "%s (%s)", tvk_version(), TVK_BUILD_COMMIT);
     return text;
-}
-
-/* Of all buffers; the blocks they lie in are larger. */
-static uint64_t memory_of(const bench_setup *s)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < TVK_PURPOSE_COUNT; i++) sum += s->memory.by_purpose[i];
-    return sum;
 }
 
 static json_t *numbers(const double *v, uint32_t n, bool whole)
@@ -76,30 +63,33 @@ static json_t *numbers(const double *v, uint32_t n, bool whole)
 }
 
 /* llama-bench's fields first, then ours; in this order they are the columns of the CSV form. */
-static json_t *row_object(const bench_setup *s, const bench_row *r, const double *ts, spread ns,
-                          spread rate)
+static json_t *row_object(const bench_setup *s, const bench_row *r, const double *ts,
+                          const bench_spread *ns, const bench_spread *rate)
 {
-    char now[32] = "", type[96], test[64];
+    char now[32] = "", type[96], test[64], skips[64];
     time_t t = time(NULL);
     const struct tm *utc = gmtime(&t);
     if (utc) strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", utc);
     snprintf(type, sizeof type, "%s %s", s->model->architecture, s->type);
     return json_pack(
         "{ss ss* ss ss* ss sI sI si si ss ss si si si ss sI sI sf sf so so"
-        " ss ss ss* ss ss* ss ss sb ss sf sf sf sI sI sI}",
+        " si ss ss ss* ss ss* ss ss ss sb ss ss ss sf sf sf sf sf so sI sI sI}",
         "build_commit", TVK_BUILD_COMMIT, "gpu_info", s->device->name, "backends", "Vulkan",
         "model_filename", s->file, "model_type", type, "model_size", (json_int_t)s->bytes,
         "model_n_params", (json_int_t)s->model->parameters, "n_batch", (int)s->batch, "n_ubatch",
-        (int)s->batch, "type_k", s->kv_k, "type_v", s->kv_v, "n_prompt", (int)r->n_prompt, "n_gen",
-        (int)r->n_gen, "n_depth", (int)r->n_depth, "test_time", now, "avg_ns",
-        (json_int_t)llround(ns.mean), "stddev_ns", (json_int_t)llround(ns.deviation), "avg_ts",
-        rate.mean, "stddev_ts", rate.deviation, "samples_ns", numbers(r->ns, r->count, true),
-        "samples_ts", numbers(ts, r->count, false), "test", bench_test_name(r, test, sizeof test),
-        "version", tvk_version(), "driver", s->device->driver, "engine", "ternvk", "model_name",
-        s->model->name, "act", s->model->act_quant, "type_q", s->q, "exact", s->exact, "rows",
-        r->programs, "median_ns", ns.median, "median_ts", rate.median, "ms_per_token",
-        1e3 / rate.mean, "memory_bytes", (json_int_t)memory_of(s), "memory_weights",
-        (json_int_t)s->memory.by_purpose[TVK_PURPOSE_WEIGHTS], "memory_kv",
+        (int)s->batch, "type_k", s->kv_k, "type_v", s->kv_v, "n_prompt", (int)r->test.n_prompt,
+        "n_gen", (int)r->test.n_gen, "n_depth", (int)r->test.n_depth, "test_time", now, "avg_ns",
+        (json_int_t)llround(ns->mean), "stddev_ns", (json_int_t)llround(ns->deviation), "avg_ts",
+        rate->mean, "stddev_ts", rate->deviation, "samples_ns", numbers(r->ns, r->count, true),
+        "samples_ts", numbers(ts, r->count, false), "n_parallel", (int)r->test.n_parallel, "test",
+        bench_test_name(&r->test, test, sizeof test), "version", tvk_version(), "driver",
+        s->device->driver, "engine", "ternvk", "model_name", s->model->name, "act",
+        s->model->act_quant, "type_embedding", s->embedding, "type_q", s->q, "exact", s->exact,
+        "sparse", s->sparse, "skips", bench_skips(s->model, skips, sizeof skips), "rows",
+        r->programs, "median_ns", ns->median, "median_ts", rate->median, "min_ts", rate->least,
+        "max_ts", rate->most, "ms_per_token", 1e3 / rate->mean, "cpu",
+        r->cpu < 0 ? json_null() : json_real(r->cpu), "memory_bytes", (json_int_t)bench_memory(s),
+        "memory_weights", (json_int_t)s->memory.by_purpose[TVK_PURPOSE_WEIGHTS], "memory_kv",
         (json_int_t)s->memory.by_purpose[TVK_PURPOSE_KV]);
 }
 
@@ -134,7 +124,7 @@ void bench_report_stats(const bench_row *rows, uint32_t count)
     stats_head(stdout, "zeros %, bytes a decoded token");
     for (uint32_t i = 0; i < count; i++)
         if (rows[i].stats)
-            stats_row(stdout, bench_test_name(&rows[i], name, sizeof name), rows[i].stats);
+            stats_row(stdout, bench_test_name(&rows[i].test, name, sizeof name), rows[i].stats);
 }
 
 static void print_csv(json_t *o, bool head)
@@ -165,27 +155,10 @@ static void print_csv(json_t *o, bool head)
     putchar('\n');
 }
 
-static void print_md(const bench_setup *s, const bench_row *r, spread rate)
-{
-    char test[64], size[32], memory[32];
-    const tvk_model_info *m = s->model;
-    printf(
-        "| %s %s | %s | %.2f M | %s | %s | %s | %s | %s/%s/%s | %s | %s (%s) | %.2f ± %.2f | %.2f "
-        "| %.3f |\n",
-        m->name, s->type, out_bytes(s->bytes, size, sizeof size), (double)m->parameters / 1e6,
-        out_bytes(memory_of(s), memory, sizeof memory), s->device->name, s->device->driver,
-        m->act_quant, s->kv_k, s->kv_v, s->q, bench_test_name(r, test, sizeof test), tvk_version(),
-        TVK_BUILD_COMMIT, rate.mean, rate.deviation, rate.median, 1e3 / rate.mean);
-}
-
-void bench_report_begin(bench_form form)
+void bench_report_begin(bench_form form, const bench_setup *setup)
 {
     if (form == BENCH_JSON) puts("[");
-    if (form == BENCH_MD)
-        puts(
-            "| model | size | params | memory | device | driver | act | k/v/q | test | build | t/s "
-            "| median | ms/token |\n"
-            "|---|--:|--:|--:|---|---|---|---|--:|---|--:|--:|--:|");
+    if (form == BENCH_MD) bench_table_head(setup);
     fflush(stdout);
 }
 
@@ -193,11 +166,11 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
                       uint32_t index)
 {
     uint32_t n = row->count;
-    double tokens = row->n_prompt + row->n_gen;
+    double tokens = bench_test_tokens(&row->test);
     double *v = calloc((size_t)3 * n, sizeof *v), *ts = v + n, *sorted = v + 2 * n;
     json_t *o = NULL;
     char *line = NULL;
-    spread ns, rate;
+    bench_spread ns, rate;
     bool ok;
     if (!v) {
         out_error("bench: no memory for %u samples", n);
@@ -209,9 +182,9 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
     rate = spread_of(sorted, n);
     ok = isfinite(ns.mean) && isfinite(rate.mean) && isfinite(rate.deviation) && ns.mean > 0;
     if (!ok) out_error("bench: a run took no time that the clock can see: larger -p or -n");
-    if (ok && form == BENCH_MD) print_md(setup, row, rate);
+    if (ok && form == BENCH_MD) bench_table_row(setup, row, &rate);
     if (ok && form != BENCH_MD) {
-        o = row_object(setup, row, ts, ns, rate);
+        o = row_object(setup, row, ts, &ns, &rate);
         line = o && add_stats(o, row->stats) ? json_dumps(o, JSON_COMPACT) : NULL;
         ok = line != NULL;
         if (!ok) out_error("bench: the row cannot be written as JSON");

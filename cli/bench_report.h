@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench_tests.h"
 #include "ternvk/device.h"
 #include "ternvk/model.h"
 
@@ -19,8 +20,10 @@ typedef struct bench_setup {
     const tvk_model_info *model;
     const char *file;        /* path, or the name of a shape */
     const char *type;        /* of the linears, "I2_S" */
+    const char *embedding;   /* type of the embedding, "Q8_0" */
     const char *kv_k, *kv_v; /* "f16" */
     const char *q;           /* "f32" */
+    const char *sparse;      /* as asked for: "auto" */
     uint64_t bytes;          /* of all tensors in the file */
     tvk_memory_use memory;   /* of the device, with the model */
     uint32_t batch;          /* rows of the largest step */
@@ -28,22 +31,35 @@ typedef struct bench_setup {
 } bench_setup;
 
 typedef struct bench_row {
-    uint32_t n_prompt, n_gen, n_depth; /* one of the first two is 0 */
-    const double *ns;                  /* [count], one run each */
+    bench_test test;
+    const double *ns; /* [count], one run each */
     uint32_t count;
-    const char *programs;   /* shader rows that ran, separated by spaces */
+    double cpu;           /* the process' CPU time of all runs over their wall time; < 0: unknown */
+    const char *programs; /* shader rows that ran, separated by spaces */
     const tvk_stats *stats; /* NULL: not counted */
 } bench_row;
 
-/* "pp512", "tg128 @ d1024" */
-const char *bench_test_name(const bench_row *row, char *text, size_t bytes);
+/* Of samples. deviation: of a sample (n - 1), 0 for one value, as llama-bench has it. */
+typedef struct bench_spread {
+    double mean, deviation, median, least, most;
+} bench_spread;
 
-void bench_report_begin(bench_form form);
+void bench_report_begin(bench_form form, const bench_setup *setup);
 /* index: of the row, from 0. False (and a line) when a figure is not finite. */
 bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row *row,
                       uint32_t index);
 void bench_report_end(bench_form form, uint32_t rows);
 /* The statistics of tests that have some, as a table of their own in markdown. */
 void bench_report_stats(const bench_row *rows, uint32_t count);
+
+/* bench_table.c: the markdown form. rate: tokens a second. */
+void bench_table_head(const bench_setup *setup);
+void bench_table_row(const bench_setup *setup, const bench_row *row, const bench_spread *rate);
+/* Where zeros are skipped: "up, down", "-" */
+const char *bench_skips(const tvk_model_info *model, char *text, size_t bytes);
+/* Of all buffers; the blocks they lie in are larger. */
+uint64_t bench_memory(const bench_setup *setup);
+/* "0.1.0 (8bd306b)" */
+const char *bench_build(char *text, size_t bytes);
 
 #endif

@@ -78,3 +78,14 @@ double out_now_ms(void)
 #endif
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
+
+double out_cpu_ms(void)
+{
+#if defined(_WIN32)
+    return -1;
+#else
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+#endif
+}

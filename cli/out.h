@@ -25,5 +25,7 @@ const char *out_bytes(uint64_t bytes, char *text, size_t size);
 bool out_is_terminal(FILE *f);
 /* Monotonic milliseconds. */
 double out_now_ms(void);
+/* CPU time of the process in milliseconds, all threads; < 0 where it is not known. */
+double out_cpu_ms(void);
 
 #endif

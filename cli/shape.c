@@ -1,11 +1,11 @@
 #include "shape.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "out.h"
+#include "shape_random.h"
 
 #define KEY_COUNT 10
 #define MAX_BLOBS 16
@@ -55,6 +55,7 @@ struct shape {
     char name[32], arch[16], activation_key[40];
     size_row size;
     bool ternary;
+    tvk_dtype embedding;
     key keys[KEY_COUNT];
     uint32_t key_count;
     tvk_tensor *tensors;
@@ -66,48 +67,12 @@ struct shape {
     tvk_weight_source source;
 };
 
-static uint64_t next_random(shape *s)
-{
-    s->random ^= s->random << 13; /* xorshift64 */
-    s->random ^= s->random >> 7;
-    s->random ^= s->random << 17;
-    return s->random;
-}
-
-/* Ternary codes 0, 1, 2, four a byte, in equal parts (3 does not occur in valid files). */
-static void fill_ternary(shape *s, uint8_t *out, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        uint32_t r = (uint32_t)(next_random(s) >> 33) % 81;
-        out[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 << 6);
-    }
-}
-
-/* Half floats of either sign between 1/128 and 1/32: no zero, no infinity. */
-static void fill_halves(shape *s, uint8_t *out, size_t bytes)
-{
-    for (size_t i = 0; i + 1 < bytes; i += 2) {
-        uint32_t r = (uint32_t)(next_random(s) >> 40);
-        uint16_t half = (uint16_t)((r & 0x83FF) | (8 + (r >> 16) % 2) << 10);
-        memcpy(out + i, &half, 2);
-    }
-}
-
 /* The bytes of a tensor of `elems` values with K = `inputs`; NULL when there is no memory. */
 static void *random_bytes(shape *s, tvk_dtype type, uint64_t elems, uint32_t inputs,
                           uint64_t *bytes)
 {
-    /* A pattern of odd length is repeated: new random bytes for gigabytes would take longer than
-     * what is measured. */
-    const size_t pattern = 4 * 1048576 + 2 * 509;
-    const float scale = 1.5f / sqrtf((float)inputs);
-    uint64_t filled = type == TVK_I2_S  ? elems / 4
-                      : type == TVK_I8  ? elems
-                      : type == TVK_F16 ? 2 * elems
-                                        : 4 * elems;
-    size_t fresh = filled < pattern ? (size_t)filled : pattern;
     blob *b = s->blobs;
-    *bytes = type == TVK_I2_S ? filled + 32 : filled;
+    *bytes = shape_bytes(type, elems);
     for (; b < s->blobs + s->blob_count; b++) {
         if (b->type == type && b->bytes == *bytes) return b->data;
     }
@@ -115,25 +80,7 @@ static void *random_bytes(shape *s, tvk_dtype type, uint64_t elems, uint32_t inp
     *b = (blob){type, *bytes, malloc((size_t)*bytes)};
     if (!b->data) return NULL;
     s->blob_count++;
-    if (type == TVK_F32) { /* gains, scales of signs */
-        for (uint64_t i = 0; i < elems; i++) ((float *)b->data)[i] = 1;
-        return b->data;
-    }
-    if (type == TVK_F16)
-        fill_halves(s, b->data, fresh);
-    else if (type == TVK_I8)
-        for (size_t i = 0; i < fresh; i++)
-            ((uint8_t *)b->data)[i] = (uint8_t)(next_random(s) >> 33);
-    else
-        fill_ternary(s, b->data, fresh);
-    for (uint64_t at = fresh; at < filled; at += fresh) {
-        size_t n = filled - at < fresh ? (size_t)(filled - at) : fresh;
-        memcpy((uint8_t *)b->data + at, b->data, n);
-    }
-    if (type == TVK_I2_S) {
-        memset((uint8_t *)b->data + filled, 0, 32);
-        memcpy((uint8_t *)b->data + filled, &scale, sizeof scale);
-    }
+    shape_fill(type, b->data, *bytes, inputs, &s->random);
     return b->data;
 }
 
@@ -221,7 +168,7 @@ static bool build(shape *s)
     for (uint32_t l = 0; l < z->layers; l++)
         if (!(z->b1 ? add_layer_b1 : add_layer)(s, l)) return false;
     return add(s, "output_norm.weight", TVK_F32, 0, z->hidden) &&
-           add(s, "token_embd.weight", TVK_F16, z->vocab, z->hidden);
+           add(s, "token_embd.weight", s->embedding, z->vocab, z->hidden);
 }
 
 /* ---- weight source ---- */
@@ -308,14 +255,38 @@ const char *shape_sizes(char *text, size_t bytes)
     return text;
 }
 
-shape *shape_open(const char *name, uint32_t layers, bool a48, int *status)
+static bool embedding_type(const char *text, tvk_dtype *out)
+{
+    static const tvk_dtype types[] = {TVK_F16, TVK_Q8_0, TVK_Q6_K};
+    static const char *const names[] = {"f16", "q8_0", "q6_k"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        *out = types[i];
+        if (!text || !strcmp(text, names[i])) return true;
+    }
+    out_error("--embedding-type: f16, q8_0 or q6_k expected, '%s' found", text);
+    return false;
+}
+
+/* A row of the embedding must be whole blocks. */
+static bool embedding_fits(const char *name, const char *type, tvk_dtype embedding,
+                           const size_row *row)
+{
+    if (row->hidden % shape_block(embedding) == 0) return true;
+    out_error("--embedding-type %s: %s is %u wide, no multiple of %u", type, name, row->hidden,
+              shape_block(embedding));
+    return false;
+}
+
+shape *shape_open(const char *name, uint32_t layers, bool a48, const char *embedding, int *status)
 {
     char text[128];
     const bool llama = !strncmp(name, "llama-", 6), bitnet = !strncmp(name, "bitnet-", 7);
     const char *size = name + (llama ? 6 : bitnet ? 7 : 0);
     const size_row *row = NULL;
+    tvk_dtype table;
     shape *s;
     *status = 2;
+    if (!embedding_type(embedding, &table)) return NULL;
     for (size_t i = 0; i < SIZE_COUNT; i++)
         if (!strcmp(size, sizes[i].name)) row = &sizes[i];
     if (!row || (llama && row->b1) || (!llama && !bitnet && strcmp(size, "25m") != 0)) {
@@ -327,6 +298,7 @@ shape *shape_open(const char *name, uint32_t layers, bool a48, int *status)
         out_error("--layers: %s has %u, %u found", name, row->layers, layers);
         return NULL;
     }
+    if (!embedding_fits(name, embedding, table, row)) return NULL;
     *status = 1;
     s = calloc(1, sizeof *s);
     if (s) {
@@ -334,6 +306,7 @@ shape *shape_open(const char *name, uint32_t layers, bool a48, int *status)
         if (layers) s->size.layers = layers;
         s->size.relu2 |= a48;
         s->ternary = !llama;
+        s->embedding = table;
         s->random = 88172645463325252u;
         snprintf(s->name, sizeof s->name, "%s%s", llama || bitnet ? "" : "bitnet-", name);
         snprintf(s->arch, sizeof s->arch, "%s", llama ? "llama" : row->b1 ? "bitnet-b1" : "bitnet");

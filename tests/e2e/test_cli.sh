@@ -59,6 +59,7 @@ refuses 2 "." run -m "$model" -ctk f99 hello
 refuses 2 "auto, on or off expected, 'maybe' found" run -m "$model" --sparse maybe hello
 refuses 2 "f32, q8 or q4 expected, 'q3' found" run -m "$model" -ctq q3 hello
 refuses 2 "'1,x' found" bench -m "$model" -p 1,x
+refuses 2 "from 1 to 1024 .*'8,0' found" bench -m "$model" -np 8,0
 refuses 2 "'yaml' found" bench -m "$model" -o yaml
 refuses 2 "'0' found" bench -m "$model" -r 0
 refuses 2 "both 0" bench -m "$model" -p 0 -n 0
@@ -66,6 +67,8 @@ refuses 2 "tg128 @ d64 takes 193 positions, -c gives 100" bench -m "$model" -p 8
 refuses 2 "not both" bench -m "$model" --shape 25m
 refuses 2 "--shape NAME expected" bench -m "$model" --layers 2
 refuses 2 "2b4t, 700m.*'bitnet-9b' found" bench --shape bitnet-9b
+refuses 2 "'q5' found" bench --shape 25m --embedding-type q5
+refuses 2 "3200 wide" bench --shape bitnet-3b --embedding-type q6_k
 refuses 2 "25m has 6, 7 found" bench --shape 25m --layers 7
 refuses 2 "usage: ternvk perplexity" perplexity -m "$model"
 refuses 2 "not empty" perplexity -m "$model" -f /dev/null --split ""
@@ -294,9 +297,10 @@ accepts perplexity -m "$model" -f "$work/bytes.txt" -c 4
 grep -Eq '^PPL = [0-9.]+ \+/- [0-9.]+$' "$work/out" || note "perplexity of any bytes is a number"
 accepts perplexity -m "$model" -f "$work/short.txt" --split '|' -ctk f32 -ctv f32 -c 6
 grep -Eq '^bits per byte = [0-9.]+$' "$work/out" || note "perplexity --split prints bits per byte"
-accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -r 2
-[ "$(grep -Ec '\| (pp20|pp8|tg4)( @ d30)? \|.* [0-9.]+ ± [0-9.]+ \| [0-9.]+ \| [0-9.]+ \|$' "$work/out")" = 6 ] ||
+accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -np 1,3 -r 2
+[ "$(grep -Ec '\| +(pp20|pp8|tg4|tg4 x3)( @ d30)? \| +[0-9.]+ ± [0-9.]+ \| +[0-9.]+ \| +[0-9.]+\.\.[0-9.]+ \| +[0-9.]+ \| +[0-9]+ % \|$' "$work/out")" = 8 ] ||
     note "bench prints a row for each test"
+[ "$(awk '{ print gsub(/\|/, "|") }' "$work/out" | sort -u | wc -l)" = 1 ] || note "bench's rows have as many columns as the head"
 accepts bench -m "$model" -p 20 -n 4 -r 1 --stats
 [ "$(grep -Ec '^\| (pp20 \| 20|tg4 \| 4) \|( [0-9.]+ \|){7} [0-9.]+ M of 16.52 M \| [0-9.]+ MiB \|' "$work/out")" = 2 ] ||
     note "bench --stats prints zeros of each test"
@@ -309,8 +313,8 @@ for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_dep
     grep -q "$field" "$work/out" || note "bench -o json has $field"
 done
 [ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
-accepts bench --shape 25m --layers 1 -p 8 -n 0 -r 1 -o csv
-[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 47 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
+accepts bench --shape 25m --layers 1 --embedding-type q6_k -p 8 -n 0 -r 1 -o csv
+[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 54 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
 accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
