@@ -31,6 +31,7 @@ typedef struct tvk_cached_program {
     uint32_t row, constant_count;
     uint32_t constants[TVK_MAX_CONSTANTS];
     tvk_program *program;
+    bool pending; /* prepared, not compiled yet */
     char name[96];
 } tvk_cached_program;
 
@@ -42,6 +43,8 @@ struct tvk_kernels {
     tvk_shape_choice *shapes;         /* malloc'd: those that were asked for */
     uint32_t shape_count, shape_capacity;
     tvk_cached_program *programs;
+    bool collecting;          /* programs are prepared only */
+    tvk_compiling *compiling; /* those that are pending */
 };
 
 /* Configuration of a choice; that in force where an op has no shapes. */

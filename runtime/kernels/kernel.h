@@ -75,6 +75,15 @@ uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op);
 /* Number of configurations of an op on this device; 0 is the default one. */
 uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op);
 
+/* ---- many programs at once ---- */
+
+/* Until tvk_kernels_compile, programs that ops ask for are noted, not made. */
+void tvk_kernels_collect(tvk_kernels *kernels);
+/* Compiles what was noted with threads of their own while the caller goes on. */
+tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err);
+/* Waits for them: dispatches can be recorded. The error names the first program that failed. */
+tvk_status tvk_kernels_compiled(tvk_kernels *kernels, tvk_error *err);
+
 /* ---- which row and configuration ---- */
 
 /* What an op runs with: a row of the manifest and a configuration (an index, as

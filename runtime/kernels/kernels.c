@@ -33,6 +33,7 @@ void tvk_kernels_destroy(tvk_kernels **kernels)
 {
     tvk_cached_program *p, *next;
     if (!kernels || !*kernels) return;
+    tvk_programs_wait(&(*kernels)->compiling, NULL);
     for (p = (*kernels)->programs; p; p = next) {
         next = p->next;
         tvk_program_destroy(&p->program);
@@ -58,24 +59,82 @@ static void name_program(tvk_cached_program *p)
     if (at < sizeof p->name) snprintf(p->name + at, sizeof p->name - at, "]");
 }
 
-static tvk_status find_program(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *constants,
-                               uint32_t count, const tvk_cached_program **out, tvk_error *err)
+/* ---- many programs at once ---- */
+
+void tvk_kernels_collect(tvk_kernels *kernels)
+{
+    kernels->collecting = true;
+}
+
+/* Waits for what is being compiled; how many programs are still only prepared. */
+static tvk_status settle(tvk_kernels *k, uint32_t *pending, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    *pending = 0;
+    TVK_TRY(tvk_programs_wait(&k->compiling, err));
+    for (tvk_cached_program *p = k->programs; p; p = p->next) {
+        p->pending = !tvk_program_compiled(p->program);
+        *pending += p->pending;
+    }
+fail:
+    return st;
+}
+
+tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_program **list = NULL;
+    uint32_t count;
+    kernels->collecting = false;
+    TVK_TRY(settle(kernels, &count, err));
+    if (count == 0) return TVK_OK;
+    list = calloc(count, sizeof *list);
+    TVK_TRY_ALLOC(list);
+    count = 0;
+    for (const tvk_cached_program *p = kernels->programs; p; p = p->next)
+        if (p->pending) list[count++] = p->program;
+    TVK_TRY(tvk_programs_compile(kernels->device, list, count, &kernels->compiling, err));
+fail:
+    free(list);
+    return st;
+}
+
+tvk_status tvk_kernels_compiled(tvk_kernels *kernels, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t count;
+    TVK_TRY(settle(kernels, &count, err));
+    if (count > 0) { /* noted since, or failed before */
+        TVK_TRY(tvk_kernels_compile(kernels, err));
+        TVK_TRY(settle(kernels, &count, err));
+    }
+fail:
+    return st;
+}
+
+/* ---- appending ---- */
+
+static const tvk_cached_program *find(const tvk_kernels *k, uint32_t row, const uint32_t *constants,
+                                      uint32_t count)
+{
+    for (const tvk_cached_program *p = k->programs; p; p = p->next)
+        if (p->row == row && p->constant_count == count &&
+            !memcmp(p->constants, constants, count * sizeof *constants))
+            return p;
+    return NULL;
+}
+
+static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *constants,
+                      uint32_t count, const tvk_cached_program **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_shader_info *info = tvk_shader_get(row);
     tvk_program_desc desc = {0};
-    tvk_cached_program *p;
-    for (p = k->programs; p; p = p->next) {
-        if (p->row == row && p->constant_count == count &&
-            !memcmp(p->constants, constants, count * sizeof *constants)) {
-            *out = p;
-            return TVK_OK;
-        }
-    }
-    p = calloc(1, sizeof *p);
+    tvk_cached_program *p = calloc(1, sizeof *p);
     TVK_TRY_ALLOC(p);
     p->row = row;
     p->constant_count = count;
+    p->pending = k->collecting;
     memcpy(p->constants, constants, count * sizeof *constants);
     name_program(p);
     desc.name = p->name;
@@ -86,7 +145,8 @@ static tvk_status find_program(tvk_kernels *k, tvk_op op, uint32_t row, const ui
     desc.constant_count = count;
     memcpy(desc.constants, constants, count * sizeof *constants);
     desc.subgroup = (info->caps & TVK_CAP_SUBGROUP) != 0;
-    TVK_TRY(tvk_program_create(k->device, &desc, &p->program, err));
+    TVK_TRY((p->pending ? tvk_program_prepare : tvk_program_create)(k->device, &desc, &p->program,
+                                                                    err));
     p->next = k->programs;
     k->programs = p;
     *out = p;
@@ -130,7 +190,9 @@ tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *li
     if (constant_count < 3 || constant_count > TVK_MAX_CONSTANTS)
         TVK_FAIL(TVK_ERR_INTERNAL, "%s: 3 to %d constants expected, %u found", tvk_op_name(op),
                  TVK_MAX_CONSTANTS, constant_count);
-    TVK_TRY(find_program(kernels, op, choice.row, constants, constant_count, &program, err));
+    program = find(kernels, choice.row, constants, constant_count);
+    if (!program) TVK_TRY(add(kernels, op, choice.row, constants, constant_count, &program, err));
+    if (program->pending && !kernels->collecting) TVK_TRY(tvk_kernels_compiled(kernels, err));
     TVK_TRY(grow(list, err));
     d = &list->items[list->count];
     memset(d, 0, sizeof *d);

@@ -177,10 +177,15 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     TVK_TRY(tvk_kv_pool_create(device, kv_types(&m->params), m->config.layers, m->config.kv_heads,
                                m->config.head_size, m->params.sessions * m->layout.max_pages,
                                &m->kv, err));
-    TVK_TRY(tvk_weights_load(m->kernels, &m->config, &plan, &m->params.progress, &m->arena,
-                             &m->weights, err));
+    TVK_TRY(tvk_weights_place(device, &m->config, &plan, &m->arena, &m->weights, err));
     TVK_TRY(tvk_stats_create(m, err));
-    TVK_TRY(tvk_steps_create(m, err));
+    /* programs are compiled while the weights are read */
+    tvk_kernels_collect(m->kernels);
+    TVK_TRY(tvk_steps_plan(m, err));
+    TVK_TRY(tvk_kernels_compile(m->kernels, err));
+    TVK_TRY(tvk_weights_load(m->kernels, &plan, &m->params.progress, &m->weights, err));
+    TVK_TRY(tvk_kernels_compiled(m->kernels, err));
+    TVK_TRY(tvk_steps_record(m, err));
     *out = m;
     m = NULL;
 fail:

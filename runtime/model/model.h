@@ -46,7 +46,11 @@ typedef struct tvk_request_row {
 } tvk_request_row;
 
 /* steps.c */
-tvk_status tvk_steps_create(tvk_model *model, tvk_error *err);
+/* Graphs of the steps, without their programs being compiled where the kernels only collect them;
+ * needs the weights' places. */
+tvk_status tvk_steps_plan(tvk_model *model, tvk_error *err);
+/* Recorded, with the memory that they work in; needs the programs. */
+tvk_status tvk_steps_record(tvk_model *model, tvk_error *err);
 void tvk_step_destroy(tvk_step *step);
 /* Writes the request and submits the step that holds `count` rows. *seq names its result.
  * At most TVK_RING_ENTRIES - 1 submissions may be unfinished. */

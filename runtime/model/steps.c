@@ -76,16 +76,12 @@ static tvk_status record_step(tvk_model *m, tvk_step *step, bool timestamps, tvk
     return tvk_graph_record(&step->graph, m->device, &p, list, count, err);
 }
 
-static tvk_status make_rope(tvk_model *m, tvk_error *err)
+static tvk_status fill_rope(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint32_t context = m->layout.context, rotary = m->config.rotary;
-    uint64_t bytes = (uint64_t)context * rotary * 4;
-    float *table = malloc(bytes);
+    float *table = malloc((size_t)tvk_buffer_bytes(m->rope));
     TVK_TRY_ALLOC(table);
-    tvk_rope_table_fill(m->config.rope_theta, rotary, context, table);
-    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_DEVICE, bytes, "rope",
-                              &m->rope, err));
+    tvk_rope_table_fill(m->config.rope_theta, m->config.rotary, m->layout.context, table);
     TVK_TRY(tvk_gpu_write(m->device, tvk_buffer_span(m->rope), table, err));
 fail:
     free(table);
@@ -107,16 +103,15 @@ static tvk_status make_buffers(tvk_model *m, tvk_error *err)
     TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE,
                               (uint64_t)l->max_outs * m->config.vocab * 4, "logits", &m->logits,
                               err));
-    TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
-    TVK_TRY(make_rope(m, err));
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_DEVICE,
+                              (uint64_t)l->context * m->config.rotary * 4, "rope", &m->rope, err));
 fail:
     return st;
 }
 
-tvk_status tvk_steps_create(tvk_model *m, tvk_error *err)
+tvk_status tvk_steps_plan(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint64_t scratch = 0;
     TVK_TRY(make_buffers(m, err));
     m->steps[TVK_STEP_DECODE].rows = m->steps[TVK_STEP_DECODE].outs = 1;
     m->steps[TVK_STEP_BATCH].rows = m->layout.batch;
@@ -124,8 +119,19 @@ tvk_status tvk_steps_create(tvk_model *m, tvk_error *err)
     for (int i = 0; i < TVK_STEP_COUNT; i++) {
         TVK_TRY(build_graph(m, &m->steps[i], err));
         TVK_TRY(make_begin(m, &m->steps[i], err));
-        if (m->steps[i].graph.scratch_bytes > scratch) scratch = m->steps[i].graph.scratch_bytes;
     }
+fail:
+    return st;
+}
+
+tvk_status tvk_steps_record(tvk_model *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint64_t scratch = 0;
+    TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
+    TVK_TRY(fill_rope(m, err));
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
+        if (m->steps[i].graph.scratch_bytes > scratch) scratch = m->steps[i].graph.scratch_bytes;
     TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, scratch, "scratch",
                               &m->scratch, err));
     m->info.scratch_bytes = scratch + tvk_buffer_bytes(m->logits);

@@ -59,6 +59,7 @@ typedef struct tvk_layer_weights {
 
 typedef struct tvk_weights {
     tvk_layer_weights *layers; /* in the arena */
+    uint32_t layer_count, slabs;
     tvk_matrix embedding, output_matrix;
     const tvk_matrix *output; /* the embedding when tied */
     tvk_span output_norm;
@@ -66,11 +67,16 @@ typedef struct tvk_weights {
     uint32_t buffer_count, buffer_capacity;
 } tvk_weights;
 
-/* Errors: TVK_ERR_DEVICE_MEMORY, TVK_ERR_CANCELLED, TVK_ERR_UNSUPPORTED (under quantised
- * activations: scales that differ inside a row, float weights that are not ternary). */
-tvk_status tvk_weights_load(tvk_kernels *kernels, const tvk_config *config,
-                            const tvk_weights_plan *plan, const tvk_progress *progress,
-                            tvk_arena *arena, tvk_weights *out, tvk_error *err);
+/* Memory for all of it, contents undefined. *out is empty unless TVK_OK.
+ * Errors: TVK_ERR_DEVICE_MEMORY, TVK_ERR_UNSUPPORTED (a matrix in more pieces than there may be).
+ */
+tvk_status tvk_weights_place(tvk_device *device, const tvk_config *config,
+                             const tvk_weights_plan *plan, tvk_arena *arena, tvk_weights *out,
+                             tvk_error *err);
+/* The contents. Errors: TVK_ERR_CANCELLED, TVK_ERR_UNSUPPORTED (under quantised activations: scales
+ * that differ inside a row, float weights that are not ternary). */
+tvk_status tvk_weights_load(tvk_kernels *kernels, const tvk_weights_plan *plan,
+                            const tvk_progress *progress, tvk_weights *weights, tvk_error *err);
 void tvk_weights_destroy(tvk_weights *weights);
 
 /* scales.c: row scales of a ternary tensor -> out [rows]. */

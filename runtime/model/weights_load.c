@@ -16,7 +16,6 @@ typedef struct loader {
     tvk_kernels *kernels;
     tvk_device *device;
     const tvk_progress *progress;
-    tvk_weights *weights;
     uint64_t done, total;
 } loader;
 
@@ -27,71 +26,6 @@ static tvk_status report(loader *l, uint64_t bytes, tvk_error *err)
     if (l->progress && l->progress->fn &&
         !l->progress->fn(l->progress->user, "loading", l->done, l->total)) {
         TVK_FAIL(TVK_ERR_CANCELLED, "loading was cancelled");
-    }
-fail:
-    return st;
-}
-
-static tvk_status new_buffer(loader *l, uint64_t bytes, const char *name, tvk_span *out,
-                             tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    tvk_weights *w = l->weights;
-    if (w->buffer_count == w->buffer_capacity) {
-        uint32_t capacity = w->buffer_capacity ? w->buffer_capacity * 2 : 64;
-        tvk_buffer **buffers = realloc(w->buffers, capacity * sizeof *buffers);
-        TVK_TRY_ALLOC(buffers);
-        w->buffers = buffers;
-        w->buffer_capacity = capacity;
-    }
-    w->buffers[w->buffer_count] = NULL;
-    TVK_TRY(tvk_buffer_create(l->device, TVK_PURPOSE_WEIGHTS, TVK_MEMORY_DEVICE, bytes, name,
-                              &w->buffers[w->buffer_count], err));
-    *out = tvk_buffer_span(w->buffers[w->buffer_count]);
-    w->buffer_count++;
-fail:
-    return st;
-}
-
-/* Pieces of equal row counts, each within one binding. */
-static tvk_status make_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    uint64_t limit = tvk_gpu_plan(l->device)->max_storage_bytes;
-    uint32_t words = tvk_layout_row_words(plan->layout, plan->k);
-    uint32_t scales = tvk_layout_row_scales(plan->layout, plan->k);
-    uint64_t rows = limit / ((uint64_t)words * 4);
-    if (plan->kmajor && (uint64_t)plan->k * tvk_kmajor_words(plan->n) * 4 > limit) {
-        /* outputs of which all K-major codes fit */
-        uint64_t most = limit / ((uint64_t)plan->k * 16) * TVK_KMAJOR_ALIGN;
-        if (rows > most) rows = most;
-    }
-    memset(m, 0, sizeof *m);
-    m->layout = plan->layout;
-    m->n = plan->n;
-    m->k = plan->k;
-    m->row_words = words;
-    if (rows == 0 || (plan->n + rows - 1) / rows > TVK_MAX_PIECES) {
-        TVK_FAIL(TVK_ERR_UNSUPPORTED,
-                 "%s: [%u, %u] needs more than %d bindings of %llu bytes on this device",
-                 plan->label, plan->k, plan->n, TVK_MAX_PIECES, (unsigned long long)limit);
-    }
-    m->piece_count = (uint32_t)((plan->n + rows - 1) / rows);
-    rows = (plan->n + m->piece_count - 1) / m->piece_count;
-    for (uint32_t i = 0, first = 0; i < m->piece_count; i++, first += (uint32_t)rows) {
-        uint32_t count = plan->n - first < rows ? plan->n - first : (uint32_t)rows;
-        m->piece[i].first = first;
-        m->piece[i].rows = count;
-        TVK_TRY(new_buffer(l, (uint64_t)count * words * 4, plan->label, &m->piece[i].words, err));
-        m->piece[i].scales = m->piece[i].words;
-        if (plan->kmajor) {
-            TVK_TRY(new_buffer(l, (uint64_t)plan->k * tvk_kmajor_words(count) * 4, plan->label,
-                               &m->piece[i].kmajor, err));
-        }
-        if (scales > 0) {
-            TVK_TRY(
-                new_buffer(l, (uint64_t)count * scales * 4, plan->label, &m->piece[i].scales, err));
-        }
     }
 fail:
     return st;
@@ -270,11 +204,14 @@ fail:
     return st;
 }
 
+/* Scales that the host finds: of ternary and of sign matrices. */
 static tvk_status load_scales(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const size_t row = tvk_layout_row_scales(m->layout, m->k);
-    float *scales = malloc((size_t)plan->n * row * sizeof *scales);
+    float *scales = NULL;
+    if (!tvk_layout_coded(m->layout) && m->layout != TVK_LAYOUT_T2_F32) return TVK_OK;
+    scales = malloc((size_t)plan->n * row * sizeof *scales);
     TVK_TRY_ALLOC(scales);
     for (uint32_t p = 0; p < plan->part_count; p++) {
         float *to = scales + plan->part[p].first * row;
@@ -287,8 +224,7 @@ static tvk_status load_scales(loader *l, const tvk_matrix_plan *plan, tvk_matrix
             TVK_TRY(tvk_ternary_block_scales(t, scale, to, err));
     }
     for (uint32_t i = 0; i < m->piece_count; i++) {
-        TVK_TRY(
-            tvk_gpu_write(l->device, m->piece[i].scales, scales + m->piece[i].first * row, err));
+        TVK_TRY(tvk_gpu_send(l->device, m->piece[i].scales, scales + m->piece[i].first * row, err));
     }
 fail:
     free(scales);
@@ -310,87 +246,81 @@ fail:
     return st;
 }
 
-static tvk_status load_matrix(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
+static tvk_status load_rows(loader *l, const tvk_matrix_plan *plan, tvk_matrix *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    TVK_TRY(make_matrix(l, plan, m, err));
-    if (tvk_layout_coded(m->layout) || m->layout == TVK_LAYOUT_T2_F32)
-        TVK_TRY(load_scales(l, plan, m, err));
     for (uint32_t p = 0; p < plan->part_count; p++) TVK_TRY(load_part(l, plan, p, m, err));
     if (plan->kmajor) TVK_TRY(make_kmajor(l, m, err));
 fail:
     return st;
 }
 
-static tvk_status load_gain(loader *l, const tvk_tensor *t, tvk_span *out, tvk_error *err)
+static tvk_status load_gain(loader *l, const tvk_tensor *t, tvk_span gain, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     float *values = NULL;
-    memset(out, 0, sizeof *out);
     if (!t) return TVK_OK;
     values = malloc((size_t)t->dims[0] * sizeof *values);
     TVK_TRY_ALLOC(values);
     for (uint64_t i = 0; i < t->dims[0]; i++) values[i] = tvk_tensor_f32(t, i);
-    TVK_TRY(new_buffer(l, t->dims[0] * 4, t->name, out, err));
-    TVK_TRY(tvk_gpu_write(l->device, *out, values, err));
+    TVK_TRY(tvk_gpu_send(l->device, gain, values, err));
     TVK_TRY(report(l, t->bytes, err));
 fail:
     free(values);
     return st;
 }
 
-static tvk_status load_layer(loader *l, const tvk_layer_plan *plan, uint32_t slabs,
-                             tvk_arena *arena, tvk_layer_weights *w, tvk_error *err)
+/* fn for every matrix. */
+static tvk_status each_matrix(loader *l, const tvk_weights_plan *plan, tvk_weights *w,
+                              tvk_status (*fn)(loader *l, const tvk_matrix_plan *plan,
+                                               tvk_matrix *m, tvk_error *err),
+                              tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    w->o = tvk_arena_alloc(arena, slabs, sizeof *w->o);
-    w->down = tvk_arena_alloc(arena, slabs, sizeof *w->down);
-    TVK_TRY_ALLOC(w->o && w->down ? w : NULL);
-    TVK_TRY(load_gain(l, plan->attn_norm, &w->attn_norm, err));
-    TVK_TRY(load_gain(l, plan->attn_sub_norm, &w->attn_sub_norm, err));
-    TVK_TRY(load_gain(l, plan->ffn_norm, &w->ffn_norm, err));
-    TVK_TRY(load_gain(l, plan->ffn_sub_norm, &w->ffn_sub_norm, err));
-    TVK_TRY(load_matrix(l, &plan->qkv, &w->qkv, err));
-    for (uint32_t s = 0; s < slabs; s++) TVK_TRY(load_matrix(l, &plan->o[s], &w->o[s], err));
-    TVK_TRY(load_matrix(l, &plan->gate_up, &w->gate_up, err));
-    for (uint32_t s = 0; s < slabs; s++) TVK_TRY(load_matrix(l, &plan->down[s], &w->down[s], err));
+    TVK_TRY(fn(l, &plan->embedding, &w->embedding, err));
+    if (w->output != &w->embedding) TVK_TRY(fn(l, &plan->output, &w->output_matrix, err));
+    for (uint32_t i = 0; i < w->layer_count; i++) {
+        const tvk_layer_plan *from = &plan->layers[i];
+        tvk_layer_weights *to = &w->layers[i];
+        TVK_TRY(fn(l, &from->qkv, &to->qkv, err));
+        for (uint32_t s = 0; s < w->slabs; s++) TVK_TRY(fn(l, &from->o[s], &to->o[s], err));
+        TVK_TRY(fn(l, &from->gate_up, &to->gate_up, err));
+        for (uint32_t s = 0; s < w->slabs; s++) TVK_TRY(fn(l, &from->down[s], &to->down[s], err));
+    }
 fail:
     return st;
 }
 
-tvk_status tvk_weights_load(tvk_kernels *kernels, const tvk_config *config,
-                            const tvk_weights_plan *plan, const tvk_progress *progress,
-                            tvk_arena *arena, tvk_weights *out, tvk_error *err)
+static tvk_status load_gains(loader *l, const tvk_weights_plan *plan, const tvk_weights *w,
+                             tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    for (uint32_t i = 0; i < w->layer_count; i++) {
+        const tvk_layer_plan *from = &plan->layers[i];
+        const tvk_layer_weights *to = &w->layers[i];
+        TVK_TRY(load_gain(l, from->attn_norm, to->attn_norm, err));
+        TVK_TRY(load_gain(l, from->attn_sub_norm, to->attn_sub_norm, err));
+        TVK_TRY(load_gain(l, from->ffn_norm, to->ffn_norm, err));
+        TVK_TRY(load_gain(l, from->ffn_sub_norm, to->ffn_sub_norm, err));
+    }
+    TVK_TRY(load_gain(l, plan->output_norm, w->output_norm, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_weights_load(tvk_kernels *kernels, const tvk_weights_plan *plan,
+                            const tvk_progress *progress, tvk_weights *weights, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     loader l = {.kernels = kernels,
                 .device = tvk_kernels_device(kernels),
                 .progress = progress,
-                .weights = out,
                 .total = plan->file_bytes};
-    memset(out, 0, sizeof *out);
-    out->layers = tvk_arena_alloc(arena, config->layers, sizeof *out->layers);
-    TVK_TRY_ALLOC(out->layers);
-    TVK_TRY(load_matrix(&l, &plan->embedding, &out->embedding, err));
-    out->output = &out->embedding;
-    if (!config->tied_head) {
-        TVK_TRY(load_matrix(&l, &plan->output, &out->output_matrix, err));
-        out->output = &out->output_matrix;
-    }
-    for (uint32_t i = 0; i < config->layers; i++) {
-        TVK_TRY(
-            load_layer(&l, &plan->layers[i], config->weight_groups, arena, &out->layers[i], err));
-    }
-    TVK_TRY(load_gain(&l, plan->output_norm, &out->output_norm, err));
+    /* what is small first: between large windows it would keep the ring from filling */
+    TVK_TRY(load_gains(&l, plan, weights, err));
+    TVK_TRY(each_matrix(&l, plan, weights, load_scales, err));
+    TVK_TRY(each_matrix(&l, plan, weights, load_rows, err));
     TVK_TRY(tvk_gpu_wait_idle(l.device, err));
 fail:
-    if (st != TVK_OK) tvk_weights_destroy(out);
     return st;
-}
-
-void tvk_weights_destroy(tvk_weights *weights)
-{
-    for (uint32_t i = 0; i < weights->buffer_count; i++) tvk_buffer_destroy(&weights->buffers[i]);
-    free(weights->buffers);
-    memset(weights, 0, sizeof *weights);
 }

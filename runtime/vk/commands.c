@@ -205,6 +205,8 @@ static tvk_status bind(tvk_commands *c, tvk_program *p, const tvk_span *spans, c
                  "commands '%s': made for %u dispatches with %u bindings, '%s' is one "
                  "more",
                  c->name, c->max_dispatches, c->max_bindings, p->name);
+    if (!p->pipeline)
+        TVK_FAIL(TVK_ERR_ARG, "program '%s': a compiled one needed, it is only prepared", p->name);
     if (p->push_bytes > 0 && !push)
         TVK_FAIL(TVK_ERR_ARG, "program '%s': %u bytes of push constants needed, none found",
                  p->name, p->push_bytes);

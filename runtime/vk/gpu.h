@@ -48,6 +48,9 @@ bool tvk_gpu_fits(tvk_device *device, uint64_t bytes, uint64_t *available);
  * memory. They are ordered after every earlier submission and before every later one. */
 tvk_status tvk_gpu_write(tvk_device *device, tvk_span dst, const void *src, tvk_error *err);
 tvk_status tvk_gpu_read(tvk_device *device, tvk_span src, void *dst, tvk_error *err);
+/* As tvk_gpu_write, but for the waiting: nothing submitted so far may touch dst; src is free at
+ * once, later submissions see it. */
+tvk_status tvk_gpu_send(tvk_device *device, tvk_span dst, const void *src, tvk_error *err);
 /* The same word everywhere in a buffer. */
 tvk_status tvk_gpu_fill(tvk_device *device, tvk_buffer *dst, uint32_t word, tvk_error *err);
 
@@ -81,7 +84,20 @@ typedef struct tvk_program_desc {
 
 tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, tvk_program **out,
                               tvk_error *err);
+/* As tvk_program_create, but for the compilation, without which it cannot be recorded. */
+tvk_status tvk_program_prepare(tvk_device *device, const tvk_program_desc *desc, tvk_program **out,
+                               tvk_error *err);
+bool tvk_program_compiled(const tvk_program *program);
 void tvk_program_destroy(tvk_program **program);
+
+/* Prepared programs that threads compile while the caller goes on; the caller may do anything with
+ * the device but destroy them. */
+typedef struct tvk_compiling tvk_compiling;
+tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, uint32_t count,
+                                tvk_compiling **out, tvk_error *err);
+/* Waits and frees. The error is the first program's that could not be compiled, with its name;
+ * those are prepared as before. NULL-safe. */
+tvk_status tvk_programs_wait(tvk_compiling **compiling, tvk_error *err);
 
 /* ---- commands ----------------------------------------------------------------------------- */
 

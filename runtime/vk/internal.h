@@ -195,7 +195,11 @@ struct tvk_program {
     tvk_device *device;
     VkPipelineLayout layout;
     VkPipeline pipeline;
+    VkShaderModule module; /* until it is compiled */
     uint32_t binding_count, push_bytes;
+    uint32_t constant_count, constants[TVK_MAX_CONSTANTS];
+    bool subgroup;
+    uint64_t compile_ns;
     char name[64];
 };
 

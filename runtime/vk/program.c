@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crew.h"
 #include "vk/internal.h"
 
 #define SPIRV_MAGIC 0x07230203u
@@ -10,6 +11,7 @@
 static void release(tvk_device *dev, tvk_garbage *g)
 {
     tvk_program *p = (tvk_program *)g;
+    dev->vk.DestroyShaderModule(dev->handle, p->module, NULL);
     dev->vk.DestroyPipeline(dev->handle, p->pipeline, NULL);
     dev->vk.DestroyPipelineLayout(dev->handle, p->layout, NULL);
     free(p);
@@ -105,14 +107,15 @@ fail:
     return st;
 }
 
-static tvk_status create_pipeline(tvk_device *dev, const tvk_program_desc *d, VkShaderModule module,
-                                  tvk_program *p, tvk_error *err)
+/* The part that takes time. Of what is shared it reads only what stays as it is while programs are
+ * made, but for the pipeline cache, which the driver guards. */
+static VkResult compile(tvk_device *dev, tvk_program *p)
 {
     VkSpecializationMapEntry entries[TVK_MAX_CONSTANTS];
-    VkSpecializationInfo constants = {.mapEntryCount = d->constant_count,
+    VkSpecializationInfo constants = {.mapEntryCount = p->constant_count,
                                       .pMapEntries = entries,
-                                      .dataSize = d->constant_count * sizeof(uint32_t),
-                                      .pData = d->constants};
+                                      .dataSize = p->constant_count * sizeof(uint32_t),
+                                      .pData = p->constants};
     VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = dev->plan.subgroup_fixed};
@@ -120,28 +123,45 @@ static tvk_status create_pipeline(tvk_device *dev, const tvk_program_desc *d, Vk
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                  .module = module,
+                  .module = p->module,
                   .pName = "main",
-                  .pSpecializationInfo = d->constant_count > 0 ? &constants : NULL},
+                  .pSpecializationInfo = p->constant_count > 0 ? &constants : NULL},
         .layout = p->layout};
-    tvk_status st = TVK_OK;
-    for (uint32_t i = 0; i < d->constant_count; i++)
+    VkResult result;
+    uint64_t start = tvk_clock_ns();
+    for (uint32_t i = 0; i < p->constant_count; i++)
         entries[i] = (VkSpecializationMapEntry){
             .constantID = i, .offset = i * (uint32_t)sizeof(uint32_t), .size = sizeof(uint32_t)};
-    if (d->subgroup && dev->plan.subgroup_require) info.stage.pNext = &size;
+    if (p->subgroup && dev->plan.subgroup_require) info.stage.pNext = &size;
     /* Where the size never varies and the feature is missing, workgroup widths that are multiples
      * of it (checked) give full subgroups. */
-    if (d->subgroup && dev->caps.subgroup_full)
+    if (p->subgroup && dev->caps.subgroup_full)
         info.stage.flags |= VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
-    TVK_VK(dev, dev->vk.CreateComputePipelines(dev->handle, dev->pipeline_cache, 1, &info, NULL,
-                                               &p->pipeline));
-    TVK_NAME(dev, PIPELINE, p->pipeline, d->name);
-fail:
-    return st;
+    result = dev->vk.CreateComputePipelines(dev->handle, dev->pipeline_cache, 1, &info, NULL,
+                                            &p->pipeline);
+    p->compile_ns = tvk_clock_ns() - start;
+    return result;
 }
 
-tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, tvk_program **out,
-                              tvk_error *err)
+/* What follows a compilation, on the device's thread. */
+static tvk_status finish(tvk_device *dev, tvk_program *p, VkResult result, tvk_error *err)
+{
+    tvk_error why = {0};
+    if (result != VK_SUCCESS) {
+        tvk_status st =
+            tvk_vk_error(dev, result, "CreateComputePipelines", __FILE__, __LINE__, &why);
+        return tvk_error_set(err, st, why.file, why.line, "program '%s': %s", p->name, why.text);
+    }
+    TVK_NAME(dev, PIPELINE, p->pipeline, p->name);
+    dev->vk.DestroyShaderModule(dev->handle, p->module, NULL);
+    p->module = VK_NULL_HANDLE;
+    tvk_log_print(&dev->log, TVK_LOG_DEBUG, "program '%s': %.1f ms", p->name,
+                  (double)p->compile_ns * 1e-6);
+    return TVK_OK;
+}
+
+tvk_status tvk_program_prepare(tvk_device *device, const tvk_program_desc *desc, tvk_program **out,
+                               tvk_error *err)
 {
     VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                             .codeSize = desc->spirv_bytes,
@@ -155,10 +175,8 @@ tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, 
                                               .pSetLayouts = &layout,
                                               .pushConstantRangeCount = desc->push_bytes > 0,
                                               .pPushConstantRanges = &push};
-    VkShaderModule module = VK_NULL_HANDLE;
     tvk_program *p = NULL;
     tvk_status st = TVK_OK;
-    uint64_t start = tvk_clock_ns();
     *out = NULL;
     TVK_TRY(tvk_device_alive(device, err));
     TVK_TRY(check(device, desc, err));
@@ -167,21 +185,103 @@ tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, 
     p->device = device;
     p->binding_count = desc->binding_count;
     p->push_bytes = desc->push_bytes;
+    p->subgroup = desc->subgroup;
+    p->constant_count = desc->constant_count;
+    memcpy(p->constants, desc->constants, sizeof p->constants);
     snprintf(p->name, sizeof p->name, "%s", desc->name);
     TVK_TRY(set_layout(device, desc->binding_count, &layout, err));
     TVK_VK(device, device->vk.CreatePipelineLayout(device->handle, &layout_info, NULL, &p->layout));
     TVK_NAME(device, PIPELINE_LAYOUT, p->layout, p->name);
-    TVK_VK(device, device->vk.CreateShaderModule(device->handle, &module_info, NULL, &module));
-    TVK_NAME(device, SHADER_MODULE, module, p->name);
-    TVK_TRY(create_pipeline(device, desc, module, p, err));
-    tvk_log_print(&device->log, TVK_LOG_DEBUG, "program '%s': %.1f ms", p->name,
-                  (double)(tvk_clock_ns() - start) * 1e-6);
+    TVK_VK(device, device->vk.CreateShaderModule(device->handle, &module_info, NULL, &p->module));
+    TVK_NAME(device, SHADER_MODULE, p->module, p->name);
     *out = p;
     p = NULL;
 fail:
-    if (module) device->vk.DestroyShaderModule(device->handle, module, NULL);
     if (p) release(device, &p->garbage);
     return st;
+}
+
+tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, tvk_program **out,
+                              tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    VkResult result;
+    TVK_TRY(tvk_program_prepare(device, desc, out, err));
+    result = tvk_vk_fault(device);
+    if (result == VK_SUCCESS) result = compile(device, *out);
+    TVK_TRY(finish(device, *out, result, err));
+    return TVK_OK;
+fail:
+    tvk_program_destroy(out);
+    return st;
+}
+
+/* ---- many at once ---------------------------------------------------------------------------- */
+
+/* More threads gain little and every compiler takes some ten MB. */
+#define MAX_COMPILERS 8u
+
+struct tvk_compiling {
+    tvk_device *device;
+    tvk_crew *crew;
+    uint32_t count;
+    struct {
+        tvk_program *program;
+        VkResult result;
+    } items[];
+};
+
+static void compile_item(void *user, uint32_t i)
+{
+    tvk_compiling *c = user;
+    if (c->items[i].result == VK_SUCCESS)
+        c->items[i].result = compile(c->device, c->items[i].program);
+}
+
+tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, uint32_t count,
+                                tvk_compiling **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t threads = tvk_crew_processors();
+    tvk_compiling *c = calloc(1, sizeof *c + count * sizeof *c->items);
+    *out = NULL;
+    TVK_TRY_ALLOC(c);
+    TVK_TRY(tvk_device_alive(device, err));
+    c->device = device;
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i]->pipeline) continue;
+        c->items[c->count].program = list[i];
+        c->items[c->count].result = tvk_vk_fault(device);
+        c->count++;
+    }
+    TVK_TRY(tvk_crew_start(threads < MAX_COMPILERS ? threads : MAX_COMPILERS, c->count,
+                           compile_item, c, &c->crew, err));
+    *out = c;
+    c = NULL;
+fail:
+    free(c);
+    return st;
+}
+
+tvk_status tvk_programs_wait(tvk_compiling **compiling, tvk_error *err)
+{
+    tvk_compiling *c = *compiling;
+    tvk_status st = TVK_OK;
+    if (!c) return TVK_OK;
+    tvk_crew_join(&c->crew);
+    for (uint32_t i = 0; i < c->count; i++) {
+        tvk_status one =
+            finish(c->device, c->items[i].program, c->items[i].result, st == TVK_OK ? err : NULL);
+        if (st == TVK_OK) st = one;
+    }
+    free(c);
+    *compiling = NULL;
+    return st;
+}
+
+bool tvk_program_compiled(const tvk_program *program)
+{
+    return program->pipeline != VK_NULL_HANDLE;
 }
 
 void tvk_program_destroy(tvk_program **program)

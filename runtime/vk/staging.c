@@ -130,7 +130,7 @@ fail:
     return st;
 }
 
-tvk_status tvk_gpu_write(tvk_device *device, tvk_span dst, const void *src, tvk_error *err)
+tvk_status tvk_gpu_send(tvk_device *device, tvk_span dst, const void *src, tvk_error *err)
 {
     const uint64_t most = tvk_gpu_staging_max(device);
     const unsigned char *from = src;
@@ -139,8 +139,6 @@ tvk_status tvk_gpu_write(tvk_device *device, tvk_span dst, const void *src, tvk_
     TVK_TRY(check_span(device, "write", &dst, err));
     map = tvk_buffer_map(dst.buffer);
     if (map) {
-        /* Work in flight may read or write the range; later work sees it through its submission. */
-        TVK_TRY(tvk_gpu_wait_idle(device, err));
         memcpy(map + dst.offset, src, (size_t)dst.bytes);
         return TVK_OK;
     }
@@ -158,7 +156,18 @@ tvk_status tvk_gpu_write(tvk_device *device, tvk_span dst, const void *src, tvk_
         TVK_TRY(st);
         done += n;
     }
-    TVK_TRY(tvk_gpu_wait_idle(device, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_gpu_write(tvk_device *device, tvk_span dst, const void *src, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(check_span(device, "write", &dst, err));
+    /* Work in flight may read or write the range; later work sees it through its submission. */
+    if (tvk_buffer_map(dst.buffer)) TVK_TRY(tvk_gpu_wait_idle(device, err));
+    TVK_TRY(tvk_gpu_send(device, dst, src, err));
+    if (!tvk_buffer_map(dst.buffer)) TVK_TRY(tvk_gpu_wait_idle(device, err));
 fail:
     return st;
 }

@@ -51,6 +51,10 @@ void in_flight(void **state);
 void timestamps(void **state);
 void full_subgroups(void **state);
 void wrong_calls(void **state);
+/* test_gpu_programs.c */
+void programs_in_parallel(void **state);
+void a_program_that_fails(void **state);
+void only_prepared(void **state);
 /* test_gpu_faults.c */
 void every_call_fails_once(void **state);
 void lost_is_sticky(void **state);

@@ -121,13 +121,23 @@ int main(void)
         cmocka_unit_test(clamped_devices),
     };
     const struct CMUnitTest device[] = {
-        cmocka_unit_test(round_trip),     cmocka_unit_test(part_of_a_buffer),
-        cmocka_unit_test(dispatch),       cmocka_unit_test(indirect),
-        cmocka_unit_test(in_flight),      cmocka_unit_test(timestamps),
-        cmocka_unit_test(full_subgroups), cmocka_unit_test(staging_windows),
-        cmocka_unit_test(readback),       cmocka_unit_test(memory_is_counted),
-        cmocka_unit_test(wrong_calls),    cmocka_unit_test(every_call_fails_once),
-        cmocka_unit_test(lost_is_sticky), cmocka_unit_test(no_validation_message),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(part_of_a_buffer),
+        cmocka_unit_test(dispatch),
+        cmocka_unit_test(indirect),
+        cmocka_unit_test(in_flight),
+        cmocka_unit_test(timestamps),
+        cmocka_unit_test(full_subgroups),
+        cmocka_unit_test(staging_windows),
+        cmocka_unit_test(readback),
+        cmocka_unit_test(memory_is_counted),
+        cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(programs_in_parallel),
+        cmocka_unit_test(a_program_that_fails),
+        cmocka_unit_test(only_prepared),
+        cmocka_unit_test(every_call_fails_once),
+        cmocka_unit_test(lost_is_sticky),
+        cmocka_unit_test(no_validation_message),
     };
     int failed = skip_without_device();
     if (failed) return failed;

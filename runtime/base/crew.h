@@ -1,0 +1,21 @@
+/* A few threads that work through the items of one task. */
+#ifndef TVK_BASE_CREW_H
+#define TVK_BASE_CREW_H
+
+#include "base/error.h"
+
+/* One thread starts a crew and joins it. */
+typedef struct tvk_crew tvk_crew;
+
+/* Processors that may run at the same time; at least 1. */
+uint32_t tvk_crew_processors(void);
+
+/* Calls fn(user, i) for i = 0 .. count - 1, each once, handed out in this order to at most
+ * `threads` threads of its own. Where a thread cannot be started there are fewer: tvk_crew_join
+ * does what is left. Errors: TVK_ERR_HOST_MEMORY, and nothing was called. */
+tvk_status tvk_crew_start(uint32_t threads, uint32_t count, void (*fn)(void *user, uint32_t item),
+                          void *user, tvk_crew **out, tvk_error *err);
+/* Takes items too, then waits until all are done. NULL-safe. */
+void tvk_crew_join(tvk_crew **crew);
+
+#endif
