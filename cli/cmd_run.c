@@ -30,6 +30,7 @@ static void print_statistics(const engine *e, const writer *w, uint32_t prompt_t
     if (writer_speed(w) > 0) fprintf(stderr, ", %.1f tok/s", writer_speed(w));
     if (w->tokens) fprintf(stderr, " | first token after %.0f ms", w->first_ms - start_ms);
     fputc('\n', stderr);
+    engine_print_times(e, w->tokens ? w->first_ms - start_ms : 0);
 }
 
 /* Text until the tokens are used up; after an end token a new story begins if `more`. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bundled.h"
+#include "cache.h"
 #include "interrupt.h"
 #include "out.h"
 #include "progress.h"
@@ -79,6 +80,7 @@ int engine_open_file(engine *e)
 {
     char path[4096];
     const char *model = engine_given.model;
+    double start = out_now_ms();
     tvk_error err;
     interrupt_catch();
     if (!model) {
@@ -92,16 +94,19 @@ int engine_open_file(engine *e)
     if (tvk_file_open(model, &e->file, &err) != TVK_OK) return out_failed(&err);
     /* Without a tokenizer some commands still work; those that need it say e->tokenizer_error. */
     tvk_tokenizer_create(e->file, &e->tokenizer, &e->tokenizer_error);
+    e->file_ms = out_now_ms() - start;
     return 0;
 }
 
 int engine_open_device(engine *e)
 {
+    double start = out_now_ms();
     tvk_device_params params;
     tvk_error err;
     int failed = engine_device_params(e, &params);
     if (failed) return failed;
     if (tvk_device_create(&params, &e->device, &err) != TVK_OK) return out_failed(&err);
+    e->device_ms = out_now_ms() - start;
     return 0;
 }
 
@@ -218,10 +223,14 @@ int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_mode
     double start = out_now_ms();
     tvk_model_params with = *params;
     tvk_error err;
+    if (!e->programs) cache_programs_load(e->device);
+    e->programs = true;
+    e->tune_ms = out_now_ms();
     if (e->tune && params->sparse == TVK_SPARSE_AUTO && !engine_given.no_tune) {
         tuning_prepare(e->device, source, params, &tuning);
         with.tuning = &tuning;
     }
+    e->tune_ms = out_now_ms() - e->tune_ms;
     if (tvk_model_create(e->device, source, &with, &e->model, &err) != TVK_OK)
         return out_failed(&err);
     e->load_ms = out_now_ms() - start;
@@ -249,6 +258,20 @@ int engine_open(engine *e, tvk_kv_type kv)
     return 0;
 }
 
+void engine_print_times(const engine *e, double first_ms)
+{
+    tvk_load_times t;
+    if (!engine_given.verbose) return;
+    tvk_model_get_load_times(e->model, &t);
+    fprintf(stderr,
+            "start-up: file %.0f ms | device %.0f | tuning %.0f | memory and graphs %.0f | "
+            "weights %.0f | compiling after them %.0f | recording %.0f",
+            e->file_ms, e->device_ms, e->tune_ms, t.graphs_ms, t.weights_ms, t.kernels_ms,
+            t.record_ms);
+    if (first_ms > 0) fprintf(stderr, " | first token after %.0f", first_ms);
+    fputc('\n', stderr);
+}
+
 int engine_validated(const engine *e)
 {
     uint32_t messages = e->device ? tvk_device_validation_messages(e->device) : 0;
@@ -261,6 +284,7 @@ void engine_close(engine *e)
 {
     tvk_session_destroy(&e->session);
     tvk_model_destroy(&e->model);
+    if (e->programs) cache_programs_save(e->device);
     tvk_device_destroy(&e->device);
     tvk_tokenizer_destroy(&e->tokenizer);
     tvk_file_close(&e->file);

@@ -32,9 +32,11 @@ typedef struct engine {
     tvk_device *device;
     tvk_model *model;
     tvk_session *session;
-    char *clamps; /* text of --clamps */
-    bool tune;    /* set before: what this command runs asks for the device's tuning record */
-    bool bundled; /* the bundled model, because no other was asked for */
+    char *clamps;  /* text of --clamps */
+    bool tune;     /* set before: what this command runs asks for the device's tuning record */
+    bool programs; /* compiled kernels were read, and are kept when it closes */
+    bool bundled;  /* the bundled model, because no other was asked for */
+    double file_ms, device_ms, tune_ms; /* of opening */
     double load_ms;
 } engine;
 
@@ -49,6 +51,9 @@ int engine_model_params(tvk_model_params *out, tvk_kv_type kv);
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params);
 /* File (unless it is open), device, model and session; kv as above. */
 int engine_open(engine *e, tvk_kv_type kv);
+/* At -v, where the time of opening went; first_ms: from the program's start to the first token, 0:
+ * there was none. */
+void engine_print_times(const engine *e, double first_ms);
 /* An exit status: 1, with a line on stderr, when the validation layer had something to say. */
 int engine_validated(const engine *e);
 void engine_close(engine *e);

@@ -1,95 +1,30 @@
-#define _POSIX_C_SOURCE 200809L
 #include "tuning.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "args.h"
+#include "cache.h"
 #include "engine.h"
 #include "out.h"
 #include "progress.h"
-#include "prompt.h"
-
-#if !defined(_WIN32)
-#include <sys/stat.h>
-#include <unistd.h>
-#endif
-
-/* A line about the record, at -v. */
-static void note(const char *path, const char *what)
-{
-    if (engine_given.verbose) out_error("tuning record %s: %s", path, what);
-}
-
-bool tuning_path(const tvk_device_info *device, char *path, size_t bytes)
-{
-    const char *folder = args_environment()->cache, *home = args_environment()->home;
-    uint64_t hash = 14695981039346656037u; /* FNV-1a: several devices may share a driver */
-    int n;
-    for (const char *c = device->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 1099511628211u;
-    for (int i = 0; i < 16; i++) hash = (hash ^ device->driver_uuid[i]) * 1099511628211u;
-    if (folder && folder[0] == '/')
-        n = snprintf(path, bytes, "%s/ternvk/tuning-%016" PRIx64 ".json", folder, hash);
-    else if (home && home[0] == '/')
-        n = snprintf(path, bytes, "%s/.cache/ternvk/tuning-%016" PRIx64 ".json", home, hash);
-    else
-        return false;
-    return n > 0 && (size_t)n < bytes;
-}
 
 void tuning_load(const tvk_device_info *device, tvk_tuning *out)
 {
-    char path[2048], why[160];
+    char why[160];
     size_t bytes;
-    char *text;
+    char *text = cache_read(CACHE_TUNING, device, &bytes);
     out->count = 0;
-    if (!tuning_path(device, path, sizeof path)) return;
-    text = prompt_read_file(path, &bytes);
     if (!text) return;
     if (!tuning_parse(text, bytes, device, tvk_tuning_version(), out, why, sizeof why))
-        note(path, why);
+        cache_note(CACHE_TUNING, device, why);
     free(text);
 }
 
-/* The folders above a file. */
-static void make_folders(char *path)
-{
-#if !defined(_WIN32)
-    for (char *at = path + 1; (at = strchr(at, '/')) != NULL; at++) {
-        *at = '\0';
-        mkdir(path, 0700); /* there already, or the file cannot be made either */
-        *at = '/';
-    }
-#else
-    (void)path;
-#endif
-}
-
-/* Written beside and renamed: a reader finds the old record or the new one. */
 static void save(const tvk_device_info *device, const tvk_tuning *tuning)
 {
-    char path[2048], beside[2080];
-    char *text;
-    FILE *f;
-    bool written;
-    long process = 0;
-    if (!tuning_path(device, path, sizeof path)) return;
-    text = tuning_text(device, tvk_tuning_version(), tuning);
-    make_folders(path);
-#if !defined(_WIN32)
-    process = (long)getpid();
-#endif
-    snprintf(beside, sizeof beside, "%s.%ld", path, process);
-    f = text ? fopen(beside, "wb") : NULL;
-    written = f && fputs(text, f) >= 0 && fputc('\n', f) >= 0;
-    if (f && fclose(f) != 0) written = false;
-    if (!written || rename(beside, path) != 0) {
-        note(path, strerror(errno));
-        if (f) remove(beside);
-    }
+    char *text = tuning_text(device, tvk_tuning_version(), tuning);
+    if (text) cache_write(CACHE_TUNING, device, text, strlen(text));
     free(text);
 }
 

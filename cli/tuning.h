@@ -12,8 +12,6 @@ char *tuning_text(const tvk_device_info *device, uint64_t version, const tvk_tun
 bool tuning_parse(const char *text, size_t bytes, const tvk_device_info *device, uint64_t version,
                   tvk_tuning *out, char *why, size_t why_bytes);
 
-/* Where the record of a device lies; false: there is no cache folder. */
-bool tuning_path(const tvk_device_info *device, char *path, size_t bytes);
 /* Reads the record; empty when there is none or it cannot be used, which is said at -v. */
 void tuning_load(const tvk_device_info *device, tvk_tuning *out);
 /* What the model asks about is measured and kept, then *out goes to tvk_model_params.

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "model/stats.h"
 
 #include <stdio.h>
@@ -151,6 +152,14 @@ static void bound_outputs(tvk_model *m)
     if (m->params.sessions > m->params.max_outputs) m->params.sessions = m->params.max_outputs;
 }
 
+/* Milliseconds since *start, which moves on to now. */
+static double lap(uint64_t *start)
+{
+    const uint64_t now = tvk_clock_ns(), before = *start;
+    *start = now;
+    return (double)(now - before) * 1e-6;
+}
+
 tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
                             const tvk_model_params *params, tvk_model **out, tvk_error *err)
 {
@@ -158,6 +167,7 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     tvk_model *m = calloc(1, sizeof *m);
     tvk_weights_plan plan;
     tvk_skip skip[TVK_SKIP_COUNT];
+    uint64_t start = tvk_clock_ns();
     *out = NULL;
     TVK_TRY_ALLOC(m);
     m->device = device;
@@ -183,9 +193,13 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     tvk_kernels_collect(m->kernels);
     TVK_TRY(tvk_steps_plan(m, err));
     TVK_TRY(tvk_kernels_compile(m->kernels, err));
+    m->times.graphs_ms = lap(&start);
     TVK_TRY(tvk_weights_load(m->kernels, &plan, &m->params.progress, &m->weights, err));
+    m->times.weights_ms = lap(&start);
     TVK_TRY(tvk_kernels_compiled(m->kernels, err));
+    m->times.kernels_ms = lap(&start);
     TVK_TRY(tvk_steps_record(m, err));
+    m->times.record_ms = lap(&start);
     *out = m;
     m = NULL;
 fail:
@@ -217,4 +231,9 @@ void tvk_model_destroy(tvk_model **model)
 const tvk_model_info *tvk_model_get_info(const tvk_model *model)
 {
     return &model->info;
+}
+
+void tvk_model_get_load_times(const tvk_model *model, tvk_load_times *out)
+{
+    *out = model->times;
 }

@@ -27,6 +27,7 @@ struct tvk_model {
     tvk_model_params params; /* defaults filled in */
     tvk_config config;
     tvk_model_info info;
+    tvk_load_times times;
     tvk_arena arena;
     tvk_weights weights;
     tvk_kv_pool kv;

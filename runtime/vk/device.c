@@ -203,7 +203,6 @@ fail:
 tvk_status tvk_device_create(const tvk_device_params *params, tvk_device **out, tvk_error *err)
 {
     static const tvk_device_params none;
-    VkPipelineCacheCreateInfo cache = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
     tvk_device *dev = NULL;
     tvk_status st = TVK_OK;
     uint32_t index = 0;
@@ -216,7 +215,7 @@ tvk_status tvk_device_create(const tvk_device_params *params, tvk_device **out, 
     TVK_TRY(pick(dev, params, &index, err));
     TVK_TRY(tvk_device_open(dev, err));
     TVK_TRY(tvk_fences_create(dev, err));
-    TVK_VK(dev, dev->vk.CreatePipelineCache(dev->handle, &cache, NULL, &dev->pipeline_cache));
+    TVK_TRY(tvk_pipeline_cache_create(dev, err));
     tvk_log_print(&dev->log, TVK_LOG_DEBUG, "device %u '%s', driver %s, subgroup %u%s%s", index,
                   dev->info.name, dev->info.driver, dev->plan.subgroup_fixed,
                   dev->plan.unified ? ", unified memory" : "",

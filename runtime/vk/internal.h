@@ -97,6 +97,7 @@ struct tvk_device {
     uint32_t fail_in; /* calls until the one that fails; 0: none does */
     VkResult fail_with;
     VkPipelineCache pipeline_cache;
+    size_t pipeline_cache_bytes; /* that a caller has, or gave */
     VkDescriptorSetLayout set_layouts[TVK_MAX_BINDINGS + 1];
     /* submit.c: tickets count from 1; fence of ticket t is fences[t % TVK_FENCES] */
     VkFence fences[TVK_FENCES];
@@ -119,6 +120,9 @@ void tvk_device_name(tvk_device *dev, VkObjectType type, uint64_t object, const 
 
 /* enable.c: vkCreateDevice with exactly what the plan uses. */
 tvk_status tvk_device_open(tvk_device *dev, tvk_error *err);
+
+/* pipeline_cache.c: an empty one. */
+tvk_status tvk_pipeline_cache_create(tvk_device *dev, tvk_error *err);
 
 /* ---- vkerr.c --------------------------------------------------------------------------------- */
 

@@ -194,6 +194,7 @@ for q in q8 q4 q4_0; do
 done
 # zeros: skipped or not, one text; the tuning record is made, read, ignored when it is broken
 ls "$work"/cache/ternvk/tuning-*.json >/dev/null 2>&1 || note "run keeps what it measured"
+ls "$work"/cache/ternvk/programs-*.bin >/dev/null 2>&1 || note "run keeps what was compiled"
 for sparse in on off auto; do
     accepts run -v -m "$model" -n 8 --temp 0 --sparse $sparse "Once upon a time"
     cmp -s "$work/out" "$work/greedy" || note "--sparse $sparse changes nothing"
@@ -205,17 +206,23 @@ for sparse in on off auto; do
     grep -Eq "zeros of $words" "$work/err" || note "-v says why zeros are skipped or not: $sparse"
 done
 for record in "$work"/cache/ternvk/tuning-*.json; do
-    head -c 100 "$record" >"$record.cut" && mv "$record.cut" "$record"
+    programs=$(ls "$work"/cache/ternvk/programs-*.bin)
+    for file in "$record" "$programs"; do
+        head -c 100 "$file" >"$file.cut" && mv "$file.cut" "$file"
+    done
     accepts run -v -m "$model" -n 8 --temp 0 "Once upon a time"
     cmp -s "$work/out" "$work/greedy" || note "a broken record changes nothing"
     [ "$(grep -c "tuning record" "$work/err")" = 1 ] || note "a broken record: one line at -v"
     [ "$(wc -c <"$record")" -gt 100 ] || note "a broken record is made anew"
+    [ "$(grep -c "compiled kernels" "$work/err")" = 1 ] || note "cut programs: one line at -v"
+    [ "$(wc -c <"$programs")" -gt 100 ] || note "cut programs are kept anew"
+    grep -q "^start-up: file .* | first token after " "$work/err" || note "-v: start-up"
     printf 'x' >"$record"
     accepts run -v -m "$model" -n 8 --temp 0 --no-tune "Once upon a time"
     [ "$(wc -c <"$record")" = 1 ] && ! grep -q "tuning record" "$work/err" ||
         note "--no-tune neither reads nor writes"
     grep -q "not measured" "$work/err" || note "--no-tune: not measured"
-    rm "$record"
+    rm "$record" "$programs"
 done
 [ "$(ls "$work/cache/ternvk")" = "" ] || note "nothing else is left in the cache folder"
 XDG_CACHE_HOME=/proc/nothing accepts run -m "$model" -n 8 --temp 0 "Once upon a time"

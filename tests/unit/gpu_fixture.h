@@ -55,6 +55,9 @@ void wrong_calls(void **state);
 void programs_in_parallel(void **state);
 void a_program_that_fails(void **state);
 void only_prepared(void **state);
+/* test_gpu_cache.c */
+void programs_are_kept(void **state);
+void damaged_programs(void **state);
 /* test_gpu_faults.c */
 void every_call_fails_once(void **state);
 void lost_is_sticky(void **state);

@@ -135,6 +135,8 @@ int main(void)
         cmocka_unit_test(programs_in_parallel),
         cmocka_unit_test(a_program_that_fails),
         cmocka_unit_test(only_prepared),
+        cmocka_unit_test(programs_are_kept),
+        cmocka_unit_test(damaged_programs),
         cmocka_unit_test(every_call_fails_once),
         cmocka_unit_test(lost_is_sticky),
         cmocka_unit_test(no_validation_message),

@@ -157,6 +157,15 @@ TVK_API tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source 
 TVK_API void tvk_model_destroy(tvk_model **model);
 TVK_API const tvk_model_info *tvk_model_get_info(const tvk_model *model);
 
+/* Where the time of tvk_model_create went, in ms. Kernels are compiled while weights are read. */
+typedef struct tvk_load_times {
+    double graphs_ms;  /* the file's description checked, memory, graphs */
+    double weights_ms; /* read, packed on the device */
+    double kernels_ms; /* waited for the compiler after that */
+    double record_ms;  /* steps recorded, tables written */
+} tvk_load_times;
+TVK_API void tvk_model_get_load_times(const tvk_model *model, tvk_load_times *out);
+
 /* Measures what the choice of TVK_SPARSE_AUTO asks about this model's shapes and *tuning does not
  * hold yet, on synthetic weights, and adds it. Takes a second or so; progress ("measuring") and the
  * device's memory are free again afterwards. added (may be NULL): how many entries are new.

@@ -1,0 +1,112 @@
+#define _POSIX_C_SOURCE 200809L
+#include "cache.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+#include "engine.h"
+#include "out.h"
+#include "prompt.h"
+#include "ternvk/tuning.h"
+
+#if !defined(_WIN32)
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+static const struct {
+    const char *words, *stem, *suffix;
+} kinds[] = {[CACHE_TUNING] = {"tuning record", "tuning", "json"},
+             [CACHE_PROGRAMS] = {"compiled kernels", "programs", "bin"}};
+
+/* Where the file lies; false: there is no cache folder. */
+static bool path_of(cache_kind kind, const tvk_device_info *device, char *path, size_t bytes)
+{
+    const char *folder = args_environment()->cache, *home = args_environment()->home;
+    const bool own = folder && folder[0] == '/';
+    uint64_t hash = 14695981039346656037u; /* FNV-1a: several devices may share a driver */
+    int n;
+    if (!own && !(home && home[0] == '/')) return false;
+    for (const char *c = device->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 1099511628211u;
+    for (int i = 0; i < 16; i++) hash = (hash ^ device->driver_uuid[i]) * 1099511628211u;
+    n = snprintf(path, bytes, "%s%s/ternvk/%s-%016" PRIx64 ".%s", own ? folder : home,
+                 own ? "" : "/.cache", kinds[kind].stem, hash, kinds[kind].suffix);
+    return n > 0 && (size_t)n < bytes;
+}
+
+void cache_note(cache_kind kind, const tvk_device_info *device, const char *what)
+{
+    char path[2048];
+    if (engine_given.verbose && path_of(kind, device, path, sizeof path))
+        out_error("%s %s: %s", kinds[kind].words, path, what);
+}
+
+char *cache_read(cache_kind kind, const tvk_device_info *device, size_t *bytes)
+{
+    char path[2048];
+    *bytes = 0;
+    return path_of(kind, device, path, sizeof path) ? prompt_read_file(path, bytes) : NULL;
+}
+
+/* The folders above a file. */
+static void make_folders(char *path)
+{
+#if !defined(_WIN32)
+    for (char *at = path + 1; (at = strchr(at, '/')) != NULL; at++) {
+        *at = '\0';
+        mkdir(path, 0700); /* there already, or the file cannot be made either */
+        *at = '/';
+    }
+#else
+    (void)path;
+#endif
+}
+
+void cache_write(cache_kind kind, const tvk_device_info *device, const void *data, size_t bytes)
+{
+    char path[2048], beside[2080];
+    FILE *f;
+    bool written;
+    long process = 0;
+    if (!path_of(kind, device, path, sizeof path)) return;
+    make_folders(path);
+#if !defined(_WIN32)
+    process = (long)getpid();
+#endif
+    snprintf(beside, sizeof beside, "%s.%ld", path, process);
+    f = fopen(beside, "wb");
+    written = f && fwrite(data, 1, bytes, f) == bytes;
+    if (f && fclose(f) != 0) written = false;
+    if (!written || rename(beside, path) != 0) {
+        cache_note(kind, device, strerror(errno));
+        if (f) remove(beside);
+    }
+}
+
+void cache_programs_load(tvk_device *device)
+{
+    const tvk_device_info *info = tvk_device_get_info(device);
+    size_t bytes;
+    char *data = cache_read(CACHE_PROGRAMS, info, &bytes);
+    tvk_error err;
+    if (data && tvk_device_programs_put(device, data, bytes, tvk_tuning_version(), &err) != TVK_OK)
+        cache_note(CACHE_PROGRAMS, info, err.text);
+    free(data);
+}
+
+void cache_programs_save(tvk_device *device)
+{
+    const tvk_device_info *info = tvk_device_get_info(device);
+    void *data;
+    size_t bytes;
+    tvk_error err;
+    if (tvk_device_programs_get(device, tvk_tuning_version(), &data, &bytes, &err) != TVK_OK)
+        cache_note(CACHE_PROGRAMS, info, err.text);
+    else if (data)
+        cache_write(CACHE_PROGRAMS, info, data, bytes);
+    free(data);
+}
