@@ -117,6 +117,19 @@ static bool add_stats(json_t *o, const tvk_stats *s)
     return !failed;
 }
 
+static bool add_profile(json_t *o, const bench_setup *s, const bench_profile *p)
+{
+    return json_object_set_new(o, "profile", p ? bench_profile_json(p, &s->peaks) : json_null()) ==
+           0;
+}
+
+void bench_report_profiles(const bench_setup *setup, const bench_row *rows, uint32_t count)
+{
+    bench_peaks_line(&setup->peaks);
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i].profile) bench_profile_table(rows[i].profile, &rows[i].test, &setup->peaks);
+}
+
 void bench_report_stats(const bench_row *rows, uint32_t count)
 {
     char name[64];
@@ -185,7 +198,9 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
     if (ok && form == BENCH_MD) bench_table_row(setup, row, &rate);
     if (ok && form != BENCH_MD) {
         o = row_object(setup, row, ts, &ns, &rate);
-        line = o && add_stats(o, row->stats) ? json_dumps(o, JSON_COMPACT) : NULL;
+        line = o && add_stats(o, row->stats) && add_profile(o, setup, row->profile)
+                   ? json_dumps(o, JSON_COMPACT)
+                   : NULL;
         ok = line != NULL;
         if (!ok) out_error("bench: the row cannot be written as JSON");
     }

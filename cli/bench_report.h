@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench_tests.h"
+#include "bench_profile.h"
 #include "ternvk/device.h"
 #include "ternvk/model.h"
 
@@ -28,6 +28,7 @@ typedef struct bench_setup {
     tvk_memory_use memory;   /* of the device, with the model */
     uint32_t batch;          /* rows of the largest step */
     bool exact;
+    tvk_peaks peaks; /* where profiles were asked for */
 } bench_setup;
 
 typedef struct bench_row {
@@ -36,7 +37,8 @@ typedef struct bench_row {
     uint32_t count;
     double cpu;           /* the process' CPU time of all runs over their wall time; < 0: unknown */
     const char *programs; /* shader rows that ran, separated by spaces */
-    const tvk_stats *stats; /* NULL: not counted */
+    const tvk_stats *stats;       /* NULL: not counted */
+    const bench_profile *profile; /* NULL: not asked for */
 } bench_row;
 
 /* Of samples. deviation: of a sample (n - 1), 0 for one value, as llama-bench has it. */
@@ -51,6 +53,9 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
 void bench_report_end(bench_form form, uint32_t rows);
 /* The statistics of tests that have some, as a table of their own in markdown. */
 void bench_report_stats(const bench_row *rows, uint32_t count);
+
+/* Profiles of tests that have one, each as a table of its own in markdown. */
+void bench_report_profiles(const bench_setup *setup, const bench_row *rows, uint32_t count);
 
 /* bench_table.c: the markdown form. rate: tokens a second. */
 void bench_table_head(const bench_setup *setup);

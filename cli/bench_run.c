@@ -151,29 +151,3 @@ int bench_count(const bench_runner *r, const bench_test *t, tvk_stats *out)
     close_sessions(&s);
     return status;
 }
-
-typedef struct text_list {
-    char *text;
-    size_t bytes;
-} text_list;
-
-static void note_program(void *user, const char *name, const char *program, double ns)
-{
-    const text_list *list = user;
-    size_t used = strlen(list->text), n = strlen(program);
-    (void)name;
-    (void)ns;
-    for (const char *at = list->text; (at = strstr(at, program)) != NULL; at += n)
-        if ((at == list->text || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0')) return;
-    if (used + n + 2 < list->bytes)
-        snprintf(list->text + used, n + 2, "%s%s", used ? " " : "", program);
-}
-
-void bench_programs(const bench_runner *r, const bench_test *t, char *text, size_t bytes)
-{
-    text_list list = {text, bytes};
-    uint32_t rows = t->n_prompt ? t->n_prompt : t->n_parallel;
-    text[0] = '\0';
-    tvk_model_profile(r->model, rows < r->batch ? rows : r->batch, t->n_depth, note_program, &list,
-                      NULL);
-}

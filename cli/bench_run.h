@@ -23,8 +23,4 @@ int bench_run(const bench_runner *r, const bench_test *test, uint32_t runs, doub
 /* One run, untimed, by a model that counts, without the tokens of the depth. */
 int bench_count(const bench_runner *r, const bench_test *test, tvk_stats *out);
 
-/* Shader rows of the test's step, each once, in the order they run, separated by spaces; "" on a
- * device without time stamps. No session may be open. */
-void bench_programs(const bench_runner *r, const bench_test *test, char *text, size_t bytes);
-
 #endif

@@ -12,6 +12,7 @@
 #include "shape.h"
 
 #define MAX_RUNS 1000
+#define PROFILE_RUNS 9
 
 typedef struct bench {
     engine e;
@@ -21,6 +22,8 @@ typedef struct bench {
     bench_plan plan;
     bench_runner runner;
     tvk_stats stats[BENCH_TESTS];
+    bench_profile *profiles; /* [plan.count] */
+    bool profile;
     bench_row rows[BENCH_TESTS];
     uint32_t runs, batch;
     bench_form form;
@@ -68,7 +71,20 @@ static int open_timed(bench *b)
     if (!b->setup.file && bundled_model(bundled, sizeof bundled)) b->setup.file = bundled;
     for (uint32_t i = 0; i < source->tensor_count(source->user); i++)
         b->setup.bytes += source->tensor_at(source->user, i)->bytes;
+    b->profiles = calloc(b->plan.count, sizeof *b->profiles);
+    if (!b->profiles) {
+        out_error("bench: no memory for %u tests", b->plan.count);
+        return 1;
+    }
     return bench_runner_open(&b->runner, b->e.model, &b->plan, b->batch);
+}
+
+/* Before the model takes the device's memory. */
+static int measure_peaks(bench *b, tvk_peaks *out)
+{
+    tvk_error err;
+    if (!b->profile || tvk_device_peaks(b->e.device, out, &err) == TVK_OK) return 0;
+    return out_failed(&err);
 }
 
 /* Statistics of all tests, from a model of their own so that timed steps hold nothing more. */
@@ -90,6 +106,7 @@ static int run_test(bench *b, uint32_t index)
 {
     char programs[1024];
     bench_row *row = &b->rows[index];
+    bench_profile *profile = &b->profiles[index];
     double *ns = calloc(b->runs, sizeof *ns);
     int status;
     if (!ns) {
@@ -100,8 +117,13 @@ static int run_test(bench *b, uint32_t index)
     row->ns = ns;
     row->count = b->runs;
     row->programs = programs;
-    bench_programs(&b->runner, &row->test, programs, sizeof programs);
     status = bench_run(&b->runner, &row->test, b->runs, ns, &row->cpu);
+    /* what ran is seen by time stamps: a device without them leaves the list empty */
+    if (!status && b->setup.device->timestamp_period_ns > 0)
+        status = bench_profile_take(b->e.model, &row->test, b->batch, b->profile ? PROFILE_RUNS : 1,
+                                    profile);
+    bench_profile_programs(profile, programs, sizeof programs);
+    if (b->profile && profile->count) row->profile = profile;
     if (!status && !bench_report_row(b->form, &b->setup, row, index)) status = 1;
     free(ns);
     row->ns = NULL;
@@ -120,6 +142,7 @@ static int run_all(bench *b)
 {
     const bool a48 = engine_given.act && !strncmp(engine_given.act, "a4.8", 4);
     uint32_t done = 0;
+    tvk_peaks peaks = {0};
     int status = 0;
     b->e.tune = decodes(&b->plan); /* prompts skip nothing */
     interrupt_catch();
@@ -130,13 +153,17 @@ static int run_all(bench *b)
     if (!status) status = engine_open_device(&b->e);
     if (status) return status;
     engine_banner(tvk_device_get_info(b->e.device));
-    if (engine_given.stats) status = count_all(b);
+    status = measure_peaks(b, &peaks);
+    if (!status && engine_given.stats) status = count_all(b);
     if (!status) status = open_timed(b);
     if (status) return status;
+    b->setup.peaks = peaks;
     bench_report_begin(b->form, &b->setup);
     for (; !status && done < b->plan.count; done++) status = run_test(b, done);
     bench_report_end(b->form, status ? done - 1 : done);
     if (!status && engine_given.stats && b->form == BENCH_MD) bench_report_stats(b->rows, done);
+    if (!status && b->profile && b->form == BENCH_MD)
+        bench_report_profiles(&b->setup, b->rows, done);
     if (!status) status = engine_validated(&b->e);
     return status;
 }
@@ -166,6 +193,8 @@ int cmd_bench(int argc, char **argv)
         {ARG_U32, "-r, --repetitions", "N", &b.runs, "timed runs, after one that warms up (5)", 1,
          MAX_RUNS, NULL},
         {ARG_TEXT, "-o, --output", "md|csv|json|jsonl", &format, "form of the table", 0, 0, NULL},
+        {ARG_FLAG, "--profile", NULL, &b.profile,
+         "where the time of a step goes, by kernel, against what the device reaches", 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_stats_options, NULL, 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_model_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
@@ -192,6 +221,7 @@ int cmd_bench(int argc, char **argv)
     }
     status = run_all(&b);
     bench_runner_close(&b.runner);
+    free(b.profiles);
     engine_close(&b.e);
     shape_close(&b.shape);
     return status;

@@ -52,6 +52,12 @@ typedef struct tvk_rules {
 tvk_status tvk_graph_rules(tvk_graph *graph, uint32_t rows, tvk_rules *out, tvk_error *err);
 
 /* record.c */
+typedef enum tvk_stamps {
+    TVK_STAMPS_NONE = 0,
+    TVK_STAMPS_ENDS = 1, /* before the first and after the last dispatch */
+    TVK_STAMPS_EACH = 2  /* before the first and after every dispatch */
+} tvk_stamps;
+
 typedef struct tvk_record_params {
     const char *name;
     const tvk_dispatch_list *before; /* dispatched first: step_begin; may be NULL */
@@ -60,7 +66,7 @@ typedef struct tvk_record_params {
     tvk_span scratch;
     uint32_t rows;      /* capacity of the step */
     uint32_t cut_every; /* cut after so many layer boundaries; 0: one command buffer */
-    bool timestamps;    /* a stamp before the first and after every dispatch */
+    tvk_stamps stamps;  /* of a step in one command buffer */
 } tvk_record_params;
 
 /* *out: malloc'd array of *count command buffers, to be destroyed one by one. */

@@ -88,7 +88,8 @@ static tvk_status record_part(recorder *r, uint32_t begin, uint32_t end, bool fi
     const tvk_dispatch_list *before = first ? r->params->before : NULL;
     uint32_t before_count = before ? before->count : 0;
     uint32_t dispatches = end - begin + before_count;
-    uint32_t stamps = r->params->timestamps ? dispatches + 1 : 0;
+    const tvk_stamps kind = r->params->stamps;
+    uint32_t stamps = kind == TVK_STAMPS_EACH ? dispatches + 1 : kind == TVK_STAMPS_ENDS ? 2 : 0;
     char name[96];
     snprintf(name, sizeof name, "%s [%u, %u)", r->params->name, begin, end);
     TVK_TRY(tvk_commands_create(r->device, dispatches + 1, (dispatches + 1) * TVK_MAX_BINDINGS,
@@ -100,7 +101,7 @@ static tvk_status record_part(recorder *r, uint32_t begin, uint32_t end, bool fi
     for (uint32_t i = 0; i < before_count; i++) {
         TVK_TRY(add_dispatch(r, &before->items[i], UINT32_MAX, err));
         r->args_fresh = true;
-        if (stamps) tvk_commands_timestamp(r->commands, r->stamps++);
+        if (kind == TVK_STAMPS_EACH) tvk_commands_timestamp(r->commands, r->stamps++);
     }
     for (uint32_t n = begin; n < end; n++) {
         const tvk_dispatch *d = &r->graph->list.items[n];
@@ -109,8 +110,9 @@ static tvk_status record_part(recorder *r, uint32_t begin, uint32_t end, bool fi
         } else {
             add_copy(r, d);
         }
-        if (stamps) tvk_commands_timestamp(r->commands, r->stamps++);
+        if (kind == TVK_STAMPS_EACH) tvk_commands_timestamp(r->commands, r->stamps++);
     }
+    if (kind == TVK_STAMPS_ENDS) tvk_commands_timestamp(r->commands, r->stamps++);
     tvk_commands_barrier(r->commands, TVK_BARRIER_HOST);
     TVK_TRY(tvk_commands_end(r->commands, err));
 fail:

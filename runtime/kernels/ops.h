@@ -162,6 +162,21 @@ tvk_status tvk_op_count_floats(tvk_kernels *k, tvk_dispatch_list *l, tvk_span st
                                tvk_span counters, uint32_t counter, uint32_t width, uint32_t stride,
                                bool not_positive, uint32_t rows, tvk_error *err);
 
+/* ---- what a device reaches (ref/peak.c) ---- */
+
+/* Invocations of so many groups of one of these ops. */
+uint32_t tvk_peak_invocations(tvk_kernels *k, tvk_op op, uint32_t groups);
+/* The row that is in force for peak_int or peak_f32, and the multiplications and additions of a
+ * turn of an invocation there. */
+const tvk_shader_info *tvk_peak_row(const tvk_kernels *k, tvk_op op);
+double tvk_peak_ops(const tvk_kernels *k, tvk_op op);
+/* y = x, or y [invocations] = sums of x; x [items, 4] words. */
+tvk_status tvk_op_peak_memory(tvk_kernels *k, tvk_dispatch_list *l, bool copy, tvk_span x,
+                              tvk_span y, uint32_t items, uint32_t groups, tvk_error *err);
+/* y [invocations]: sums of chains of products. */
+tvk_status tvk_op_peak_math(tvk_kernels *k, tvk_dispatch_list *l, bool floats, tvk_span y,
+                            const struct tvk_peak_params *p, uint32_t groups, tvk_error *err);
+
 /* ---- weights ---- */
 
 /* Window of file rows of a ternary type (I2_S, TQ1_0, TQ2_0) -> T2 rows from first_row on. */

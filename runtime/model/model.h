@@ -53,6 +53,15 @@ tvk_status tvk_steps_plan(tvk_model *model, tvk_error *err);
 /* Recorded, with the memory that they work in; needs the programs. */
 tvk_status tvk_steps_record(tvk_model *model, tvk_error *err);
 void tvk_step_destroy(tvk_step *step);
+/* The step that has room for so many rows. */
+tvk_step *tvk_step_for(tvk_model *model, uint32_t rows);
+/* Command buffers of a step, *list to be destroyed with tvk_commands_list_destroy. */
+tvk_status tvk_step_record(tvk_model *model, tvk_step *step, tvk_stamps stamps,
+                           tvk_commands ***list, uint32_t *count, tvk_error *err);
+/* Writes the request and submits command buffers of the step; as tvk_model_submit. */
+tvk_status tvk_step_submit(tvk_model *model, const tvk_step *step, tvk_commands *const *list,
+                           uint32_t list_count, const tvk_request_row *rows, uint32_t count,
+                           uint32_t *seq, uint64_t *ticket, tvk_error *err);
 /* Writes the request and submits the step that holds `count` rows. *seq names its result.
  * At most TVK_RING_ENTRIES - 1 submissions may be unfinished. */
 tvk_status tvk_model_submit(tvk_model *model, const tvk_request_row *rows, uint32_t count,

@@ -61,8 +61,8 @@ fail:
     return st;
 }
 
-static tvk_status record_step(tvk_model *m, tvk_step *step, bool timestamps, tvk_commands ***list,
-                              uint32_t *count, tvk_error *err)
+tvk_status tvk_step_record(tvk_model *m, tvk_step *step, tvk_stamps stamps, tvk_commands ***list,
+                           uint32_t *count, tvk_error *err)
 {
     const tvk_record_params p = {.name = step->rows == 1 ? "decode" : "batch",
                                  .before = &step->begin,
@@ -70,9 +70,8 @@ static tvk_status record_step(tvk_model *m, tvk_step *step, bool timestamps, tvk
                                  .rules_span = tvk_buffer_span(step->rules_buffer),
                                  .scratch = tvk_buffer_span(m->scratch),
                                  .rows = step->rows,
-                                 .cut_every =
-                                     timestamps ? 0 : tvk_gpu_plan(m->device)->submit_layers,
-                                 .timestamps = timestamps};
+                                 .cut_every = stamps ? 0 : tvk_gpu_plan(m->device)->submit_layers,
+                                 .stamps = stamps};
     return tvk_graph_record(&step->graph, m->device, &p, list, count, err);
 }
 
@@ -143,7 +142,7 @@ tvk_status tvk_steps_record(tvk_model *m, tvk_error *err)
     }
     for (int i = 0; i < TVK_STEP_COUNT; i++) {
         tvk_step *s = &m->steps[i];
-        TVK_TRY(record_step(m, s, false, &s->commands, &s->command_count, err));
+        TVK_TRY(tvk_step_record(m, s, TVK_STAMPS_NONE, &s->commands, &s->command_count, err));
     }
 fail:
     return st;
@@ -169,20 +168,33 @@ static void write_request(tvk_model *m, const tvk_request_row *rows, uint32_t co
     memcpy(entry + TVK_REQUEST_HEADER, rows, count * sizeof *rows);
 }
 
-tvk_status tvk_model_submit(tvk_model *m, const tvk_request_row *rows, uint32_t count,
-                            uint32_t *seq, uint64_t *ticket, tvk_error *err)
+tvk_step *tvk_step_for(tvk_model *m, uint32_t rows)
+{
+    return &m->steps[rows == 1 ? TVK_STEP_DECODE : TVK_STEP_BATCH];
+}
+
+tvk_status tvk_step_submit(tvk_model *m, const tvk_step *step, tvk_commands *const *list,
+                           uint32_t list_count, const tvk_request_row *rows, uint32_t count,
+                           uint32_t *seq, uint64_t *ticket, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_step *step = &m->steps[count == 1 ? TVK_STEP_DECODE : TVK_STEP_BATCH];
     if (count == 0 || count > step->rows) {
         TVK_FAIL(TVK_ERR_INTERNAL, "a step of %u rows, capacity %u", count, step->rows);
     }
     write_request(m, rows, count);
-    TVK_TRY(tvk_gpu_submit(m->device, step->commands, step->command_count, ticket, err));
+    TVK_TRY(tvk_gpu_submit(m->device, list, list_count, ticket, err));
     m->last_step = step;
     *seq = m->seq++;
 fail:
     return st;
+}
+
+tvk_status tvk_model_submit(tvk_model *m, const tvk_request_row *rows, uint32_t count,
+                            uint32_t *seq, uint64_t *ticket, tvk_error *err)
+{
+    const tvk_step *step = tvk_step_for(m, count);
+    return tvk_step_submit(m, step, step->commands, step->command_count, rows, count, seq, ticket,
+                           err);
 }
 
 const uint32_t *tvk_model_result(const tvk_model *m, uint32_t seq)
@@ -227,48 +239,5 @@ tvk_status tvk_model_read(tvk_model *m, const char *tensor, void *out, uint64_t 
     TVK_TRY(tvk_gpu_read(m->device, tvk_span_sub(tvk_buffer_span(m->scratch), t->offset, bytes),
                          out, err));
 fail:
-    return st;
-}
-
-tvk_status tvk_model_profile(tvk_model *m, uint32_t rows, uint32_t depth,
-                             void (*fn)(void *user, const char *name, const char *program,
-                                        double ns),
-                             void *user, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    tvk_step *step = &m->steps[rows == 1 ? TVK_STEP_DECODE : TVK_STEP_BATCH];
-    tvk_commands **list = NULL;
-    tvk_request_row *request = NULL;
-    double *ns = NULL;
-    uint32_t count = 0, stamps = step->begin.count + step->graph.list.count + 1;
-    uint64_t ticket;
-    if (rows == 0 || rows > step->rows || depth + rows > m->layout.context || m->open_sessions) {
-        TVK_FAIL(TVK_ERR_ARG,
-                 "profile of %u rows at %u: 1 to %u rows within %u positions and no open session "
-                 "expected",
-                 rows, depth, step->rows, m->layout.context);
-    }
-    request = calloc(rows, sizeof *request);
-    ns = calloc(stamps, sizeof *ns);
-    TVK_TRY_ALLOC(request);
-    TVK_TRY_ALLOC(ns);
-    for (uint32_t i = 0; i < rows; i++) request[i].position = depth + i;
-    request[rows - 1].flags = TVK_REQUEST_OUTPUT;
-    TVK_TRY(record_step(m, step, true, &list, &count, err));
-    write_request(m, request, rows);
-    TVK_TRY(tvk_gpu_submit(m->device, list, count, &ticket, err));
-    m->seq++;
-    TVK_TRY(tvk_gpu_wait(m->device, ticket, err));
-    TVK_TRY(tvk_commands_times(list[0], stamps, ns, err));
-    for (uint32_t i = 0; i + 1 < stamps; i++) {
-        const tvk_dispatch *d = i < step->begin.count
-                                    ? &step->begin.items[i]
-                                    : &step->graph.list.items[i - step->begin.count];
-        fn(user, d->label, d->program_name, ns[i + 1] - ns[i]);
-    }
-fail:
-    tvk_commands_list_destroy(&list, &count);
-    free(request);
-    free(ns);
     return st;
 }

@@ -50,6 +50,11 @@ extern const int32_t tvk_ref_fp4[8];     /* 0 1 2 3 4 6 8 12 */
 uint32_t tvk_ref_count_codes(const uint32_t *record, uint32_t k, uint32_t code_bits);
 /* zeros, either sign, among K floats; not_positive: values <= 0. NaN is neither. */
 uint32_t tvk_ref_count_floats(const float *x, uint32_t k, bool not_positive);
+/* Chains and sums of the kernels that measure a device: shaders/peak. */
+void tvk_ref_peak_read(const uint32_t *x, uint32_t items, uint32_t groups, uint32_t group,
+                       uint32_t *y);
+uint32_t tvk_ref_peak_int(uint32_t n, uint32_t a, uint32_t b, bool dot);
+float tvk_ref_peak_f32(uint32_t n, float a, float b);
 void tvk_ref_glu(const float *gate_up, uint32_t f, bool relu2, float *out);
 /* y = x Phi(x), Phi the normal distribution function */
 void tvk_ref_gelu(const float *x, uint32_t f, float *out);

@@ -28,6 +28,8 @@
 #define TVK_COUNTER_WORDS 4u    /* zeros and rows, 64 bits each, low word first */
 #define TVK_HADAMARD_MAX 32768u /* widest row of the transform */
 #define TVK_CANDIDATES 256u
+#define TVK_PEAK_CHAINS 12u     /* side by side in an invocation that measures arithmetic */
+#define TVK_PEAK_TURN 8u        /* steps of them in a turn of its loop */
 #define TVK_NO_OUTPUT 0xffffffffu
 
 /* ---- the KV cache (docs/formats.md, "KV page"): types of K and of V, sizes in words ---- */
@@ -234,6 +236,11 @@ struct tvk_sample_params {
     TVK_U32 vocab, logits_stride;
     TVK_U32 outs_word, slots_word, history_word, context;
     TVK_U32 ring_entries, ring_entry_words; /* result ring */
+};
+
+struct tvk_peak_params {
+    TVK_U32 n;    /* items of four words, or turns of the chains */
+    TVK_U32 a, b; /* bits of what each turn multiplies with and adds */
 };
 
 struct tvk_repack_params {

@@ -321,10 +321,12 @@ for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_dep
 done
 [ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
 accepts bench --shape 25m --layers 1 --embedding-type q6_k -p 8 -n 0 -r 1 -o csv
-[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 54 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
+[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 55 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
-accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl
+accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl --profile
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
+grep -Eq '"profile":.*"step_ns":[0-9.e]+,.*"read_bytes":[1-9].*"kernel":"gemv_f16.*"float_ops":[1-9]' "$work/out" ||
+    note "bench --profile has kernels and the device's peaks"
 accepts devices -o json
 corpus=$(dirname "$0")/../fuzz/corpus/gguf
 accepts inspect "$corpus/bitnet-25-scale"

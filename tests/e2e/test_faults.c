@@ -196,30 +196,55 @@ static void steps_can_be_cut(void **state)
     tvk_model_destroy(&m);
 }
 
-static void profile_names_every_kernel(void *user, const char *name, const char *program, double ns)
+typedef struct profiled {
+    uint32_t count;
+    double ns, bytes, int_ops, float_ops;
+} profiled;
+
+static void add_entry(void *user, const tvk_profile_entry *e)
 {
-    uint32_t *count = user;
-    assert_non_null(name);
-    assert_non_null(program);
-    assert_true(ns >= 0);
-    (*count)++;
+    profiled *sum = user;
+    assert_non_null(e->name);
+    assert_non_null(e->program);
+    assert_true(e->ns >= 0 && e->bytes > 0);
+    sum->count++;
+    sum->ns += e->ns;
+    sum->bytes += e->bytes;
+    sum->int_ops += e->int_ops;
+    sum->float_ops += e->float_ops;
+}
+
+/* Products of all linears with one row. */
+static double linear_ops(void)
+{
+    const double kv = (double)spec.kv_heads * spec.head_size,
+                 q = (double)spec.heads * spec.head_size;
+    return 2.0 * spec.layers * spec.hidden * (2 * q + 2 * kv + 3.0 * spec.ffn);
 }
 
 static void profile(void **state)
 {
-    const tvk_model_params params = {.context = 64, .batch = 8};
+    const tvk_model_params params = {.context = 64, .batch = 8, .sessions = 2};
+    const tvk_profile_params decode = {1, 1, 20, 3}, prefill = {1, 8, 0, 1}, two = {2, 4, 0, 1};
+    const tvk_profile_params wide = {1, 9, 0, 1};
     tvk_error err = {0};
     tvk_model *m = NULL;
-    uint32_t one = 0, many = 0;
+    profiled one = {0}, many = {0}, both = {0};
+    double step_ns = 0;
     (void)state;
     require_ok(tvk_model_create(device, tvk_file_source(file), &params, &m, &err), &err);
-    require_ok(tvk_model_profile(m, 1, 20, profile_names_every_kernel, &one, &err), &err);
-    require_ok(tvk_model_profile(m, 8, 0, profile_names_every_kernel, &many, &err), &err);
+    require_ok(tvk_model_profile(m, &decode, add_entry, &one, &step_ns, &err), &err);
+    require_ok(tvk_model_profile(m, &prefill, add_entry, &many, NULL, &err), &err);
+    require_ok(tvk_model_profile(m, &two, add_entry, &both, NULL, &err), &err);
     /* begin, embed, 3 layers of 13 (12 in a batch: no merge), norm, head, sample */
-    assert_int_equal(one, 2 + 3 * 13 + 3);
-    assert_int_equal(many, 2 + 3 * 12 + 3);
-    assert_int_equal(tvk_model_profile(m, 9, 0, profile_names_every_kernel, &many, &err),
-                     TVK_ERR_ARG);
+    assert_int_equal(one.count, 2 + 3 * 13 + 3);
+    assert_int_equal(many.count, 2 + 3 * 12 + 3);
+    assert_true(step_ns > 0);
+    assert_true(one.int_ops == linear_ops() && many.int_ops == 8 * linear_ops());
+    assert_true(both.int_ops == many.int_ops);
+    /* two heads, and half of the scores and values */
+    assert_true(both.float_ops != many.float_ops && many.float_ops > 0);
+    assert_int_equal(tvk_model_profile(m, &wide, add_entry, &many, NULL, &err), TVK_ERR_ARG);
     tvk_model_destroy(&m);
 }
 

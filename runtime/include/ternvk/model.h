@@ -174,12 +174,31 @@ TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *s
                                   const tvk_model_params *params, tvk_tuning *tuning,
                                   uint32_t *added, tvk_error *err);
 
-/* Device time of each kernel of one step of `rows` rows at position `depth`, measured by time
- * stamps: calls fn once per dispatch in order. For `bench --profile` and tests. Since: 0.1 */
-TVK_API tvk_status tvk_model_profile(tvk_model *model, uint32_t rows, uint32_t depth,
-                                     void (*fn)(void *user, const char *name, const char *program,
-                                                double ns),
-                                     void *user, tvk_error *err);
+/* A step to be profiled: rows of so many sessions, at positions that follow each other. */
+typedef struct tvk_profile_params {
+    uint32_t sessions;
+    uint32_t rows;  /* of each session */
+    uint32_t depth; /* position of its first row */
+    uint32_t runs;  /* times are medians of so many, 1 .. 64, after two that warm up */
+} tvk_profile_params;
+
+/* One dispatch of it. What is moved and computed follows from shapes: each byte counts once however
+ * often it is read, kernels that skip zeros count as if there were none. */
+typedef struct tvk_profile_entry {
+    const char *name;    /* where: "l3.attn" */
+    const char *program; /* manifest row and configuration: "gemv_t2_i8_dp4[64,16,2]" */
+    double ns;           /* between two time stamps, each of which drains the queue */
+    double bytes;
+    double int_ops, float_ops; /* multiplications and additions */
+} tvk_profile_entry;
+
+/* Device time of each kernel of one step, measured by time stamps: calls fn once per dispatch in
+ * order. step_ns (may be NULL): of the whole step without stamps in between, which is less than
+ * their sum. Overwrites the first pages of the KV cache: no session may be open.
+ * Errors: TVK_ERR_ARG; TVK_ERR_UNSUPPORTED on a device without time stamps. Since: 0.1 */
+TVK_API tvk_status tvk_model_profile(tvk_model *model, const tvk_profile_params *params,
+                                     void (*fn)(void *user, const tvk_profile_entry *entry),
+                                     void *user, double *step_ns, tvk_error *err);
 
 /* ---- what the linears use: a model made with params.stats ---- */
 

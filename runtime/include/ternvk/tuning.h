@@ -4,6 +4,7 @@
 #define TERNVK_TUNING_H
 
 #include "ternvk/base.h"
+#include "ternvk/device.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,6 +36,21 @@ typedef struct tvk_tuning {
     uint32_t count;
     tvk_tuning_entry entries[TVK_TUNING_MAX];
 } tvk_tuning;
+
+/* What a device reaches with small kernels of ours, a second: of a buffer many times its caches,
+ * and of long chains of multiplications and additions. What else a kernel is compared with. */
+typedef struct tvk_peaks {
+    double read_bytes;
+    double copy_bytes; /* read and written */
+    double int_ops;   /* of codes: packed dot products where the device has them, else 16-bit halves
+                       * of 32-bit integers */
+    double float_ops; /* f32, each rounded: what exact kernels can use */
+    const char *int_row; /* manifest row that int_ops is of; static */
+} tvk_peaks;
+
+/* Measures them: a second or less, up to 2 GiB of device memory for the time of the call.
+ * Errors: TVK_ERR_INTERNAL when a result is wrong. Since: 0.1 */
+TVK_API tvk_status tvk_device_peaks(tvk_device *device, tvk_peaks *out, tvk_error *err);
 
 /* Names the kernels of this build: what was measured with others does not hold. Since: 0.1 */
 TVK_API uint64_t tvk_tuning_version(void);

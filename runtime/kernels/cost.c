@@ -1,0 +1,207 @@
+/* One function for each struct of push constants: a kernel with a struct of its own needs one here,
+ * named cost_ and the struct's name in kernels.def. */
+#include "kernels/cost.h"
+
+#include <math.h>
+#include <string.h>
+
+#define WORD 4.0
+
+/* Rows of the axis that counts them. */
+static double rows_of(const tvk_dispatch *d, const tvk_work *w)
+{
+    for (int axis = 0; axis < 3; axis++)
+        if (d->groups.kind[axis] == TVK_AXIS_OUTS) return w->outs;
+    return w->rows;
+}
+
+static bool same(const tvk_span *a, const tvk_span *b)
+{
+    return a->buffer == b->buffer && a->tensor == b->tensor && a->offset == b->offset;
+}
+
+/* Bytes of a binding that is not the one before it again, as scales are where there are none. */
+static double extra(const tvk_dispatch *d, uint32_t binding)
+{
+    return same(&d->bindings[binding], &d->bindings[binding - 1])
+               ? 0
+               : (double)d->bindings[binding].bytes;
+}
+
+/* Do its products have float factors? */
+static bool of_floats(tvk_op op)
+{
+    static const tvk_op ops[] = {TVK_OP_gemv_f32, TVK_OP_gemv_f16, TVK_OP_gemv_q8,
+                                 TVK_OP_gemv_q6,  TVK_OP_gemv_q4,  TVK_OP_gemv_t2_f32,
+                                 TVK_OP_gemm_f32, TVK_OP_gemm_f16, TVK_OP_gemm_q8,
+                                 TVK_OP_gemm_q6,  TVK_OP_gemm_q4,  TVK_OP_gemm_t2_f32};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (ops[i] == op) return true;
+    return false;
+}
+
+static tvk_cost cost_begin(const tvk_dispatch *d, const struct tvk_begin_params *p,
+                           const tvk_work *w)
+{
+    (void)d;
+    return (tvk_cost){WORD * (w->rows * 2.0 * TVK_REQUEST_ROW + p->rule_count * 8.0), 0, 0};
+}
+
+static tvk_cost cost_embed(const tvk_dispatch *d, const struct tvk_embed_params *p,
+                           const tvk_work *w)
+{
+    double row = ((double)d->bindings[1].bytes + extra(d, 2)) / p->row_count;
+    return (tvk_cost){w->rows * (row + WORD * p->k), 0, (double)w->rows * p->k};
+}
+
+/* A square and its sum, two multiplications by gain and scale. */
+static tvk_cost cost_norm(const tvk_dispatch *d, const struct tvk_norm_params *p, const tvk_work *w)
+{
+    double rows = rows_of(d, w), gain = same(&d->bindings[1], &d->bindings[2]) ? 0 : WORD * p->k;
+    return (tvk_cost){rows * WORD * ((double)p->k + p->y_stride) + gain, 0, rows * 4 * p->k};
+}
+
+static tvk_cost cost_layernorm(const tvk_dispatch *d, const struct tvk_layernorm_params *p,
+                               const tvk_work *w)
+{
+    double rows = rows_of(d, w), gain = same(&d->bindings[1], &d->bindings[2]) ? 0 : WORD * p->k;
+    return (tvk_cost){rows * WORD * ((double)p->k + p->y_stride) + gain, 0, rows * 6 * p->k};
+}
+
+static tvk_cost cost_hadamard(const tvk_dispatch *d, const struct tvk_hadamard_params *p,
+                              const tvk_work *w)
+{
+    double gain = same(&d->bindings[1], &d->bindings[2]) ? 0 : WORD * p->k;
+    return (tvk_cost){w->rows * WORD * 2 * p->k + gain, 0,
+                      w->rows * (double)p->k * (log2(p->k) + 1 + (gain > 0 ? 4 : 0))};
+}
+
+static tvk_cost cost_matmul(const tvk_dispatch *d, const struct tvk_matmul_params *p,
+                            const tvk_work *w)
+{
+    double rows = rows_of(d, w), ops = 2 * rows * p->n * p->k;
+    tvk_cost c = {.bytes = WORD * p->n * p->row_words + extra(d, 1) +
+                           rows * WORD * (p->act_stride + (p->add ? 2.0 : 1.0) * p->n)};
+    *(of_floats(d->op) ? &c.float_ops : &c.int_ops) = ops;
+    return c;
+}
+
+static tvk_cost cost_sparse(const tvk_dispatch *d, const struct tvk_sparse_params *p,
+                            const tvk_work *w)
+{
+    double codes = (double)d->bindings[0].bytes;
+    (void)w;
+    return (tvk_cost){codes + extra(d, 1) + WORD * (p->add ? 2.0 : 1.0) * p->n,
+                      2 * 16 / WORD * codes, 0};
+}
+
+static tvk_cost cost_kmajor(const tvk_dispatch *d, const struct tvk_kmajor_params *p,
+                            const tvk_work *w)
+{
+    (void)w;
+    (void)p;
+    return (tvk_cost){(double)d->bindings[0].bytes + (double)d->bindings[1].bytes, 0, 0};
+}
+
+static tvk_cost cost_relu_list(const tvk_dispatch *d, const struct tvk_relu_list_params *p,
+                               const tvk_work *w)
+{
+    (void)d;
+    (void)w;
+    return (tvk_cost){WORD * 3 * p->f, 0, 0};
+}
+
+static tvk_cost cost_up(const tvk_dispatch *d, const struct tvk_up_params *p, const tvk_work *w)
+{
+    (void)w;
+    return (tvk_cost){WORD * p->n * p->row_words + extra(d, 1) + WORD * 3 * p->n,
+                      2.0 * p->n * p->row_words * 16, 0};
+}
+
+static tvk_cost cost_rope(const tvk_dispatch *d, const struct tvk_rope_params *p, const tvk_work *w)
+{
+    double turned = (double)p->heads * p->rotary;
+    (void)d;
+    return (tvk_cost){w->rows * WORD * (2 * turned + p->rotary), 0, w->rows * 3 * turned};
+}
+
+static tvk_cost cost_kv_append(const tvk_dispatch *d, const struct tvk_kv_append_params *p,
+                               const tvk_work *w)
+{
+    const bool records = d->op == TVK_OP_kv_append_qi;
+    double read = 2.0 * p->kv_heads * p->d + (records ? (double)p->heads * p->d : 0);
+    double written = (double)p->page_words / TVK_CHUNK +
+                     (records ? (double)p->heads * TVK_QUERY_WORDS(p->d) : 0);
+    return (tvk_cost){w->rows * WORD * (read + written), 0, 0};
+}
+
+/* Two products a pair and dimension: of Q and K, of the weight and V. Keys and values of a head
+ * serve all the queries that share it. */
+static tvk_cost cost_attention(const tvk_dispatch *d, const struct tvk_attention_params *p,
+                               const tvk_work *w)
+{
+    const double out = (double)w->rows * p->heads * p->d;
+    const double partials = w->chunks * p->heads * (4.0 + p->d);
+    const double products = 2 * w->scores * p->heads * p->d;
+    const bool records = d->op == TVK_OP_attn_chunk_qi || d->op == TVK_OP_attn_rows_qi;
+    const bool chunks = strncmp(tvk_op_name(d->op), "attn_chunk", 10) == 0;
+    const double pool = w->cached * p->page_words / TVK_CHUNK;
+    if (d->op == TVK_OP_attn_merge)
+        return (tvk_cost){WORD * (partials + out), 0, 2 * w->chunks * p->heads * p->d};
+    return (tvk_cost){WORD * (out + pool + (chunks ? partials : out)), records ? products : 0,
+                      records ? products : 2 * products};
+}
+
+static tvk_cost cost_glu(const tvk_dispatch *d, const struct tvk_glu_params *p, const tvk_work *w)
+{
+    (void)d;
+    return (tvk_cost){w->rows * WORD * ((double)p->in_stride + p->f), 0, w->rows * 3.0 * p->f};
+}
+
+static tvk_cost cost_count(const tvk_dispatch *d, const struct tvk_count_params *p,
+                           const tvk_work *w)
+{
+    (void)d;
+    return (tvk_cost){w->rows * WORD * p->stride, 0, 0};
+}
+
+static tvk_cost cost_sample(const tvk_dispatch *d, const struct tvk_sample_params *p,
+                            const tvk_work *w)
+{
+    (void)d;
+    return (tvk_cost){w->outs * WORD * p->vocab, 0, 0};
+}
+
+static tvk_cost cost_repack(const tvk_dispatch *d, const struct tvk_repack_params *p,
+                            const tvk_work *w)
+{
+    tvk_cost c = {0};
+    (void)p;
+    (void)w;
+    for (uint32_t i = 0; i < d->binding_count; i++) c.bytes += (double)d->bindings[i].bytes;
+    return c;
+}
+
+static tvk_cost cost_peak(const tvk_dispatch *d, const struct tvk_peak_params *p, const tvk_work *w)
+{
+    (void)d;
+    (void)p;
+    (void)w;
+    return (tvk_cost){0}; /* no part of a step */
+}
+
+tvk_cost tvk_dispatch_cost(const tvk_dispatch *d, const tvk_work *w)
+{
+    if (!d->program_name || !d->program) { /* a copy */
+        return (tvk_cost){2.0 * (double)d->bindings[0].bytes, 0, 0};
+    }
+    switch (d->op) {
+#define TVK_KERNEL(name, access, params)                                                           \
+    case TVK_OP_##name:                                                                            \
+        return cost_##params(d, (const void *)d->push, w);
+#include "kernels/kernels.def"
+#undef TVK_KERNEL
+    default:
+        return (tvk_cost){0};
+    }
+}
