@@ -51,12 +51,14 @@ static void print_result(form f, const tvk_device_info *d, const tvk_case *c,
 
 int cmd_kernels(int argc, char **argv)
 {
-    const char *op = NULL, *format = "md", *none = NULL, *shape = NULL;
+    const char *op = NULL, *format = "md", *none = NULL, *shape = NULL, *variant = NULL;
     bool all = false;
     tvk_case_options timing = {.repetitions = 5, .inner = 0};
     const arg_option options[] = {
         {ARG_TEXT, "--op", "NAME", &op, "only kernels whose name has NAME in it", 0, 0, NULL},
         {ARG_TEXT, "--case", "TEXT", &shape, "only cases whose name has TEXT in it", 0, 0, NULL},
+        {ARG_TEXT, "--variant", "NAME", &variant,
+         "only rows of this variant, in every configuration", 0, 0, NULL},
         {ARG_FLAG, "--all-variants", NULL, &all,
          "every row and configuration, not the default alone", 0, 0, NULL},
         {ARG_U32, "-r, --repetitions", "N", &timing.repetitions, "timed runs (5)", 1, 1e6, NULL},
@@ -102,10 +104,12 @@ int cmd_kernels(int argc, char **argv)
             continue;
         st = tvk_case_open(i, kernels, &data, &err);
         for (uint32_t row = 0; st == TVK_OK && row < tvk_shader_count(); row++) {
-            uint32_t configs = all ? tvk_kernels_config_count(kernels, c.op) : 1;
+            const char *name = tvk_shader_get(row)->variant;
+            uint32_t configs = all || variant ? tvk_kernels_config_count(kernels, row) : 1;
             if (tvk_shader_get(row)->op != c.op || !tvk_kernels_eligible(kernels, row, NULL))
                 continue;
-            if (!all && tvk_kernels_default(kernels, c.op) != row) continue;
+            if (variant && strcmp(name, variant) != 0) continue;
+            if (!all && !variant && tvk_kernels_default(kernels, c.op) != row) continue;
             for (uint32_t config = 0; st == TVK_OK && config < configs; config++) {
                 tvk_case_result result;
                 st = tvk_case_run(data, row, config, &timing, &result, &err);

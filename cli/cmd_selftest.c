@@ -38,7 +38,7 @@ static int run_case(tvk_kernels *kernels, uint32_t index, const tvk_case *c, tal
             tallies[row].skipped++;
             continue;
         }
-        for (uint32_t config = 0; st == TVK_OK && config < tvk_kernels_config_count(kernels, c->op);
+        for (uint32_t config = 0; st == TVK_OK && config < tvk_kernels_config_count(kernels, row);
              config++) {
             st = tvk_case_run(data, row, config, NULL, &result, &err);
             if (st == TVK_OK) add(&tallies[row], c, &result);

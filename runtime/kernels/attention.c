@@ -2,7 +2,10 @@
  * row walks its chunks. */
 #include "kernels/internal.h"
 
+#include <string.h>
+
 #define MAX_D 256
+#define TILE_ROWS 16u /* of attn_tile.comp */
 
 /* Groups of four dimensions that a turn of the score loop takes: a loop turn costs CPU drivers
  * about as much as one of them, and on GPUs the loads of a turn are on their way together. */
@@ -81,6 +84,30 @@ fail:
     return st;
 }
 
+/* Rows of a block that an invocation sums values for: attn_tile.comp has the rule. */
+static uint32_t span(uint32_t d)
+{
+    uint32_t rows = 1;
+    while (TILE_ROWS / rows * (d / 4) > 128) rows *= 2;
+    return rows;
+}
+
+/* Each row walks its chunks: by itself, or the rows of a tile together. */
+static tvk_status walk(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op, const tvk_span *bindings,
+                       const struct tvk_attention_params *p, tvk_cache_types types, uint32_t rows,
+                       tvk_error *err)
+{
+    const tvk_choice choice = tvk_kernels_choose(k, op, p->heads * p->d, p->d, rows);
+    const tvk_config *c = tvk_kernels_config_of(k, choice);
+    const bool tile = !strcmp(tvk_shader_get(choice.row)->variant, "tile");
+    const uint32_t alone[] = {c->group, 1, 1, c->tile[0], step(c, p->d / 4), types.k, types.v};
+    const uint32_t tiled[] = {c->group, 1, 1, span(p->d), c->tile[0]};
+    const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED},
+                               {p->heads, tile ? TILE_ROWS : 1, 1}};
+    return tvk_kernels_append_choice(k, l, op, choice, tile ? tiled : alone,
+                                     tile ? 5 : constant_count(op), bindings, p, &groups, err);
+}
+
 tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span q,
                             tvk_span pool, tvk_span partials, tvk_span out,
                             const struct tvk_attention_params *p, tvk_cache_types types,
@@ -89,14 +116,11 @@ tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
     tvk_status st = TVK_OK;
     const tvk_op op = tvk_cache_op(types, TVK_OP_attn_rows_f32, TVK_OP_attn_rows_f16,
                                    TVK_OP_attn_rows_q, TVK_OP_attn_rows_qi);
-    const tvk_config *c = tvk_kernels_active(k, op);
-    const uint32_t constants[] = {c->group, 1, 1, c->tile[0], step(c, p->d / 4), types.k, types.v};
     const tvk_span bindings[] = {state, q, pool, out};
-    const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {p->heads, 1, 1}};
     TVK_TRY(check(k, op, state, q, pool, p, types, rows, err));
     TVK_TRY(tvk_check_span(k, op, "out", out, 4ull * rows * p->o_stride, err));
     if (rows == 1) return side_by_side(k, l, state, q, pool, partials, out, p, types, err);
-    TVK_TRY(tvk_kernels_append(k, l, op, constants, constant_count(op), bindings, p, &groups, err));
+    TVK_TRY(walk(k, l, op, bindings, p, types, rows, err));
 fail:
     return st;
 }

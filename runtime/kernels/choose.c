@@ -18,10 +18,10 @@ uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op)
     return tvk_select_row(tvk_gpu_plan(kernels->device), op, kernels->exact);
 }
 
-uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op)
+uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, uint32_t shader_index)
 {
     uint32_t n = 0;
-    while (tvk_config_get(tvk_gpu_plan(kernels->device), op, n)) n++;
+    while (tvk_config_get(tvk_gpu_plan(kernels->device), tvk_shader_get(shader_index), n)) n++;
     return n;
 }
 
@@ -35,9 +35,9 @@ static tvk_status check(const tvk_kernels *k, tvk_op op, tvk_choice choice, tvk_
     if (!tvk_kernels_eligible(k, choice.row, &why))
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: this device cannot run it: %s",
                  tvk_shader_get(choice.row)->name, why);
-    if (choice.config >= tvk_kernels_config_count(k, op))
+    if (choice.config >= tvk_kernels_config_count(k, choice.row))
         TVK_FAIL(TVK_ERR_ARG, "%s: a configuration below %u expected, %u found", tvk_op_name(op),
-                 tvk_kernels_config_count(k, op), choice.config);
+                 tvk_kernels_config_count(k, choice.row), choice.config);
 fail:
     return st;
 }
@@ -63,6 +63,14 @@ static bool same(const tvk_shape *a, const tvk_shape *b)
     return a->op == b->op && a->n == b->n && a->k == b->k && a->rows == b->rows;
 }
 
+/* What a shape runs with where nothing was measured. */
+static tvk_choice untuned(const tvk_kernels *k, const tvk_shape *shape)
+{
+    const uint32_t row = tvk_kernels_default(k, shape->op);
+    return (tvk_choice){row,
+                        tvk_config_for(tvk_gpu_plan(k->device), tvk_shader_get(row), shape->rows)};
+}
+
 /* The shape's entry, a new one with the default where there is none; NULL: no memory. */
 static tvk_shape_choice *entry(tvk_kernels *k, const tvk_shape *shape)
 {
@@ -75,8 +83,7 @@ static tvk_shape_choice *entry(tvk_kernels *k, const tvk_shape *shape)
         k->shapes = shapes;
         k->shape_capacity = capacity;
     }
-    k->shapes[k->shape_count] =
-        (tvk_shape_choice){.shape = *shape, .choice = {tvk_kernels_default(k, shape->op), 0}};
+    k->shapes[k->shape_count] = (tvk_shape_choice){.shape = *shape, .choice = untuned(k, shape)};
     return &k->shapes[k->shape_count++];
 }
 
@@ -85,7 +92,7 @@ tvk_choice tvk_kernels_choose(tvk_kernels *kernels, tvk_op op, uint32_t n, uint3
 {
     const tvk_shape shape = {op, n, k, rows};
     const tvk_shape_choice *e = entry(kernels, &shape);
-    return e && e->preferred && !kernels->forced[op] ? e->choice : kernels->choices[op];
+    return e && !kernels->forced[op] ? e->choice : kernels->choices[op];
 }
 
 tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_choice choice,
@@ -107,12 +114,12 @@ const tvk_shape_choice *tvk_kernels_shape(const tvk_kernels *kernels, uint32_t i
     return index < kernels->shape_count ? &kernels->shapes[index] : NULL;
 }
 
-const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_op op, tvk_choice choice)
+const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_choice choice)
 {
-    return tvk_config_get(tvk_gpu_plan(kernels->device), op, choice.config);
+    return tvk_config_get(tvk_gpu_plan(kernels->device), tvk_shader_get(choice.row), choice.config);
 }
 
 const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op)
 {
-    return tvk_kernels_config_of(kernels, op, kernels->choices[op]);
+    return tvk_kernels_config_of(kernels, kernels->choices[op]);
 }

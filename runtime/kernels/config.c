@@ -3,8 +3,11 @@
  * 16 KiB shared memory) unless its group is larger. */
 #include "kernels/internal.h"
 
+#include <string.h>
+
 #define CPU true
 #define GPU false
+#define MOST_ROWS 6 /* where a matrix configuration says for which steps it is the default */
 
 /* {class, group, {tile}} */
 static const tvk_config single[] = {{CPU, 8, {0}}, {GPU, 128, {0}}};
@@ -28,6 +31,22 @@ static const tvk_config gemm_t2_act4[] = {
 static const tvk_config gemv_f[] = {
     {CPU, 8, {1, 4}}, {CPU, 8, {1, 2}}, {CPU, 16, {1, 1}}, {GPU, 64, {16, 2}}, {GPU, 128, {16, 1}},
 };
+/* BM, BN, BK, WM, WN, STAGES, most rows of a step that it is the default for; the group at 32
+ * invocations a subgroup. CPU drivers, which make loops of matrices, take minutes to compile the
+ * large ones and get none but their own. */
+static const tvk_config gemm_matrix[] = {
+    {CPU, 64, {16, 16, 64, 8, 16, 2}},
+    {CPU, 128, {16, 16, 64, 16, 8, 1}},
+    {GPU, 256, {16, 32, 256, 16, 32, 2, 16}},
+    {GPU, 256, {32, 32, 256, 32, 32, 1, 32}},
+    {GPU, 128, {64, 64, 128, 32, 32, 1, UINT32_MAX}},
+    {GPU, 128, {128, 128, 128, 64, 64, 1}},
+    {GPU, 256, {128, 128, 128, 64, 32, 1}},
+    {GPU, 128, {64, 128, 128, 32, 64, 1}},
+    {GPU, 256, {16, 16, 512, 16, 16, 1}},
+    {GPU, 128, {32, 32, 256, 32, 32, 2}},
+    {GPU, 64, {32, 32, 128, 32, 16, 1}}, /* fits the least device */
+};
 /* LANES, ROWS, TM */
 static const tvk_config gemm_f[] = {
     {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},
@@ -45,6 +64,8 @@ static const tvk_config kmajor[] = {{CPU, 8, {0}}, {GPU, 64, {0}}};
 /* SPLIT, most groups of four dimensions a turn */
 static const tvk_config attention[] = {
     {CPU, 8, {1, 5}}, {CPU, 16, {4, 5}}, {GPU, 128, {4, 16}}, {GPU, 64, {1, 8}}};
+/* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
+static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}}};
 static const tvk_config sample[] = {
     {CPU, 32, {0}}, {CPU, 16, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
 
@@ -52,9 +73,15 @@ static const tvk_config sample[] = {
     *count = (uint32_t)(sizeof t / sizeof t[0]);                                                   \
     return t
 
-const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
+const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
 {
-    switch (op) {
+    if (row->caps & TVK_CAP_COOPMAT_I8) {
+        TABLE(gemm_matrix);
+    }
+    if (!strcmp(row->variant, "tile")) {
+        TABLE(attention_tile);
+    }
+    switch (row->op) {
     case TVK_OP_step_begin:
         TABLE(single);
     case TVK_OP_rmsnorm_f32:
@@ -121,16 +148,46 @@ const tvk_config *tvk_config_table(tvk_op op, uint32_t *count)
     }
 }
 
-const tvk_config *tvk_config_get(const tvk_plan *plan, tvk_op op, uint32_t index)
+/* A configuration of matrices: does the shared memory reach? */
+static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
+{
+    const tvk_coopmat_shape *s = &plan->coopmat_i8;
+    const uint32_t *t = c->tile, down = t[0] / t[3], across = t[1] / t[4];
+    const uint32_t along = c->group / 32 / (down * across);
+    const uint32_t staged = t[5] * (t[0] + t[1]) * (t[2] + 16),
+                   sums = along * down * s->m * t[1] * 4;
+    return c->cpu == plan->cpu && t[2] % (s->k * along) == 0 && t[3] % s->m == 0 &&
+           t[4] % s->n == 0 && c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations &&
+           (staged > sums ? staged : sums) + t[0] * 8 <= plan->max_shared_bytes;
+}
+
+static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_config *c)
+{
+    if (row->caps & TVK_CAP_COOPMAT_I8) return matrices_fit(plan, c);
+    if (!strcmp(row->variant, "tile") && c->tile[0] * 16 + 10000 > plan->max_shared_bytes)
+        return false;
+    return c->group <= plan->max_invocations;
+}
+
+const tvk_config *tvk_config_get(const tvk_plan *plan, const tvk_shader_info *row, uint32_t index)
 {
     uint32_t count, seen = 0;
-    const tvk_config *table = tvk_config_table(op, &count);
+    const tvk_config *table = tvk_config_table(row, &count);
     for (int own = 1; own >= 0; own--) {
         for (uint32_t i = 0; i < count; i++) {
             if ((table[i].cpu == plan->cpu) != (own == 1)) continue;
-            if (table[i].group > plan->max_invocations) continue;
+            if (!fits(plan, row, &table[i])) continue;
             if (seen++ == index) return &table[i];
         }
     }
     return NULL;
+}
+
+uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32_t rows)
+{
+    const tvk_config *c;
+    if (!(row->caps & TVK_CAP_COOPMAT_I8)) return 0;
+    for (uint32_t i = 0; (c = tvk_config_get(plan, row, i)) != NULL; i++)
+        if (rows <= c->tile[MOST_ROWS]) return i;
+    return 0;
 }

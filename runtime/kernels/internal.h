@@ -10,16 +10,21 @@
 typedef struct tvk_config {
     bool cpu; /* made for devices that execute on host cores */
     uint32_t group;
-    uint32_t tile[3];
+    uint32_t tile[7];
 } tvk_config;
 
-/* All configurations of an op, whatever the device. */
-const tvk_config *tvk_config_table(tvk_op op, uint32_t *count);
+/* All configurations of a row, whatever the device. */
+const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count);
 /* The index-th of those that the device can run: the ones of its class first. NULL past the end. */
-const tvk_config *tvk_config_get(const tvk_plan *plan, tvk_op op, uint32_t index);
+const tvk_config *tvk_config_get(const tvk_plan *plan, const tvk_shader_info *row, uint32_t index);
+
+/* The default of a step that has room for `rows` rows: the first one that says so, else index 0. */
+uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32_t rows);
 
 /* Why the device cannot run the row; NULL when it can. */
 const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, bool exact);
+/* Subgroup size that its programs are made for; 0: any. */
+uint32_t tvk_select_subgroup(const tvk_plan *plan, const tvk_shader_info *row);
 /* Row that an op gets by default: the last one that the device can run, where a dot-product row
  * counts only when the device executes that form natively. UINT32_MAX: none. */
 uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact);
@@ -48,7 +53,7 @@ struct tvk_kernels {
 };
 
 /* Configuration of a choice; that in force where an op has no shapes. */
-const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_op op, tvk_choice choice);
+const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_choice choice);
 const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op);
 
 /* Is the span there, aligned, large enough and small enough to bind? */

@@ -72,8 +72,9 @@ tvk_device *tvk_kernels_device(const tvk_kernels *kernels);
 bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, const char **why);
 /* Row that an op gets by default on this device. */
 uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op);
-/* Number of configurations of an op on this device; 0 is the default one. */
-uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, tvk_op op);
+/* Number of configurations of a row on this device; 0 is the default one where nothing is known of
+ * the shape. */
+uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, uint32_t shader_index);
 
 /* ---- many programs at once ---- */
 

@@ -144,7 +144,7 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     desc.push_bytes = tvk_op_push_bytes(op);
     desc.constant_count = count;
     memcpy(desc.constants, constants, count * sizeof *constants);
-    desc.subgroup = (info->caps & TVK_CAP_SUBGROUP) != 0;
+    desc.subgroup = tvk_select_subgroup(tvk_gpu_plan(k->device), info);
     TVK_TRY((p->pending ? tvk_program_prepare : tvk_program_create)(k->device, &desc, &p->program,
                                                                     err));
     p->next = k->programs;

@@ -2,6 +2,8 @@
  * piece of the matrix. */
 #include "kernels/internal.h"
 
+#include <string.h>
+
 /* {of more rows, of one row}; whole: a row of a multiple of so many values has whole units only */
 static const struct {
     tvk_op ops[2];
@@ -29,7 +31,7 @@ static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
 }
 
 typedef struct cut {
-    uint32_t constants[7], count;
+    uint32_t constants[13], count;
     uint32_t rows; /* weight rows a workgroup */
     uint32_t tm;   /* activation rows a workgroup */
 } cut;
@@ -52,6 +54,17 @@ static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one)
         r.tm = one ? 1 : c->tile[2];
         r.rows = c->group / c->tile[0] * c->tile[1];
     }
+    return r;
+}
+
+/* BM, BN, BK, WM, WN, STAGES */
+static cut matrix_cut(const tvk_config *c, const tvk_plan *plan)
+{
+    const tvk_coopmat_shape *s = &plan->coopmat_i8;
+    const uint32_t subgroup = plan->coopmat_subgroup;
+    cut r = {
+        {c->group / 32 * subgroup, 1, 1, s->m, s->n, s->k, subgroup}, 13, c->tile[1], c->tile[0]};
+    memcpy(&r.constants[7], c->tile, 6 * sizeof c->tile[0]);
     return r;
 }
 
@@ -97,7 +110,10 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
     const tvk_op op = op_of(w, format, rows);
     const uint32_t act_words = tvk_layout_coded(w->layout) ? tvk_act_words(format, w->k) : w->k;
     const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, rows);
-    const cut c = make_cut(tvk_kernels_config_of(k, op, choice), w, rows == 1);
+    const tvk_config *config = tvk_kernels_config_of(k, choice);
+    const cut c = tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_I8
+                      ? matrix_cut(config, tvk_gpu_plan(tvk_kernels_device(k)))
+                      : make_cut(config, w, rows == 1);
     TVK_TRY(check(k, op, w, act_words, act, y, rows, err));
     for (uint32_t i = 0; i < w->piece_count; i++) {
         const struct tvk_matmul_params p = {.n = w->piece[i].rows,

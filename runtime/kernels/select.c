@@ -14,7 +14,8 @@ static const struct {
     {TVK_CAP_INT8, "no 8-bit integers"},
     {TVK_CAP_STORAGE16, "no 16-bit storage"},
     {TVK_CAP_STORAGE8, "no 8-bit storage"},
-    {TVK_CAP_COOPMAT, "no cooperative matrices"},
+    {TVK_CAP_COOPMAT_I8, "no cooperative matrices of bytes in a shape that is used"},
+    {TVK_CAP_COOPMAT_F16, "no cooperative matrices of f16 in a shape that is used"},
 };
 
 const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, bool exact)
@@ -27,11 +28,20 @@ const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, 
     return missing ? "an unknown capability is missing" : NULL;
 }
 
-/* A dot-product form that the driver only emulates is slower than the plain row. */
+uint32_t tvk_select_subgroup(const tvk_plan *plan, const tvk_shader_info *row)
+{
+    if (row->caps & (TVK_CAP_COOPMAT_I8 | TVK_CAP_COOPMAT_F16)) return plan->coopmat_subgroup;
+    return row->caps & TVK_CAP_SUBGROUP ? plan->subgroup_fixed : 0;
+}
+
+/* What the driver only emulates is slower than the plain row. */
 static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
 {
     if (!strcmp(row->variant, "dp4")) return plan->dot_signed_fast;
     if (!strcmp(row->variant, "mix")) return plan->dot_mixed_fast;
+    if (!strcmp(row->variant, "tile")) return !plan->cpu;
+    /* a CPU driver makes loops of matrices */
+    if (row->caps & (TVK_CAP_COOPMAT_I8 | TVK_CAP_COOPMAT_F16)) return !plan->cpu;
     return true;
 }
 

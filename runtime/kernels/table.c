@@ -90,12 +90,12 @@ uint64_t tvk_kernels_version(void)
     uint64_t hash = 14695981039346656037u;
     for (uint32_t i = 0; i < tvk_shader_count(); i++)
         add(&hash, shaders[i].spirv, *shaders[i].spirv_bytes / 4);
-    for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
+    for (uint32_t row = 0; row < tvk_shader_count(); row++) {
         uint32_t count;
-        const tvk_config *configs = tvk_config_table((tvk_op)op, &count);
+        const tvk_config *configs = tvk_config_table(&shaders[row], &count);
         for (uint32_t i = 0; i < count; i++) {
             add(&hash, &configs[i].group, 1);
-            add(&hash, configs[i].tile, 3);
+            add(&hash, configs[i].tile, sizeof configs[i].tile / 4);
         }
     }
     return hash;

@@ -55,7 +55,7 @@ static void fill_info(const tvk_caps *c, const tvk_plan *p, uint32_t index, tvk_
     out->storage16 = c->storage16;
     out->dot_signed = c->dot && c->dot_signed;
     out->dot_mixed = c->dot && c->dot_mixed;
-    out->cooperative_matrix = (p->caps & TVK_CAP_COOPMAT) != 0;
+    out->cooperative_matrix = p->coopmat_subgroup != 0;
     out->timestamp_period_ns = p->timestamps ? c->timestamp_period_ns : 0;
     snprintf(out->quirks, sizeof out->quirks, "%s", p->quirks);
 }

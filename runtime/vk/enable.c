@@ -19,7 +19,7 @@ static void want(const tvk_plan *plan, const tvk_caps *caps, tvk_features *f, tv
     use->subgroup_size_control =
         f->subgroup_size.subgroupSizeControl || f->subgroup_size.computeFullSubgroups;
 #ifdef VK_KHR_cooperative_matrix
-    f->coopmat.cooperativeMatrix = (plan->caps & TVK_CAP_COOPMAT) != 0;
+    f->coopmat.cooperativeMatrix = (plan->caps & (TVK_CAP_COOPMAT_I8 | TVK_CAP_COOPMAT_F16)) != 0;
     use->cooperative_matrix = f->coopmat.cooperativeMatrix;
     f->memory_model.vulkanMemoryModel = use->cooperative_matrix;
     /* atomics of GLSL modules have device scope, which the model allows only with this one */

@@ -79,7 +79,7 @@ typedef struct tvk_program_desc {
     uint32_t push_bytes;
     uint32_t constant_count; /* ids 0 .. n-1; 0-2 are the workgroup size */
     uint32_t constants[TVK_MAX_CONSTANTS];
-    bool subgroup; /* needs plan.subgroup_fixed and full subgroups */
+    uint32_t subgroup; /* size that it needs, with full subgroups; 0: any */
 } tvk_program_desc;
 
 tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, tvk_program **out,

@@ -202,7 +202,7 @@ struct tvk_program {
     VkShaderModule module; /* until it is compiled */
     uint32_t binding_count, push_bytes;
     uint32_t constant_count, constants[TVK_MAX_CONSTANTS];
-    bool subgroup;
+    uint32_t subgroup; /* size asked for; 0: any */
     uint64_t compile_ns;
     char name[64];
 };

@@ -17,6 +17,7 @@
 #define NEED_STORAGE_BUFFERS 4u
 
 #define NO_TYPE UINT32_MAX
+#define VENDOR_INTEL 0x8086u
 
 /* A family with timestamps first, then one without graphics: the driver's own desktop work then
  * runs beside ours. */
@@ -139,14 +140,46 @@ static void pick_subgroup(const tvk_caps *caps, tvk_plan *p)
     p->caps |= TVK_CAP_SUBGROUP;
 }
 
-static bool coopmat_useful(const tvk_caps *caps)
+/* Kernels are cut into tiles of 16 rows and columns and 32 inputs. */
+static bool fits_tiles(const tvk_coopmat_shape *s)
 {
+    return (s->m == 8 || s->m == 16) && (s->n == 8 || s->n == 16) &&
+           (s->k == 8 || s->k == 16 || s->k == 32);
+}
+
+/* The largest listed shape for this element type and this type of the sums; m == 0: none. */
+static tvk_coopmat_shape pick_shape(const tvk_caps *caps, uint8_t element, uint8_t sum)
+{
+    tvk_coopmat_shape best = {0};
     for (uint32_t i = 0; i < caps->coopmat_count && i < TVK_MAX_COOPMAT; i++) {
         const tvk_coopmat_shape *s = &caps->coopmat[i];
-        if (!s->subgroup_scope || s->a != s->b) continue;
-        if (s->a == TVK_COOPMAT_S8 || s->a == TVK_COOPMAT_F16) return true;
+        if (!s->subgroup_scope || s->saturating || !fits_tiles(s)) continue;
+        if (s->a != element || s->b != element || s->c != sum || s->result != sum) continue;
+        if (s->m * s->n * s->k > best.m * best.n * best.k) best = *s;
     }
-    return false;
+    return best;
+}
+
+/* Modules with cooperative matrices are written for the Vulkan memory model. Intel's matrices take
+ * as many invocations as a shape has columns (Mesa, src/intel/compiler); all others work with the
+ * size that the other kernels have. */
+static void pick_coopmat(const tvk_caps *caps, tvk_plan *p)
+{
+    tvk_coopmat_shape i8 = {0}, f16 = {0};
+    uint32_t size = p->subgroup_fixed;
+    if (!caps->cooperative_matrix || !caps->memory_model || size == 0) return;
+    if (caps->int8) i8 = pick_shape(caps, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
+    if (caps->fp16) f16 = pick_shape(caps, TVK_COOPMAT_F16, TVK_COOPMAT_F32);
+    if (caps->vendor_id == VENDOR_INTEL && p->subgroup_require) {
+        size = i8.m ? i8.n : f16.n;
+        if (i8.m && f16.m && i8.n != f16.n) return;
+        if (size < caps->subgroup_min || size > caps->subgroup_max) return;
+    }
+    p->coopmat_i8 = i8;
+    p->coopmat_f16 = f16;
+    p->coopmat_subgroup = size;
+    if (i8.m) p->caps |= TVK_CAP_COOPMAT_I8;
+    if (f16.m) p->caps |= TVK_CAP_COOPMAT_F16;
 }
 
 static void pick_caps(const tvk_caps *caps, tvk_plan *p)
@@ -160,9 +193,7 @@ static void pick_caps(const tvk_caps *caps, tvk_plan *p)
     if (caps->int8) p->caps |= TVK_CAP_INT8;
     if (caps->storage16) p->caps |= TVK_CAP_STORAGE16;
     if (caps->storage8) p->caps |= TVK_CAP_STORAGE8;
-    /* Modules with cooperative matrices are written for the Vulkan memory model. */
-    if (caps->cooperative_matrix && caps->memory_model && coopmat_useful(caps))
-        p->caps |= TVK_CAP_COOPMAT;
+    pick_coopmat(caps, p);
     /* A CPU driver emulates all of them with plain vector code. */
     p->prefer = p->cpu ? 0u : p->caps;
     if (!p->dot_signed_fast && !p->dot_mixed_fast) p->prefer &= ~(uint32_t)TVK_CAP_DOT;

@@ -15,7 +15,8 @@ typedef enum tvk_cap {
     TVK_CAP_INT8 = 1 << 3,
     TVK_CAP_STORAGE16 = 1 << 4,
     TVK_CAP_STORAGE8 = 1 << 5,
-    TVK_CAP_COOPMAT = 1 << 6,
+    TVK_CAP_COOPMAT_I8 = 1 << 6,  /* cooperative matrices of s8 with sums in s32: coopmat_i8   */
+    TVK_CAP_COOPMAT_F16 = 1 << 7, /* the same of f16 with sums in f32: coopmat_f16 */
     TVK_CAP_INEXACT = 1 << 16 /* not a device capability: results differ from ref/ in the last bits;
                                * never granted under --exact */
 } tvk_cap;
@@ -28,7 +29,9 @@ typedef struct tvk_plan {
     uint32_t prefer; /* of those, the ones the device accelerates (dot flags, ...) */
     bool dot_signed_fast, dot_mixed_fast;
     uint32_t subgroup_fixed; /* size kernels may rely on (specialization constant); 0: none */
-    bool subgroup_require;   /* that size must be asked for at pipeline creation */
+    bool subgroup_require;   /* a size must be asked for at pipeline creation */
+    tvk_coopmat_shape coopmat_i8, coopmat_f16; /* shapes to use, of those that are listed */
+    uint32_t coopmat_subgroup;                 /* subgroup size of programs that use them */
     uint32_t max_invocations, max_shared_bytes, max_storage_buffers;
     uint64_t max_storage_bytes, storage_align;
     uint32_t device_type, upload_type, readback_type; /* memory type indices */

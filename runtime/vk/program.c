@@ -39,18 +39,18 @@ static tvk_status check_group(const tvk_device *dev, const tvk_program_desc *d, 
                      d->name, size[0], size[1], size[2], plan->max_invocations);
     }
     if (!d->subgroup) return TVK_OK;
-    if (size[0] % plan->subgroup_fixed != 0)
+    if (size[0] % d->subgroup != 0)
         TVK_FAIL(TVK_ERR_ARG,
                  "program '%s': a workgroup width that is a multiple of the subgroup "
                  "size %u needed, %u found",
-                 d->name, plan->subgroup_fixed, size[0]);
+                 d->name, d->subgroup, size[0]);
     /* The limit counts only where a size is required. */
     if (plan->subgroup_require && dev->caps.max_subgroups_per_group > 0 &&
-        total > (uint64_t)plan->subgroup_fixed * dev->caps.max_subgroups_per_group)
+        total > (uint64_t)d->subgroup * dev->caps.max_subgroups_per_group)
         TVK_FAIL(TVK_ERR_UNSUPPORTED,
                  "program '%s': workgroup of %llu at subgroup size %u needed, "
                  "%u subgroups allowed",
-                 d->name, (unsigned long long)total, plan->subgroup_fixed,
+                 d->name, (unsigned long long)total, d->subgroup,
                  dev->caps.max_subgroups_per_group);
 fail:
     return st;
@@ -118,7 +118,7 @@ static VkResult compile(tvk_device *dev, tvk_program *p)
                                       .pData = p->constants};
     VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
-        .requiredSubgroupSize = dev->plan.subgroup_fixed};
+        .requiredSubgroupSize = p->subgroup};
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,

@@ -6,18 +6,7 @@
 layout(constant_id = 3) const uint SPLIT = 4u; // invocations that share four dimensions: 4 or 1
 layout(constant_id = 4) const uint STEP = 1u; // groups of four dimensions a turn, divides D / 4
 
-layout(push_constant) uniform Push { tvk_attention_params p; };
-layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
-#ifdef KV_F32
-layout(set = 0, binding = 2, std430) readonly buffer Pool { vec4 pool[]; };
-vec4 load_kv(uint quad) { return pool[quad]; }
-#define QUADS_A_WORD 4u
-#else
-layout(set = 0, binding = 2, std430) readonly buffer Pool { uvec2 pool[]; };
-vec4 load_kv(uint quad) { return vec4(unpackHalf2x16(pool[quad].x), unpackHalf2x16(pool[quad].y)); }
-#define QUADS_A_WORD 2u
-#endif
+#include "kv_plain.glsl"
 
 const uint BLOCK = PARTS < 4u ? PARTS : 4u; // positions an invocation scores at once
 const uint AHEAD = 8u;                     // values on their way while others are added
@@ -25,14 +14,6 @@ const uint AHEAD = 8u;                     // values on their way while others a
 shared float weights[TVK_CHUNK];
 shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
 shared vec4 chunk_out[MAX_QUADS];
-
-// first group of four values of the page that holds `chunk` of the row's session
-uint chunk_page(uint slot, uint chunk)
-{
-    return state[p.pages_word + slot * p.max_pages + chunk] * (p.page_words / QUADS_A_WORD);
-}
-
-uint query_at(uint t, uint head) { return t * (p.q_stride / 4u) + head * (p.d / 4u); }
 
 // positions 0 .. valid-1 of a chunk of a slot; afterwards chunk_out has o, after a barrier by the
 // caller

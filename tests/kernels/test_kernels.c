@@ -48,7 +48,7 @@ static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels,
     for (uint32_t row = 0; st == TVK_OK && row < tvk_shader_count(); row++) {
         if (tvk_shader_get(row)->op != info->op || !tvk_kernels_eligible(kernels, row, NULL))
             continue;
-        uint32_t count = tvk_kernels_config_count(kernels, info->op);
+        uint32_t count = tvk_kernels_config_count(kernels, row);
         if (count > configs) count = configs;
         for (uint32_t c = 0; st == TVK_OK && c < count; c++) {
             tvk_case_result r;

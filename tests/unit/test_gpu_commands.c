@@ -173,7 +173,7 @@ void full_subgroups(void **state)
                              .binding_count = 1,
                              .constant_count = 3,
                              .constants = {128, 1, 1},
-                             .subgroup = true};
+                             .subgroup = size ? size : 32};
     tvk_error err = {0};
     tvk_program *p = NULL;
     tvk_buffer *y = NULL;

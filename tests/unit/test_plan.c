@@ -356,38 +356,78 @@ static void dot_flags(void **state)
     assert_false(p.dot_mixed_fast);
 }
 
+#define BOTH (TVK_CAP_COOPMAT_I8 | TVK_CAP_COOPMAT_F16)
+
+static tvk_coopmat_shape shape(uint32_t m, uint32_t n, uint32_t k, uint8_t element, uint8_t sum)
+{
+    return (tvk_coopmat_shape){.m = m,
+                               .n = n,
+                               .k = k,
+                               .a = element,
+                               .b = element,
+                               .c = sum,
+                               .result = sum,
+                               .subgroup_scope = true};
+}
+
 static void cooperative_matrix(void **state)
 {
     tvk_caps c = discrete();
     tvk_plan p;
     (void)state;
-    c.cooperative_matrix = c.memory_model = true;
+    c.cooperative_matrix = c.memory_model = c.int8 = c.fp16 = true;
+    with_subgroup(&c, 32, 32, 32);
     p = plan(&c);
-    assert_int_equal(p.caps, 0); /* no shape */
+    assert_int_equal(p.caps & BOTH, 0); /* no shape */
     c.coopmat_count = 1;
-    c.coopmat[0] = (tvk_coopmat_shape){.m = 16,
-                                       .n = 16,
-                                       .k = 32,
-                                       .a = TVK_COOPMAT_U8,
-                                       .b = TVK_COOPMAT_U8,
-                                       .c = TVK_COOPMAT_U32,
-                                       .result = TVK_COOPMAT_U32,
-                                       .subgroup_scope = true};
+    c.coopmat[0] = shape(16, 16, 32, TVK_COOPMAT_U8, TVK_COOPMAT_U32);
     p = plan(&c);
-    assert_int_equal(p.caps, 0); /* neither s8 nor f16 */
-    c.coopmat[0].a = c.coopmat[0].b = TVK_COOPMAT_S8;
+    assert_int_equal(p.caps & BOTH, 0); /* neither s8 nor f16 */
+    c.coopmat[0] = shape(16, 16, 32, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
     p = plan(&c);
-    assert_int_equal(p.caps, TVK_CAP_COOPMAT);
-    c.coopmat[0].a = c.coopmat[0].b = TVK_COOPMAT_F16;
+    assert_int_equal(p.caps & BOTH, TVK_CAP_COOPMAT_I8);
+    assert_int_equal(p.coopmat_i8.k, 32);
+    assert_int_equal(p.coopmat_subgroup, 32);
+    /* sums of f16 are not wanted; of two shapes the larger one is */
+    c.coopmat_count = 4;
+    c.coopmat[1] = shape(16, 16, 16, TVK_COOPMAT_F16, TVK_COOPMAT_F16);
+    c.coopmat[2] = shape(16, 8, 16, TVK_COOPMAT_F16, TVK_COOPMAT_F32);
+    c.coopmat[3] = shape(16, 16, 16, TVK_COOPMAT_F16, TVK_COOPMAT_F32);
     p = plan(&c);
-    assert_int_equal(p.caps, TVK_CAP_COOPMAT);
-    c.coopmat[0].subgroup_scope = false;
-    p = plan(&c);
-    assert_int_equal(p.caps, 0);
-    c.coopmat[0].subgroup_scope = true;
+    assert_int_equal(p.caps & BOTH, BOTH);
+    assert_int_equal(p.coopmat_f16.n, 16);
+    c.coopmat[0].saturating = true;
+    assert_int_equal(plan(&c).caps & BOTH, TVK_CAP_COOPMAT_F16);
+    c.coopmat[0].saturating = c.coopmat[0].subgroup_scope = false;
+    assert_int_equal(plan(&c).caps & BOTH, TVK_CAP_COOPMAT_F16);
+    c.coopmat[0] = shape(32, 32, 32, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
+    assert_int_equal(plan(&c).caps & BOTH, TVK_CAP_COOPMAT_F16); /* no tile has that shape */
+    c.fp16 = false;
+    assert_int_equal(plan(&c).caps & BOTH, 0);
+    c.fp16 = true;
     c.memory_model = false;
+    assert_int_equal(plan(&c).caps & BOTH, 0);
+}
+
+/* Intel's matrices take as many invocations as they have columns. */
+static void cooperative_matrix_intel(void **state)
+{
+    tvk_caps c = discrete();
+    tvk_plan p;
+    (void)state;
+    c.vendor_id = 0x8086;
+    c.cooperative_matrix = c.memory_model = c.int8 = c.fp16 = true;
+    c.subgroup_size_control = c.subgroup_full = c.subgroup_required_in_compute = true;
+    with_subgroup(&c, 32, 8, 32);
+    c.coopmat_count = 2;
+    c.coopmat[0] = shape(8, 8, 32, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
+    c.coopmat[1] = shape(8, 8, 16, TVK_COOPMAT_F16, TVK_COOPMAT_F32);
     p = plan(&c);
-    assert_int_equal(p.caps, 0);
+    assert_int_equal(p.caps & BOTH, BOTH);
+    assert_int_equal(p.subgroup_fixed, 32);
+    assert_int_equal(p.coopmat_subgroup, 8);
+    c.subgroup_min = 16; /* cannot be asked for */
+    assert_int_equal(plan(&c).caps & BOTH, 0);
 }
 
 static void quirk_rows(void **state)
@@ -398,17 +438,16 @@ static void quirk_rows(void **state)
     /* lavapipe at 16: no cooperative matrix; at 8 it stays. */
     c.type = TVK_DEVICE_CPU;
     c.driver_id = TVK_DRIVER_LLVMPIPE;
-    c.cooperative_matrix = c.memory_model = true;
+    c.cooperative_matrix = c.memory_model = c.int8 = true;
     c.coopmat_count = 1;
-    c.coopmat[0].a = c.coopmat[0].b = TVK_COOPMAT_S8;
-    c.coopmat[0].subgroup_scope = true;
+    c.coopmat[0] = shape(8, 8, 8, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
     with_subgroup(&c, 16, 16, 16);
     p = plan(&c);
-    assert_int_equal(p.caps, TVK_CAP_SUBGROUP);
+    assert_int_equal(p.caps, TVK_CAP_SUBGROUP | TVK_CAP_INT8);
     assert_non_null(strstr(p.quirks, "no cooperative matrix"));
     with_subgroup(&c, 8, 8, 8);
     p = plan(&c);
-    assert_int_equal(p.caps, TVK_CAP_SUBGROUP | TVK_CAP_COOPMAT);
+    assert_int_equal(p.caps, TVK_CAP_SUBGROUP | TVK_CAP_INT8 | TVK_CAP_COOPMAT_I8);
     assert_int_equal(p.prefer, 0); /* a CPU emulates both */
     assert_true(p.cpu);
     assert_string_equal(p.quirks, "");
@@ -473,6 +512,7 @@ int main(void)
         cmocka_unit_test(queue_families),
         cmocka_unit_test(dot_flags),
         cmocka_unit_test(cooperative_matrix),
+        cmocka_unit_test(cooperative_matrix_intel),
         cmocka_unit_test(quirk_rows),
         cmocka_unit_test(rank_is_type_then_memory),
     };

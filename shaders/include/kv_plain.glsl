@@ -1,0 +1,26 @@
+// Bindings of attention over keys and values that are floats (KV_F32) or halves (KV_F16).
+#ifndef TVK_KV_PLAIN_GLSL
+#define TVK_KV_PLAIN_GLSL
+
+layout(push_constant) uniform Push { tvk_attention_params p; };
+layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
+#ifdef KV_F32
+layout(set = 0, binding = 2, std430) readonly buffer Pool { vec4 pool[]; };
+vec4 load_kv(uint quad) { return pool[quad]; }
+#define QUADS_A_WORD 4u
+#else
+layout(set = 0, binding = 2, std430) readonly buffer Pool { uvec2 pool[]; };
+vec4 load_kv(uint quad) { return vec4(unpackHalf2x16(pool[quad].x), unpackHalf2x16(pool[quad].y)); }
+#define QUADS_A_WORD 2u
+#endif
+
+// first group of four values of the page that holds `chunk` of the row's session
+uint chunk_page(uint slot, uint chunk)
+{
+    return state[p.pages_word + slot * p.max_pages + chunk] * (p.page_words / QUADS_A_WORD);
+}
+
+uint query_at(uint t, uint head) { return t * (p.q_stride / 4u) + head * (p.d / 4u); }
+
+#endif
