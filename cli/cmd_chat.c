@@ -5,6 +5,7 @@
 
 #include "chat.h"
 #include "commands.h"
+#include "drafts.h"
 #include "interrupt.h"
 #include "out.h"
 #include "sampling.h"
@@ -165,6 +166,7 @@ void chat_print_statistics(const chat *c)
             c->engine.load_ms, dialog_tokens(d, NULL), d->context, c->answers,
             (unsigned long long)c->talk.prefilled, (unsigned long long)c->said);
     if (c->timed_ms > 0) fprintf(stderr, ", %.1f tok/s", (double)c->timed / c->timed_ms * 1e3);
+    drafts_print(stderr, c->engine.session);
     fputc('\n', stderr);
 }
 
@@ -182,6 +184,7 @@ static int open_chat(chat *c, const char *system, const char *template_name)
     if (tvk_chat_choose(e->file, e->tokenizer, template_name, &c->template, &why, &err) != TVK_OK)
         return out_failed(&err);
     if ((status = engine_open(e, TVK_KV_F16)) != 0) return status;
+    if ((status = drafts_apply(e->session)) != 0) return status;
     fprintf(stderr, "chat template %s (%s)\n", tvk_chat_name(c->template), why);
     t->model = e->model;
     t->session = e->session;
@@ -247,6 +250,7 @@ int cmd_chat(int argc, char **argv)
         {ARG_I32, "-n, --predict", "N", &limit, "tokens of an answer (-1: until it ends)", -1,
          INFINITY, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)sampling_options, NULL, 0, 0, NULL},
+        {ARG_INCLUDE, NULL, NULL, (void *)drafts_options, NULL, 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_model_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
     const arg_command command = {"chat",
@@ -262,6 +266,7 @@ int cmd_chat(int argc, char **argv)
     status = args_parse(&command, argc, argv);
     if (status >= 0) return status;
     if (engine_given.list_devices) return cmd_devices(0, NULL);
+    if (!drafts_check()) return 2;
     if (!engine_given.model) {
         out_error("chat: a model that was trained to chat expected: -m FILE (the bundled one tells "
                   "stories: ternvk run)");

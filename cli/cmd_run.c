@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "drafts.h"
 #include "engine.h"
 #include "interrupt.h"
 #include "out.h"
@@ -29,6 +30,7 @@ static void print_statistics(const engine *e, const writer *w, uint32_t prompt_t
     fprintf(stderr, " | text %u tokens", w->tokens);
     if (writer_speed(w) > 0) fprintf(stderr, ", %.1f tok/s", writer_speed(w));
     if (w->tokens) fprintf(stderr, " | first token after %.0f ms", w->first_ms - start_ms);
+    drafts_print(stderr, e->session);
     fputc('\n', stderr);
     engine_print_times(e, w->tokens ? w->first_ms - start_ms : 0);
 }
@@ -79,6 +81,7 @@ int cmd_run(int argc, char **argv)
          "tokens to write (-1: until the model ends; bundled model: 256)", -1, INFINITY,
          &limit_given},
         {ARG_INCLUDE, NULL, NULL, (void *)sampling_options, NULL, 0, 0, NULL},
+        {ARG_INCLUDE, NULL, NULL, (void *)drafts_options, NULL, 0, 0, NULL},
         {ARG_FLAG, "--ignore-eos", NULL, &ignore_eos, "go on after an end token", 0, 0, NULL},
         {ARG_FLAG, "--no-display-prompt", NULL, &no_display, "do not repeat the prompt", 0, 0,
          NULL},
@@ -104,8 +107,10 @@ int cmd_run(int argc, char **argv)
     status = args_parse(&command, argc, argv);
     if (status >= 0) return status;
     if (engine_given.list_devices) return cmd_devices(0, NULL);
+    if (!drafts_check()) return 2;
     if ((status = prompt_read(&prompt)) != 0) goto done;
     if ((status = engine_open(&e, TVK_KV_F16)) != 0) goto done;
+    if ((status = drafts_apply(e.session)) != 0) goto done;
     if (!e.tokenizer) {
         status = out_failed(&e.tokenizer_error);
         goto done;

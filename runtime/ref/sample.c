@@ -148,6 +148,8 @@ void tvk_ref_sample_rows(const float *logits, uint32_t *state, uint32_t *results
         if (window > position) window = position;
         token = tvk_ref_sample(logits + (size_t)r * p->logits_stride, p->vocab, slot,
                                history + position - window, window, position);
+        entry[TVK_RESULT_HEADER + r] = token;
+        if (out[1] & TVK_REQUEST_DRAFT) continue;
         for (uint32_t i = 0; i < slot[TVK_SLOT_STOP_COUNT] && i < TVK_MAX_STOPS; i++)
             stop = stop || slot[TVK_SLOT_STOPS + i] == token;
         if (position < p->context) history[position] = token;
@@ -155,6 +157,5 @@ void tvk_ref_sample_rows(const float *logits, uint32_t *state, uint32_t *results
         slot[TVK_SLOT_POSITION] = position;
         slot[TVK_SLOT_LEFT]--;
         if (stop || slot[TVK_SLOT_LEFT] == 0 || position >= p->context) slot[TVK_SLOT_STOPPED] = 1;
-        entry[TVK_RESULT_HEADER + r] = token;
     }
 }

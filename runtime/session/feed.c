@@ -9,7 +9,30 @@
 
 static bool has_output(const tvk_feed_row *row)
 {
-    return row->logits || row->draw;
+    return row->logits || row->draw || row->drawn;
+}
+
+/* The token that the row drew, by the device or from its logits. */
+static tvk_status draw(const tvk_feed_row *row, const float *logits, uint32_t out, uint32_t seq,
+                       int32_t *token, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_session *s = row->session;
+    const tvk_model *m = s->model;
+    if (logits) {
+        uint32_t n = row->position + 1;
+        uint32_t recent = n < TVK_SAMPLER_MAX_LAST_N ? n : TVK_SAMPLER_MAX_LAST_N;
+        *token =
+            tvk_sample(&s->sampler, logits, m->config.vocab, s->tokens + n - recent, recent, n);
+    } else {
+        *token = (int32_t)tvk_model_result(m, seq)[out];
+    }
+    if (*token < 0 || (uint32_t)*token >= m->config.vocab) {
+        TVK_FAIL(TVK_ERR_INTERNAL, "the sampler drew token %d of a vocabulary of %u", *token,
+                 m->config.vocab);
+    }
+fail:
+    return st;
 }
 
 static tvk_status take_output(const tvk_feed_row *row, uint32_t out, uint32_t seq, tvk_error *err)
@@ -18,29 +41,22 @@ static tvk_status take_output(const tvk_feed_row *row, uint32_t out, uint32_t se
     tvk_session *s = row->session;
     tvk_model *m = s->model;
     float *logits = row->logits, *own = NULL;
-    bool host = row->draw && !tvk_sampler_on_device(&s->sampler);
+    const bool draws = row->draw || row->drawn;
+    const bool host = draws && !tvk_sampler_on_device(&s->sampler);
     if (host && !logits) {
         logits = own = malloc((size_t)m->config.vocab * sizeof *own);
         TVK_TRY_ALLOC(own);
     }
     if (logits) TVK_TRY(tvk_model_logits(m, out, logits, err));
-    if (!row->draw) goto fail;
-    if (host) {
-        uint32_t n = row->position + 1;
-        uint32_t recent = n < TVK_SAMPLER_MAX_LAST_N ? n : TVK_SAMPLER_MAX_LAST_N;
-        s->next =
-            tvk_sample(&s->sampler, logits, m->config.vocab, s->tokens + n - recent, recent, n);
-    } else {
-        s->next = (int32_t)tvk_model_result(m, seq)[out];
-        /* then the slot has stopped */
-        s->slot_stale =
-            tvk_sampler_stops(&s->sampler, s->next) || row->position + 1 >= m->layout.context;
-    }
-    if (s->next < 0 || (uint32_t)s->next >= m->config.vocab) {
-        TVK_FAIL(TVK_ERR_INTERNAL, "the sampler drew token %d of a vocabulary of %u", s->next,
-                 m->config.vocab);
-    }
+    if (!draws) goto fail;
+    TVK_TRY(draw(row, host ? logits : NULL, out, seq, row->drawn ? row->drawn : &s->next, err));
+    if (row->drawn) goto fail;
     s->next_valid = true;
+    /* the slot on the device has stopped with this token */
+    if (!host &&
+        (tvk_sampler_stops(&s->sampler, s->next) || row->position + 1 >= m->layout.context)) {
+        s->slot_stale = true;
+    }
 fail:
     free(own);
     return st;
@@ -64,8 +80,8 @@ static tvk_status submit(tvk_model *m, const tvk_feed_row *rows, uint32_t n,
     for (uint32_t i = 0; i < n; i++) {
         tvk_session *s = rows[i].session;
         uint32_t flags = has_output(&rows[i]) ? TVK_REQUEST_OUTPUT : 0;
-        if (rows[i].draw && tvk_sampler_on_device(&s->sampler)) {
-            flags |= TVK_REQUEST_SAMPLE;
+        if ((rows[i].draw || rows[i].drawn) && tvk_sampler_on_device(&s->sampler)) {
+            flags |= TVK_REQUEST_SAMPLE | (rows[i].drawn ? TVK_REQUEST_DRAFT : 0);
             if (s->slot_stale) TVK_TRY(tvk_slot_write(s, err));
         }
         request[i] = (tvk_request_row){s->slot, rows[i].position, (uint32_t)rows[i].token, flags};

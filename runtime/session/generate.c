@@ -32,8 +32,7 @@ void tvk_generation_accept(tvk_generation *g, uint32_t i, int32_t token)
     report(g, i, token);
 }
 
-/* One token for every stream, waited for. */
-static tvk_status one_each(tvk_generation *g, tvk_error *err)
+tvk_status tvk_generation_one_each(tvk_generation *g, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint32_t n = 0;
@@ -165,9 +164,12 @@ static bool all_on_device(const tvk_generation *g)
 static tvk_status generate(tvk_generation *g, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    if (more_to_ask(g)) TVK_TRY(one_each(g, err));
+    if (more_to_ask(g)) TVK_TRY(tvk_generation_one_each(g, err));
+    if (g->count == 1 && g->streams[0].session->drafter.params.kind != TVK_DRAFT_NONE) {
+        return tvk_generation_speculate(g, err);
+    }
     if (all_on_device(g)) return tvk_generation_run(g, NULL, NULL, err);
-    while (more_to_ask(g)) TVK_TRY(one_each(g, err));
+    while (more_to_ask(g)) TVK_TRY(tvk_generation_one_each(g, err));
 fail:
     return st;
 }

@@ -43,4 +43,10 @@ void tvk_generation_accept(tvk_generation *g, uint32_t i, int32_t token);
 tvk_status tvk_generation_run(tvk_generation *g, bool (*enough)(void *user), void *user,
                               tvk_error *err);
 
+/* One token for every stream that is not over, waited for. */
+tvk_status tvk_generation_one_each(tvk_generation *g, tvk_error *err);
+
+/* speculate.c: the same of one stream, with drafts, until it is over. */
+tvk_status tvk_generation_speculate(tvk_generation *g, tvk_error *err);
+
 #endif

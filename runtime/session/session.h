@@ -3,6 +3,7 @@
 #define TVK_SESSION_SESSION_H
 
 #include "model/model.h"
+#include "session/draft.h"
 #include "ternvk/session.h"
 
 struct tvk_session {
@@ -12,6 +13,7 @@ struct tvk_session {
     int32_t *tokens; /* [layout.context] */
     uint32_t count, fed;
     tvk_sampler_params sampler;
+    tvk_drafter drafter;
     bool slot_stale; /* the slot on the device has other sampler words, or has stopped */
     bool next_valid; /* next was drawn from the logits after tokens[count - 1] */
     int32_t next;
@@ -24,6 +26,8 @@ typedef struct tvk_feed_row {
     int32_t token;
     float *logits; /* where to; NULL: not wanted */
     bool draw;     /* last one of its session: sample after it */
+    int32_t
+        *drawn; /* where to, of a row of a draft, whose draws leave the session as it is; NULL */
 } tvk_feed_row;
 
 /* feed.c: rows of any sessions, in order, through as few steps as hold them. Updates fed and next.

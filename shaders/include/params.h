@@ -105,6 +105,8 @@
 #define TVK_REQUEST_FROM_SLOT 1u /* token and position come from the slot         */
 #define TVK_REQUEST_OUTPUT 2u    /* logits of this row are wanted                 */
 #define TVK_REQUEST_SAMPLE 4u    /* and the slot's next token is drawn from them  */
+#define TVK_REQUEST_DRAFT 8u     /* with SAMPLE: the draw is told, slot and history stay: several
+                                  * rows of a slot may ask for it in one step */
 
 /* ---- result ring entry (host-visible, words): {seq + 1, outs, 0, 0} then one word an output row:
  * the token that was drawn, or TVK_NO_TOKEN ---- */

@@ -1,5 +1,6 @@
 // Draws the next token of an output row (docs/numerics.md, "Sampling") and moves its session on:
-// slot token, position, tokens left and stop flag, history, and the word of the result ring.
+// slot token, position, tokens left and stop flag, history, and the word of the result ring; of a
+// row of a draft that word alone.
 // bindings: 0 logits [outs, logits_stride] f32 bits | 1 state | 2 result ring
 // workgroup: one output row; greedy without penalty is only an argmax
 // constants: 0-2 workgroup size (x: power of two)
@@ -172,6 +173,8 @@ void main()
     uint position = state[row + 1u] + 1u;
     uint token = sample_row(r * p.logits_stride, slot, history, position);
     if (lid != 0u) return;
+    results[entry + TVK_RESULT_HEADER + r] = token;
+    if ((state[o + 1u] & TVK_REQUEST_DRAFT) != 0u) return;
 
     uint left = state[slot + TVK_SLOT_LEFT] - 1u;
     bool stop = left == 0u || position >= p.context;
@@ -182,5 +185,4 @@ void main()
     state[slot + TVK_SLOT_POSITION] = position;
     state[slot + TVK_SLOT_LEFT] = left;
     if (stop) state[slot + TVK_SLOT_STOPPED] = 1u;
-    results[entry + TVK_RESULT_HEADER + r] = token;
 }

@@ -57,6 +57,8 @@ refuses 2 "." convert only-one-path
 refuses 2 "." logits -m "$model" --tokens 1,x -o "$work/a.npy"
 refuses 2 "." run -m "$model" -ctk f99 hello
 refuses 2 "auto, on or off expected, 'maybe' found" run -m "$model" --sparse maybe hello
+refuses 2 "none or lookup expected, 'model' found" run -m "$model" --draft model hello
+refuses 2 "9 over 8 found" chat -m "$model" --draft lookup --draft-max 8 --draft-min 9 -p hello
 refuses 2 "f32, q8 or q4 expected, 'q3' found" run -m "$model" -ctq q3 hello
 refuses 2 "'1,x' found" bench -m "$model" -p 1,x
 refuses 2 "from 1 to 1024 .*'8,0' found" bench -m "$model" -np 8,0
@@ -183,6 +185,11 @@ accepts run -m "$model" -n 12 -s 7 "Once upon a time"
 cp "$work/out" "$work/seeded"
 accepts run -m "$model" -n 12 -s 7 "Once upon a time"
 cmp -s "$work/out" "$work/seeded" || note "one seed, one text"
+accepts run -m "$model" -n 40 --temp 0 --ignore-eos "Ha ha ha ha ha ha ha ha"
+cp "$work/out" "$work/plain"
+accepts run -m "$model" -n 40 --temp 0 --ignore-eos --draft lookup "Ha ha ha ha ha ha ha ha"
+cmp -s "$work/out" "$work/plain" || note "run --draft lookup writes the same text"
+grep -Eq 'drafts: [1-9][0-9]* of [1-9][0-9]* tokens accepted in [1-9]' "$work/err" || note "run --draft lookup says what was accepted"
 accepts run -m "$model" -n 8 --temp 0 --clamps /dev/null "Once upon a time"
 if [ "${TERNVK_VALIDATE:-1}" != 0 ]; then
     accepts run -m "$model" -n 8 --temp 0 --validate "Once upon a time"

@@ -210,6 +210,71 @@ static void generate_together(void **state)
     free(prompt);
 }
 
+/* Drafts change how a text is made, never the text: whatever is drawn, wherever it ends. */
+static void drafts_change_nothing(void **state)
+{
+    (void)state;
+    const tiny_spec *spec = &tiny_specs[6]; /* 64 tokens: pairs of them come again */
+    const tvk_model_params params = {.exact = true, .context = 120};
+    const tvk_draft_params drafts[] = {{.kind = TVK_DRAFT_LOOKUP},
+                                       {.kind = TVK_DRAFT_LOOKUP, .max = 3, .min = 2}};
+    const tvk_draft_params none = {.kind = TVK_DRAFT_NONE}, bad = {.max = 65};
+    tvk_draft_stats stats, all = {0};
+    opened o;
+    tvk_error err = {0};
+    int32_t prompt[20];
+    open_model(spec, &params, &o);
+    for (int i = 0; i < 20; i++) prompt[i] = token_at((uint32_t)i % 5, spec->vocab);
+    for (size_t i = 0; i < 2 * sizeof samplers / sizeof *samplers; i++) {
+        tvk_sampler_params p = samplers[i / 2];
+        collected plain = {.count = 0}, drafted = {.count = 0};
+        tvk_stop_reason reason, again;
+        uint32_t part = 37; /* the callback ends the first call in the middle */
+        p.host = i % 2;
+        if (i % 4 == 3) p.temperature *= 0.1f; /* repeats itself */
+        require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+        require_ok(tvk_session_set_draft(o.session, &none, &err), &err);
+        require_ok(tvk_session_rollback(o.session, 0, &err), &err);
+        eval(&o, o.session, prompt, 20, NULL);
+        require_ok(tvk_session_generate(o.session, 200, collect, &plain, &reason, &err), &err);
+        assert_int_equal(reason, TVK_STOP_CONTEXT);
+        assert_int_equal(plain.count, 100);
+        require_ok(tvk_session_set_draft(o.session, &drafts[i / 2 % 2], &err), &err);
+        require_ok(tvk_session_rollback(o.session, 20, &err), &err);
+        drafted.stop_after = part;
+        require_ok(tvk_session_generate(o.session, 200, collect, &drafted, &again, &err), &err);
+        assert_int_equal(again, TVK_STOP_CALLBACK);
+        assert_int_equal(tvk_session_position(o.session), 20 + part);
+        drafted.stop_after = 0;
+        require_ok(tvk_session_generate(o.session, 200, collect, &drafted, &again, &err), &err);
+        assert_int_equal(again, TVK_STOP_CONTEXT);
+        assert_int_equal(drafted.count, plain.count);
+        assert_memory_equal(drafted.tokens, plain.tokens, plain.count * sizeof(int32_t));
+        tvk_session_draft_stats(o.session, &stats);
+        all.steps += stats.steps;
+        all.drafted += stats.drafted;
+        all.accepted += stats.accepted;
+        /* a stop token, often inside a draft */
+        p.stop_count = 1;
+        p.stops[0] = plain.tokens[60];
+        plain.count = drafted.count = 0;
+        require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
+        require_ok(tvk_session_rollback(o.session, 20, &err), &err);
+        require_ok(tvk_session_generate(o.session, 90, collect, &drafted, &again, &err), &err);
+        require_ok(tvk_session_set_draft(o.session, &none, &err), &err);
+        require_ok(tvk_session_rollback(o.session, 20, &err), &err);
+        require_ok(tvk_session_generate(o.session, 90, collect, &plain, &reason, &err), &err);
+        assert_int_equal(again, reason);
+        assert_int_equal(drafted.count, plain.count);
+        assert_memory_equal(drafted.tokens, plain.tokens, plain.count * sizeof(int32_t));
+    }
+    fprintf(stderr, "drafts: %d of %d tokens accepted in %d steps\n", (int)all.accepted,
+            (int)all.drafted, (int)all.steps);
+    assert_true(all.accepted > 0 && all.accepted < all.drafted);
+    assert_int_equal(tvk_session_set_draft(o.session, &bad, &err), TVK_ERR_ARG);
+    close_model(&o);
+}
+
 /* Sessions decoded side by side draw what each draws alone. */
 static void decode_together(void **state)
 {
@@ -323,9 +388,10 @@ static void bad_models_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sampling_agrees),       cmocka_unit_test(generation_stops),
-        cmocka_unit_test(decode_together),       cmocka_unit_test(generate_together),
-        cmocka_unit_test(bad_calls_are_refused), cmocka_unit_test(bad_models_are_refused),
+        cmocka_unit_test(sampling_agrees),        cmocka_unit_test(generation_stops),
+        cmocka_unit_test(decode_together),        cmocka_unit_test(generate_together),
+        cmocka_unit_test(drafts_change_nothing),  cmocka_unit_test(bad_calls_are_refused),
+        cmocka_unit_test(bad_models_are_refused),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);
 }

@@ -157,6 +157,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
         rows[i].position = i % 2 ? 20 + i / 2 * 3 : 5;
         if (i == 3) rows[i].position = layout.context - 1; /* its token finds no place */
         if (i % 2) rows[i].flags = TVK_REQUEST_OUTPUT | (i % 8 == 5 ? 0 : TVK_REQUEST_SAMPLE);
+        if (i % 8 == 7) rows[i].flags |= TVK_REQUEST_DRAFT;
     }
     TVK_TRY(tvk_rig_state(rig, &layout, rows, 2 * s->rows, true, err));
     state = rig->state->words;

@@ -95,6 +95,34 @@ TVK_API tvk_status tvk_session_generate(tvk_session *session, uint32_t max_token
                                         bool (*fn)(void *user, int32_t token), void *user,
                                         tvk_stop_reason *reason, tvk_error *err);
 
+/* Drafts: candidate continuations that go through the model in one step behind the last token, as
+ * many rows as they have tokens. The text is the same with and without them, at any temperature. */
+typedef enum tvk_draft_kind {
+    TVK_DRAFT_NONE = 0,
+    TVK_DRAFT_LOOKUP = 1 /* what followed the latest occurrence of the text's last tokens */
+} tvk_draft_kind;
+
+typedef struct tvk_draft_params {
+    tvk_draft_kind kind;
+    uint32_t max; /* tokens of a draft, at most 64; 0: 15. Fewer where a step gives fewer logits
+                   * (tvk_model_params.max_outputs, one of which is the last token's) */
+    uint32_t min; /* shorter drafts are not tried; 0: 1 */
+} tvk_draft_params;
+
+typedef struct tvk_draft_stats {
+    uint64_t steps;             /* that verified a draft; each gives a token more than it accepts */
+    uint64_t drafted, accepted; /* tokens */
+} tvk_draft_stats;
+
+/* From now on generation of this session, where it is the only one of its call, tries drafts. Their
+ * length follows what is accepted, and where a step with a draft takes longer than its tokens
+ * would have without, drafts pause.
+ * Errors: TVK_ERR_ARG. Since: 0.1 */
+TVK_API tvk_status tvk_session_set_draft(tvk_session *session, const tvk_draft_params *params,
+                                         tvk_error *err);
+/* Sums since tvk_session_set_draft. Since: 0.1 */
+TVK_API void tvk_session_draft_stats(const tvk_session *session, tvk_draft_stats *out);
+
 /* Logits after the session's last token: float [V]. Since: 0.1 */
 TVK_API tvk_status tvk_session_logits(tvk_session *session, float *out, tvk_error *err);
 
