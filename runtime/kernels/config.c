@@ -18,6 +18,13 @@ static const tvk_config gemv_t2[] = {
     {CPU, 8, {1, 8}},   {CPU, 8, {1, 4}},    {CPU, 16, {1, 8}},   {GPU, 64, {16, 2}},
     {GPU, 128, {8, 1}}, {GPU, 128, {16, 4}}, {GPU, 128, {32, 4}},
 };
+/* LANES, ROWS, most workgroups: each makes the codes for itself, which few host cores feel */
+static const tvk_config norm_gemv[] = {
+    {CPU, 8, {1, 8, 4}},      {CPU, 8, {1, 8, 2}},      {CPU, 8, {1, 8, 16}},
+    {CPU, 16, {1, 8, 4}},     {GPU, 128, {8, 2, 512}},  {GPU, 128, {8, 4, 512}},
+    {GPU, 128, {16, 2, 512}}, {GPU, 128, {16, 4, 512}}, {GPU, 128, {32, 2, 512}},
+    {GPU, 128, {32, 4, 512}}, {GPU, 64, {8, 2, 512}},   {GPU, 128, {4, 2, 512}},
+};
 /* TM, TILE, ROWS */
 static const tvk_config gemm_t2[] = {
     {CPU, 32, {4, 512, 4}},  {CPU, 16, {4, 512, 8}},  {CPU, 16, {8, 256, 2}},
@@ -29,7 +36,8 @@ static const tvk_config gemm_t2_act4[] = {
 };
 /* LANES, ROWS */
 static const tvk_config gemv_f[] = {
-    {CPU, 8, {1, 4}}, {CPU, 8, {1, 2}}, {CPU, 16, {1, 1}}, {GPU, 64, {16, 2}}, {GPU, 128, {16, 1}},
+    {CPU, 8, {1, 4}},   {CPU, 8, {1, 2}},    {CPU, 16, {1, 1}},   {GPU, 64, {16, 2}},
+    {GPU, 64, {16, 4}}, {GPU, 128, {16, 4}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 8}},
 };
 /* BM, BN, BK, WM, WN, STAGES, most rows of a step that it is the default for; the group at 32
  * invocations a subgroup. CPU drivers, which make loops of matrices, take minutes to compile the
@@ -106,6 +114,10 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     case TVK_OP_up_t2_i4:
     case TVK_OP_up_t2_fp4:
         TABLE(gemv_t2);
+    case TVK_OP_norm_gemv_i8:
+    case TVK_OP_norm_gemv_i4:
+    case TVK_OP_norm_gemv_fp4:
+        TABLE(norm_gemv);
     case TVK_OP_gemv_t2_sparse:
         TABLE(gemv_sparse);
     case TVK_OP_relu_list:
@@ -136,6 +148,8 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     case TVK_OP_attn_chunk_f16:
     case TVK_OP_attn_chunk_q:
     case TVK_OP_attn_chunk_qi:
+    case TVK_OP_attn_token_f32:
+    case TVK_OP_attn_token_f16:
     case TVK_OP_attn_rows_f32:
     case TVK_OP_attn_rows_f16:
     case TVK_OP_attn_rows_q:

@@ -86,6 +86,15 @@ static tvk_cost cost_matmul(const tvk_dispatch *d, const struct tvk_matmul_param
     return c;
 }
 
+static tvk_cost cost_norm_gemv(const tvk_dispatch *d, const struct tvk_norm_gemv_params *p,
+                               const tvk_work *w)
+{
+    const double written = (double)d->bindings[3].bytes * (p->add ? 2 : 1);
+    (void)w;
+    return (tvk_cost){(double)d->bindings[0].bytes + extra(d, 1) + WORD * p->k + written,
+                      2.0 * p->n * p->k, 0};
+}
+
 static tvk_cost cost_sparse(const tvk_dispatch *d, const struct tvk_sparse_params *p,
                             const tvk_work *w)
 {
@@ -150,6 +159,17 @@ static tvk_cost cost_attention(const tvk_dispatch *d, const struct tvk_attention
         return (tvk_cost){WORD * (partials + out), 0, 2 * w->chunks * p->heads * p->d};
     return (tvk_cost){WORD * (out + pool + (chunks ? partials : out)), records ? products : 0,
                       records ? products : 2 * products};
+}
+
+/* The projections are read and the output written; partials where there is more than a chunk. */
+static tvk_cost cost_attn_token(const tvk_dispatch *d, const struct tvk_attn_token_params *p,
+                                const tvk_work *w)
+{
+    const double row = (2.0 * p->heads + 2.0 * p->kv_heads) * p->d;
+    const double partials = w->chunks > 1 ? 2 * w->chunks * p->heads * (4.0 + p->d) : 0;
+    (void)d;
+    return (tvk_cost){WORD * (row + partials + w->cached * p->page_words / TVK_CHUNK), 0,
+                      4 * w->scores * p->heads * p->d};
 }
 
 static tvk_cost cost_glu(const tvk_dispatch *d, const struct tvk_glu_params *p, const tvk_work *w)

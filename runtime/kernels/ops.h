@@ -108,6 +108,19 @@ tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix 
 tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
                              tvk_format format, tvk_span act, tvk_span y, uint32_t rows, bool add,
                              bool outs, tvk_error *err);
+/* ---- one activation row: norm, codes and mat-vec in one dispatch ---- */
+
+/* Does tvk_op_norm_gemv take this matrix? A T2 matrix in one piece; a gain, where there is one
+ * (buffer NULL: none), behind the scales in their buffer; formats I8, I4 and FP4; K that fits the
+ * device's shared memory; with a gate N / 2 rows of each half. */
+bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, tvk_span gain);
+/* y [N] (+)= act W^T, act as tvk_op_act makes it of x [K]. gate (TVK_GATE_*): y [N/2] = the gated
+ * unit of the first half of the results, gates, and the second. The same bits as the kernels one by
+ * one. */
+tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
+                            tvk_format format, tvk_span x, tvk_span gain, float eps, uint32_t gate,
+                            bool add, tvk_span y, tvk_error *err);
+
 /* ---- zeros that are skipped, one activation row ---- */
 
 /* y [N] (+)= act W^T from W's K-major codes, which all pieces must have; act is a byte record with
@@ -144,6 +157,15 @@ tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
                             tvk_span pool, tvk_span partials, tvk_span out,
                             const struct tvk_attention_params *p, tvk_cache_types types,
                             uint32_t rows, tvk_error *err);
+/* Has tvk_op_attn_token a kernel of these types? */
+bool tvk_attn_token_fits(tvk_cache_types types);
+/* RoPE, KV append and attention of one row in one dispatch; the bits of tvk_op_rope,
+ * tvk_op_kv_append and tvk_op_attention. work: Q, K, V [(H + 2 G) D], at p->out_vec4 the output
+ * [H D], at p->partials_vec4 room for [H][max_chunks][4 + D]. The counters of the state buffer at
+ * p->merge_word are 0 before and after. */
+tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
+                             tvk_span pool, tvk_span work, const struct tvk_attn_token_params *p,
+                             bool interleaved, tvk_cache_types types, tvk_error *err);
 tvk_status tvk_op_glu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span gate_up, tvk_span f,
                       uint32_t width, bool relu2, uint32_t rows, tvk_error *err);
 /* f [rows, width] = GELU(x [rows, width]) */

@@ -1,9 +1,12 @@
 #include "model/blocks.h"
 
+#include "base/check.h"
 #include "kernels/ops.h"
 #include "model/stats.h"
 
 #include <math.h>
+
+#define BIND_ALIGN 64u /* floats: the largest storage alignment that Vulkan allows */
 
 /* A float transient [rows, width]. */
 static tvk_status floats(tvk_block_context *c, uint32_t rows, uint32_t width, const char *name,
@@ -142,6 +145,33 @@ fail:
     return st;
 }
 
+/* Are norm, codes and mat-vec one dispatch? Kept activations and counted zeros lie between them. */
+static bool fuses(const tvk_block_context *c, linear_at which, const tvk_matrix *w, tvk_span gain)
+{
+    const tvk_config *m = c->config;
+    if (c->rows != 1 || c->graph->keep || c->counters.buffer || m->act == TVK_ACT_NONE ||
+        m->arch->b1 || listed(c, which))
+        return false;
+    if (tvk_act_transforms(m->act) && (which == O || which == DOWN)) return false;
+    return tvk_norm_gemv_fits(c->kernels, w, formats[m->act][which], gain);
+}
+
+/* y [rows, N] (+)= a linear of a row, its norm and its codes. w: [slabs] */
+static tvk_status normed_linear(tvk_block_context *c, linear_at which, tvk_span x, tvk_span gain,
+                                const tvk_matrix *w, uint32_t width, const char *name,
+                                uint32_t layer, tvk_span y, bool add, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_span in[TVK_MAX_WEIGHT_GROUPS];
+    if (fuses(c, which, w, gain))
+        return tvk_op_norm_gemv(c->kernels, &c->graph->list, w, formats[c->config->act][which], x,
+                                gain, c->config->norm_eps, TVK_GATE_NONE, add, y, err);
+    TVK_TRY(linear_input(c, which, x, gain, width, name, layer, in, err));
+    TVK_TRY(linear(c, which, w, in, y, add, err));
+fail:
+    return st;
+}
+
 /* Debugging aid of keep_activations: the residual stream after this point, under a name. */
 static tvk_status keep_residual(tvk_block_context *c, const char *name, uint32_t layer,
                                 tvk_error *err)
@@ -167,15 +197,20 @@ fail:
     return st;
 }
 
-static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err)
+static float attention_scale(const tvk_config *m)
+{
+    return (float)(1.0 / sqrt((double)m->head_size));
+}
+
+/* out [rows, H D] of qkv: RoPE, KV append and attention in kernels of their own. */
+static tvk_status attend(tvk_block_context *c, uint32_t layer, tvk_span qkv, uint32_t stride,
+                         tvk_span *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_config *m = c->config;
-    const tvk_layer_weights *w = &c->weights->layers[layer];
     tvk_dispatch_list *list = &c->graph->list;
-    uint32_t q = m->heads * m->head_size, kv = m->kv_heads * m->head_size, stride = q + 2 * kv;
-    tvk_span in, qkv, query, out, out_in[TVK_MAX_WEIGHT_GROUPS], partials = {0};
-    tvk_span pool = tvk_buffer_span(c->kv->layers[layer]);
+    uint32_t q = m->heads * m->head_size, kv = m->kv_heads * m->head_size;
+    tvk_span query = qkv, partials = {0}, pool = tvk_buffer_span(c->kv->layers[layer]);
     const struct tvk_rope_params rope = {
         .heads = m->heads + m->kv_heads, .d = m->head_size, .stride = stride, .rotary = m->rotary};
     const struct tvk_kv_append_params append = {.kv_heads = m->kv_heads,
@@ -197,27 +232,71 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
                                               .pages_word = c->layout->pages_word,
                                               .max_pages = c->layout->max_pages,
                                               .page_words = c->kv->page_words,
-                                              .scale = (float)(1.0 / sqrt((double)m->head_size)),
+                                              .scale = attention_scale(m),
                                               .max_chunks = c->layout->max_pages};
-    list->label = tvk_graph_text(c->graph, "l%u.attn", layer);
-    TVK_TRY(linear_input(c, QKV, c->x, w->attn_norm, m->hidden, "qkv_in", layer, &in, err));
-    TVK_TRY(floats(c, c->rows, stride, "qkv", layer, &qkv, err));
-    TVK_TRY(linear(c, QKV, &w->qkv, &in, qkv, false, err));
     TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
                         c->rows, err));
-    query = qkv;
     if (records) TVK_TRY(floats(c, c->rows, record_words, "q", layer, &query, err));
     TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, query, &append, c->kv->types,
                              c->rows, err));
-    TVK_TRY(floats(c, c->rows, q, "attn_out", layer, &out, err));
-    if (c->rows == 1) {
+    TVK_TRY(floats(c, c->rows, q, "attn_out", layer, out, err));
+    if (c->rows == 1)
         TVK_TRY(floats(c, m->heads * attn.max_chunks, 4 + m->head_size, "partials", layer,
                        &partials, err));
-    }
-    TVK_TRY(tvk_op_attention(c->kernels, list, c->state, query, pool, partials, out, &attn,
+    TVK_TRY(tvk_op_attention(c->kernels, list, c->state, query, pool, partials, *out, &attn,
                              c->kv->types, c->rows, err));
-    TVK_TRY(linear_input(c, O, out, w->attn_sub_norm, q, "o_in", layer, out_in, err));
-    TVK_TRY(linear(c, O, w->o, out_in, c->x, true, err));
+fail:
+    return st;
+}
+
+/* The same of one row in one dispatch. work: qkv, at out_vec4 the output, then partials. */
+static tvk_status attend_token(tvk_block_context *c, uint32_t layer, tvk_span work,
+                               uint32_t out_vec4, uint32_t partials_vec4, tvk_error *err)
+{
+    const tvk_config *m = c->config;
+    const struct tvk_attn_token_params p = {.heads = m->heads,
+                                            .kv_heads = m->kv_heads,
+                                            .d = m->head_size,
+                                            .rotary = m->rotary,
+                                            .pages_word = c->layout->pages_word,
+                                            .max_pages = c->layout->max_pages,
+                                            .page_words = c->kv->page_words,
+                                            .scale = attention_scale(m),
+                                            .max_chunks = c->layout->max_pages,
+                                            .merge_word = c->layout->merge_word,
+                                            .out_vec4 = out_vec4,
+                                            .partials_vec4 = partials_vec4};
+    return tvk_op_attn_token(c->kernels, &c->graph->list, c->state, c->rope,
+                             tvk_buffer_span(c->kv->layers[layer]), work, &p, m->rope_interleaved,
+                             c->kv->types, err);
+}
+
+static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *m = c->config;
+    const tvk_layer_weights *w = &c->weights->layers[layer];
+    uint32_t q = m->heads * m->head_size, stride = q + 2 * m->kv_heads * m->head_size;
+    /* parts of a place that are bound by themselves begin where every device may bind */
+    uint32_t out_at = tvk_div_up(stride, BIND_ALIGN) * BIND_ALIGN, partials_at = out_at + q;
+    bool token = c->rows == 1 && !c->graph->keep && tvk_attn_token_fits(c->kv->types);
+    tvk_span work, qkv, out;
+    c->graph->list.label = tvk_graph_text(c->graph, "l%u.attn", layer);
+    if (token) {
+        uint32_t partials = m->heads * c->layout->max_pages * (4 + m->head_size);
+        TVK_TRY(floats(c, 1, partials_at + partials, "attn_work", layer, &work, err));
+        qkv = tvk_span_sub(work, 0, 4ull * stride);
+        out = tvk_span_sub(work, 4ull * out_at, 4ull * q);
+    } else {
+        TVK_TRY(floats(c, c->rows, stride, "qkv", layer, &qkv, err));
+    }
+    TVK_TRY(normed_linear(c, QKV, c->x, w->attn_norm, &w->qkv, m->hidden, "qkv_in", layer, qkv,
+                          false, err));
+    if (token)
+        TVK_TRY(attend_token(c, layer, work, out_at / 4, partials_at / 4, err));
+    else
+        TVK_TRY(attend(c, layer, qkv, stride, &out, err));
+    TVK_TRY(normed_linear(c, O, out, w->attn_sub_norm, w->o, q, "o_in", layer, c->x, true, err));
     TVK_TRY(keep_residual(c, "attn_res", layer, err));
 fail:
     return st;
@@ -267,17 +346,37 @@ fail:
     return st;
 }
 
+/* The same of one row, its norm and its codes, in one dispatch. */
+static tvk_status gated_unit(tvk_block_context *c, uint32_t layer, tvk_span *f, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *m = c->config;
+    const tvk_layer_weights *w = &c->weights->layers[layer];
+    TVK_TRY(floats(c, 1, m->ffn, "glu", layer, f, err));
+    TVK_TRY(tvk_op_norm_gemv(
+        c->kernels, &c->graph->list, &w->gate_up, formats[m->act][GATE_UP], c->x, w->ffn_norm,
+        m->norm_eps, m->glu == TVK_GLU_RELU2 ? TVK_GATE_RELU2 : TVK_GATE_SILU, false, *f, err));
+fail:
+    return st;
+}
+
 static tvk_status ffn(tvk_block_context *c, uint32_t layer, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_config *m = c->config;
     const tvk_layer_weights *w = &c->weights->layers[layer];
-    tvk_span in, f, down_in[TVK_MAX_WEIGHT_GROUPS];
+    tvk_span in, f;
     c->graph->list.label = tvk_graph_text(c->graph, "l%u.ffn", layer);
-    TVK_TRY(linear_input(c, GATE_UP, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
-    TVK_TRY((skips(c, TVK_SKIP_UP) ? gate_then_up : gate_up)(c, layer, in, &f, err));
-    TVK_TRY(linear_input(c, DOWN, f, w->ffn_sub_norm, m->ffn, "down_in", layer, down_in, err));
-    TVK_TRY(linear(c, DOWN, w->down, down_in, c->x, true, err));
+    if (!skips(c, TVK_SKIP_UP) && m->glu != TVK_GLU_GELU &&
+        fuses(c, GATE_UP, &w->gate_up, w->ffn_norm)) {
+        TVK_TRY(gated_unit(c, layer, &f, err));
+    } else {
+        TVK_TRY(
+            linear_input(c, GATE_UP, c->x, w->ffn_norm, m->hidden, "gateup_in", layer, &in, err));
+        TVK_TRY((skips(c, TVK_SKIP_UP) ? gate_then_up : gate_up)(c, layer, in, &f, err));
+    }
+    TVK_TRY(normed_linear(c, DOWN, f, w->ffn_sub_norm, w->down, m->ffn, "down_in", layer, c->x,
+                          true, err));
     TVK_TRY(keep_residual(c, "out", layer, err));
     TVK_TRY(tvk_graph_cut(c->graph, err));
 fail:

@@ -178,7 +178,7 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     TVK_TRY(tvk_weights_plan_make(source, &m->config, skip, &m->arena, &plan, err));
     bound_outputs(m);
     m->layout = tvk_state_layout_make(m->params.batch, m->params.max_outputs, m->params.sessions,
-                                      m->params.context);
+                                      m->params.context, m->config.heads);
     fill_info(&m->config, &m->params, &plan, skip, &m->info);
     TVK_TRY(check_memory(m, err));
     m->slot_used = calloc(m->params.sessions, sizeof *m->slot_used);

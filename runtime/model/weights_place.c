@@ -31,9 +31,26 @@ fail:
     return st;
 }
 
-/* Pieces of equal row counts, each within one binding. */
-static tvk_status place_matrix(placer *p, const tvk_matrix_plan *plan, tvk_matrix *m,
-                               tvk_error *err)
+/* Scales of `bytes` bytes and, where it has a place, the gain of the norm before the matrix behind
+ * them: a mat-vec that norms has both in one binding. */
+static tvk_status place_scales(placer *p, uint64_t bytes, const char *label, const tvk_tensor *gain,
+                               tvk_span *scales, tvk_span *gain_at, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint64_t align = tvk_gpu_plan(p->device)->storage_align;
+    uint64_t first = tvk_round_up(bytes, align > 16 ? align : 16);
+    tvk_span both;
+    TVK_TRY(new_buffer(p, gain ? first + gain->dims[0] * 4 : bytes, label, &both, err));
+    *scales = tvk_span_sub(both, 0, bytes);
+    if (gain) *gain_at = tvk_span_sub(both, first, gain->dims[0] * 4);
+fail:
+    return st;
+}
+
+/* Pieces of equal row counts, each within one binding. gain: of the norm before it; NULL: none, or
+ * it lies elsewhere. */
+static tvk_status place_matrix(placer *p, const tvk_matrix_plan *plan, const tvk_tensor *gain,
+                               tvk_matrix *m, tvk_span *gain_at, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint64_t limit = tvk_gpu_plan(p->device)->max_storage_bytes;
@@ -68,18 +85,13 @@ static tvk_status place_matrix(placer *p, const tvk_matrix_plan *plan, tvk_matri
                                &m->piece[i].kmajor, err));
         }
         if (scales > 0) {
-            TVK_TRY(
-                new_buffer(p, (uint64_t)count * scales * 4, plan->label, &m->piece[i].scales, err));
+            TVK_TRY(place_scales(p, (uint64_t)count * scales * 4, plan->label, i ? NULL : gain,
+                                 &m->piece[i].scales, gain_at, err));
         }
     }
+    if (gain && scales == 0) TVK_TRY(new_buffer(p, gain->dims[0] * 4, gain->name, gain_at, err));
 fail:
     return st;
-}
-
-static tvk_status place_gain(placer *p, const tvk_tensor *t, tvk_span *out, tvk_error *err)
-{
-    memset(out, 0, sizeof *out);
-    return t ? new_buffer(p, t->dims[0] * 4, t->name, out, err) : TVK_OK;
 }
 
 static tvk_status place_layer(placer *p, const tvk_layer_plan *plan, uint32_t slabs,
@@ -89,14 +101,15 @@ static tvk_status place_layer(placer *p, const tvk_layer_plan *plan, uint32_t sl
     w->o = tvk_arena_alloc(arena, slabs, sizeof *w->o);
     w->down = tvk_arena_alloc(arena, slabs, sizeof *w->down);
     TVK_TRY_ALLOC(w->o && w->down ? w : NULL);
-    TVK_TRY(place_gain(p, plan->attn_norm, &w->attn_norm, err));
-    TVK_TRY(place_gain(p, plan->attn_sub_norm, &w->attn_sub_norm, err));
-    TVK_TRY(place_gain(p, plan->ffn_norm, &w->ffn_norm, err));
-    TVK_TRY(place_gain(p, plan->ffn_sub_norm, &w->ffn_sub_norm, err));
-    TVK_TRY(place_matrix(p, &plan->qkv, &w->qkv, err));
-    for (uint32_t s = 0; s < slabs; s++) TVK_TRY(place_matrix(p, &plan->o[s], &w->o[s], err));
-    TVK_TRY(place_matrix(p, &plan->gate_up, &w->gate_up, err));
-    for (uint32_t s = 0; s < slabs; s++) TVK_TRY(place_matrix(p, &plan->down[s], &w->down[s], err));
+    w->attn_norm = w->attn_sub_norm = w->ffn_norm = w->ffn_sub_norm = (tvk_span){0};
+    TVK_TRY(place_matrix(p, &plan->qkv, plan->attn_norm, &w->qkv, &w->attn_norm, err));
+    for (uint32_t s = 0; s < slabs; s++)
+        TVK_TRY(place_matrix(p, &plan->o[s], s ? NULL : plan->attn_sub_norm, &w->o[s],
+                             &w->attn_sub_norm, err));
+    TVK_TRY(place_matrix(p, &plan->gate_up, plan->ffn_norm, &w->gate_up, &w->ffn_norm, err));
+    for (uint32_t s = 0; s < slabs; s++)
+        TVK_TRY(place_matrix(p, &plan->down[s], s ? NULL : plan->ffn_sub_norm, &w->down[s],
+                             &w->ffn_sub_norm, err));
 fail:
     return st;
 }
@@ -110,16 +123,17 @@ tvk_status tvk_weights_place(tvk_device *device, const tvk_config *config,
     memset(out, 0, sizeof *out);
     out->layers = tvk_arena_alloc(arena, config->layers, sizeof *out->layers);
     TVK_TRY_ALLOC(out->layers);
-    TVK_TRY(place_matrix(&p, &plan->embedding, &out->embedding, err));
+    TVK_TRY(place_matrix(&p, &plan->embedding, NULL, &out->embedding, NULL, err));
     out->output = &out->embedding;
     if (!config->tied_head) {
-        TVK_TRY(place_matrix(&p, &plan->output, &out->output_matrix, err));
+        TVK_TRY(place_matrix(&p, &plan->output, NULL, &out->output_matrix, NULL, err));
         out->output = &out->output_matrix;
     }
     for (uint32_t i = 0; i < config->layers; i++)
         TVK_TRY(
             place_layer(&p, &plan->layers[i], config->weight_groups, arena, &out->layers[i], err));
-    TVK_TRY(place_gain(&p, plan->output_norm, &out->output_norm, err));
+    TVK_TRY(new_buffer(&p, plan->output_norm->dims[0] * 4, plan->output_norm->name,
+                       &out->output_norm, err));
     out->layer_count = config->layers;
     out->slabs = config->weight_groups;
 fail:

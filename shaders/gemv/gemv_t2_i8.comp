@@ -138,20 +138,9 @@ void main()
             sum[i] += tvk_t2_planes(tvk_t2_pair(w.x, w.y), p0) +
                       tvk_t2_planes(tvk_t2_pair(w.z, w.w), p1);
         }
-#elif defined(DOT_SIGNED) || defined(DOT_MIXED)
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-            uvec4 w = codes[base[i] + u];
-            sum[i] += (tvk_t2_word(w.x, a0) + tvk_t2_word(w.y, a1)) +
-                      (tvk_t2_word(w.z, a2) + tvk_t2_word(w.w, a3));
-        }
 #else
-        uvec4 e0 = tvk_pairs02(a0), e1 = tvk_pairs02(a1), e2 = tvk_pairs02(a2), e3 = tvk_pairs02(a3);
-        uvec4 o0 = tvk_pairs13(a0), o1 = tvk_pairs13(a1), o2 = tvk_pairs13(a2), o3 = tvk_pairs13(a3);
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-            uvec4 w = codes[base[i] + u];
-            sum[i] += tvk_t2_high(tvk_t2_word(w.x, e0, o0) + tvk_t2_word(w.y, e1, o1) +
-                                  tvk_t2_word(w.z, e2, o2) + tvk_t2_word(w.w, e3, o3));
-        }
+        tvk_t2_act x = tvk_t2_spread(a0, a1, a2, a3);
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] += tvk_t2_unit(codes[base[i] + u], x);
 #endif
     }
 #endif

@@ -15,6 +15,27 @@ shared float weights[TVK_CHUNK];
 shared vec4 parts[SPLIT > 1u ? 4u * MAX_QUADS : 1u];
 shared vec4 chunk_out[MAX_QUADS];
 
+#ifdef FRESH
+shared vec4 fresh_q[MAX_QUADS];
+uint fresh_at; // place of the row in the chunk; TVK_CHUNK: in another one
+// K and V as the pool has them. In shared memory: NVIDIA's compiler takes unpacking what was just
+// packed for the identity, without the rounding.
+#ifdef KV_F32
+#define CACHED vec4
+vec4 tvk_pack(vec4 v) { return v; }
+vec4 tvk_unpack(vec4 v) { return v; }
+#else
+#define CACHED uvec2
+uvec2 tvk_pack(vec4 v) { return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw)); }
+vec4 tvk_unpack(uvec2 v) { return vec4(unpackHalf2x16(v.x), unpackHalf2x16(v.y)); }
+#endif
+shared CACHED fresh_k[MAX_QUADS];
+shared CACHED fresh_v[MAX_QUADS];
+vec4 query(uint at) { return fresh_q[at]; }
+#else
+vec4 query(uint at) { return qkv[at]; }
+#endif
+
 // positions 0 .. valid-1 of a chunk of a slot; afterwards chunk_out has o, after a barrier by the
 // caller
 void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out float m,
@@ -25,6 +46,11 @@ void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out f
     uint quads = p.d / 4u;
     uint keys = page + g * TVK_CHUNK * quads;
     uint values = page + (p.kv_heads + g) * TVK_CHUNK * quads;
+#ifdef FRESH
+    uint stored = min(valid, fresh_at); // positions in the pool
+#else
+    uint stored = valid;
+#endif
 
     // a load of the query serves BLOCK positions; those past `valid` exist in the page, their scores
     // are thrown away
@@ -38,7 +64,7 @@ void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out f
         uint at = keys + (lid + GROUP * first) * quads;
         for (uint c = 0u; c < quads; c += STEP) {
             [[unroll]] for (uint s = 0u; s < STEP; ++s) {
-                vec4 q = qkv[q_at + c + s];
+                vec4 q = query(q_at + c + s);
                 [[unroll]] for (uint n = 0u; n < BLOCK; ++n)
                     a[n] = a[n] + q * load_kv(at + n * GROUP * quads + c + s);
             }
@@ -46,9 +72,19 @@ void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out f
         [[unroll]] for (uint n = 0u; n < BLOCK; ++n) {
             precise float s = ((a[n].x + a[n].y) + (a[n].z + a[n].w)) * p.scale;
             score[first + n] = s;
-            if (lid + GROUP * (first + n) < valid) top = max(top, s);
+            if (lid + GROUP * (first + n) < stored) top = max(top, s);
         }
     }
+#ifdef FRESH
+    if (stored < valid && lid == stored % GROUP) {
+        precise vec4 a = vec4(0.0);
+        for (uint c = 0u; c < quads; ++c) a = a + fresh_q[c] * tvk_unpack(fresh_k[c]);
+        precise float s = ((a.x + a.y) + (a.z + a.w)) * p.scale;
+        [[unroll]] for (uint i = 0u; i < PARTS; ++i)
+            if (i == stored / GROUP) score[i] = s;
+        top = max(top, s);
+    }
+#endif
     m = tvk_reduce_max(top);
     [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
         uint j = lid + GROUP * i;
@@ -64,7 +100,7 @@ void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out f
         if (SPLIT == 1u) {
             precise vec4 a0 = vec4(0.0), a1 = vec4(0.0), a2 = vec4(0.0), a3 = vec4(0.0);
             uint j = 0u;
-            for (; j + 15u < valid; j += 16u) {
+            for (; j + 15u < stored; j += 16u) {
                 [[unroll]] for (uint n = 0u; n < 16u; n += 4u) {
                     uint at = values + (j + n) * quads + i;
                     a0 = a0 + weights[j + n] * load_kv(at);
@@ -73,7 +109,7 @@ void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out f
                     a3 = a3 + weights[j + n + 3u] * load_kv(at + 3u * quads);
                 }
             }
-            for (; j + 3u < valid; j += 4u) {
+            for (; j + 3u < stored; j += 4u) {
                 uint at = values + j * quads + i;
                 a0 = a0 + weights[j] * load_kv(at);
                 a1 = a1 + weights[j + 1u] * load_kv(at + quads);
@@ -81,22 +117,34 @@ void attention_chunk(uint q_at, uint slot, uint chunk, uint g, uint valid, out f
                 a3 = a3 + weights[j + 3u] * load_kv(at + 3u * quads);
             }
             uint at = values + j * quads + i;
-            if (j < valid) a0 = a0 + weights[j] * load_kv(at);
-            if (j + 1u < valid) a1 = a1 + weights[j + 1u] * load_kv(at + quads);
-            if (j + 2u < valid) a2 = a2 + weights[j + 2u] * load_kv(at + 2u * quads);
+            if (j < stored) a0 = a0 + weights[j] * load_kv(at);
+            if (j + 1u < stored) a1 = a1 + weights[j + 1u] * load_kv(at + quads);
+            if (j + 2u < stored) a2 = a2 + weights[j + 2u] * load_kv(at + 2u * quads);
+#ifdef FRESH
+            if (stored < valid) {
+                precise vec4 add = weights[stored] * tvk_unpack(fresh_v[i]);
+                if (stored % 4u == 0u) a0 = a0 + add;
+                if (stored % 4u == 1u) a1 = a1 + add;
+                if (stored % 4u == 2u) a2 = a2 + add;
+                if (stored % 4u == 3u) a3 = a3 + add;
+            }
+#endif
             precise vec4 o = (a0 + a1) + (a2 + a3);
             chunk_out[i] = o;
         } else {
             uint part = item / quads;
             precise vec4 acc = vec4(0.0);
             uint j = part;
-            for (; j + 4u * (AHEAD - 1u) < valid; j += 4u * AHEAD) {
+            for (; j + 4u * (AHEAD - 1u) < stored; j += 4u * AHEAD) {
                 vec4 v[AHEAD];
                 [[unroll]] for (uint n = 0u; n < AHEAD; ++n)
                     v[n] = load_kv(values + (j + 4u * n) * quads + i);
                 [[unroll]] for (uint n = 0u; n < AHEAD; ++n) acc = acc + weights[j + 4u * n] * v[n];
             }
-            for (; j < valid; j += 4u) acc = acc + weights[j] * load_kv(values + j * quads + i);
+            for (; j < stored; j += 4u) acc = acc + weights[j] * load_kv(values + j * quads + i);
+#ifdef FRESH
+            if (stored < valid && part == stored % 4u) acc = acc + weights[stored] * tvk_unpack(fresh_v[i]);
+#endif
             parts[part * MAX_QUADS + i] = acc;
         }
     }

@@ -2,15 +2,25 @@
 #ifndef TVK_KV_PLAIN_GLSL
 #define TVK_KV_PLAIN_GLSL
 
+#ifdef FRESH // one row whose K and V are not in the pool yet: attn_token.comp
+#define POOL_ACCESS
+layout(push_constant) uniform Push { tvk_attn_token_params p; };
+layout(set = 0, binding = 0, std430) buffer State { uint state[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };
+layout(set = 0, binding = 3, std430) coherent buffer Work { vec4 work[]; };
+#else
+#define POOL_ACCESS readonly
 layout(push_constant) uniform Push { tvk_attention_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
+uint query_at(uint t, uint head) { return t * (p.q_stride / 4u) + head * (p.d / 4u); }
+#endif
 #ifdef KV_F32
-layout(set = 0, binding = 2, std430) readonly buffer Pool { vec4 pool[]; };
+layout(set = 0, binding = 2, std430) POOL_ACCESS buffer Pool { vec4 pool[]; };
 vec4 load_kv(uint quad) { return pool[quad]; }
 #define QUADS_A_WORD 4u
 #else
-layout(set = 0, binding = 2, std430) readonly buffer Pool { uvec2 pool[]; };
+layout(set = 0, binding = 2, std430) POOL_ACCESS buffer Pool { uvec2 pool[]; };
 vec4 load_kv(uint quad) { return vec4(unpackHalf2x16(pool[quad].x), unpackHalf2x16(pool[quad].y)); }
 #define QUADS_A_WORD 2u
 #endif
@@ -20,7 +30,5 @@ uint chunk_page(uint slot, uint chunk)
 {
     return state[p.pages_word + slot * p.max_pages + chunk] * (p.page_words / QUADS_A_WORD);
 }
-
-uint query_at(uint t, uint head) { return t * (p.q_stride / 4u) + head * (p.d / 4u); }
 
 #endif

@@ -17,19 +17,19 @@
 #endif
 
 /* ---- fixed numbers of the numeric contract (docs/architecture.md, "the same bits") ---- */
-#define TVK_CHUNK 128u         /* KV positions a page and an attention chunk */
-#define TVK_NORM_PARTIALS 128u /* strided partial sums of a sum of squares */
-#define TVK_DOT_PARTIALS 16u   /* strided partial sums of a float dot product */
-#define TVK_ACT_HEADER_WORDS 4u /* d (f32 bits), sum of codes (i32), entries of the list, 0 */
-#define TVK_LIST_ALIGN 16u     /* lists are padded with zero entries to a multiple of this */
-#define TVK_KMAJOR_ALIGN 64u   /* outputs of a K-major matrix are padded to this many codes */
+#define TVK_CHUNK 128u           /* KV positions a page and an attention chunk */
+#define TVK_NORM_PARTIALS 128u   /* strided partial sums of a sum of squares */
+#define TVK_DOT_PARTIALS 16u     /* strided partial sums of a float dot product */
+#define TVK_ACT_HEADER_WORDS 4u  /* d (f32 bits), sum of codes (i32), entries of the list, 0 */
+#define TVK_LIST_ALIGN 16u       /* lists are padded with zero entries to a multiple of this */
+#define TVK_KMAJOR_ALIGN 64u     /* outputs of a K-major matrix are padded to this many codes */
 #define TVK_ROWS_HEADER_WORDS 4u /* before a list of rows: count, 0, 0, 0 */
-#define TVK_T2_ROW_ALIGN 128u  /* ternary rows are padded to this many codes */
-#define TVK_COUNTER_WORDS 4u    /* zeros and rows, 64 bits each, low word first */
-#define TVK_HADAMARD_MAX 32768u /* widest row of the transform */
+#define TVK_T2_ROW_ALIGN 128u    /* ternary rows are padded to this many codes */
+#define TVK_COUNTER_WORDS 4u     /* zeros and rows, 64 bits each, low word first */
+#define TVK_HADAMARD_MAX 32768u  /* widest row of the transform */
 #define TVK_CANDIDATES 256u
-#define TVK_PEAK_CHAINS 12u     /* side by side in an invocation that measures arithmetic */
-#define TVK_PEAK_TURN 8u        /* steps of them in a turn of its loop */
+#define TVK_PEAK_CHAINS 12u /* side by side in an invocation that measures arithmetic */
+#define TVK_PEAK_TURN 8u    /* steps of them in a turn of its loop */
 #define TVK_NO_OUTPUT 0xffffffffu
 
 /* ---- the KV cache (docs/formats.md, "KV page"): types of K and of V, sizes in words ---- */
@@ -61,7 +61,8 @@
 #define TVK_CACHE_PAGE_WORDS(kt, vt, g, d)                                                         \
     (TVK_CACHE_FIRST_V(kt, vt, g, d) + TVK_CACHE_FIRST_WORDS(vt, g, d))
 
-/* ---- query records (docs/formats.md, "Query record"): a head of D values as q8 or q4 levels ---- */
+/* ---- query records (docs/formats.md, "Query record"): a head of D values as q8 or q4 levels ----
+ */
 #define TVK_QUERY_F32 0u /* no record: the floats themselves */
 #define TVK_QUERY_Q8 TVK_CACHE_Q8
 #define TVK_QUERY_Q4 TVK_CACHE_Q4
@@ -70,38 +71,38 @@
 
 /* ---- the state buffer (words) ----
  * header | rows [batch] x 4 | outs [max_outs] x 2 | pages [slots][max_pages] |
- * slots [slots] x TVK_SLOT_WORDS | history [slots][context] */
-#define TVK_STATE_COUNT 0u      /* rows of this step                         */
-#define TVK_STATE_OUTS 1u       /* rows that give logits                     */
-#define TVK_STATE_CHUNKS 2u     /* largest number of attention chunks of a row */
-#define TVK_STATE_SEQ 3u        /* submissions so far: index into the rings  */
-#define TVK_STATE_ROWS 16u      /* first row: {slot, position, token, output index or TVK_NO_OUTPUT} */
+ * slots [slots] x TVK_SLOT_WORDS | history [slots][context] | merge counters [H] */
+#define TVK_STATE_COUNT 0u  /* rows of this step                         */
+#define TVK_STATE_OUTS 1u   /* rows that give logits                     */
+#define TVK_STATE_CHUNKS 2u /* largest number of attention chunks of a row */
+#define TVK_STATE_SEQ 3u    /* submissions so far: index into the rings  */
+#define TVK_STATE_ROWS 16u  /* first row: {slot, position, token, output index or TVK_NO_OUTPUT} */
 #define TVK_ROW_WORDS 4u
-#define TVK_OUT_WORDS 2u        /* {row, request flags} */
+#define TVK_OUT_WORDS 2u /* {row, request flags} */
 
 /* words of a slot */
 #define TVK_SLOT_WORDS 64u
-#define TVK_SLOT_TOKEN 0u       /* next token to feed                         */
-#define TVK_SLOT_POSITION 1u    /* its position                               */
-#define TVK_SLOT_STOPPED 2u     /* 1: rows that take their token from here are dropped */
-#define TVK_SLOT_LEFT 3u        /* tokens that may still be sampled           */
-#define TVK_SLOT_TEMPERATURE 4u /* f32; <= 0: greedy                          */
+#define TVK_SLOT_TOKEN 0u           /* next token to feed                         */
+#define TVK_SLOT_POSITION 1u        /* its position                               */
+#define TVK_SLOT_STOPPED 2u         /* 1: rows that take their token from here are dropped */
+#define TVK_SLOT_LEFT 3u            /* tokens that may still be sampled           */
+#define TVK_SLOT_TEMPERATURE 4u     /* f32; <= 0: greedy                          */
 #define TVK_SLOT_INV_TEMPERATURE 5u /* f32, host's 1 / temperature            */
-#define TVK_SLOT_TOP_K 6u       /* 1 .. TVK_CANDIDATES                        */
-#define TVK_SLOT_TOP_P 7u       /* f32; >= 1: off                             */
-#define TVK_SLOT_MIN_P 8u       /* f32; <= 0: off                             */
-#define TVK_SLOT_PENALTY 9u     /* f32; 1: off                                */
-#define TVK_SLOT_INV_PENALTY 10u /* f32, host's 1 / penalty                   */
+#define TVK_SLOT_TOP_K 6u           /* 1 .. TVK_CANDIDATES                        */
+#define TVK_SLOT_TOP_P 7u           /* f32; >= 1: off                             */
+#define TVK_SLOT_MIN_P 8u           /* f32; <= 0: off                             */
+#define TVK_SLOT_PENALTY 9u         /* f32; 1: off                                */
+#define TVK_SLOT_INV_PENALTY 10u    /* f32, host's 1 / penalty                   */
 #define TVK_SLOT_LAST_N 11u
 #define TVK_SLOT_SEED_LO 12u
 #define TVK_SLOT_SEED_HI 13u
 #define TVK_SLOT_STOP_COUNT 14u
-#define TVK_SLOT_STOPS 16u      /* up to 8 token ids */
+#define TVK_SLOT_STOPS 16u /* up to 8 token ids */
 #define TVK_MAX_STOPS 8u
 
 /* ---- request ring entry (host-visible, words): {rows, outs, 0, 0} then 4 words a row ---- */
 #define TVK_REQUEST_HEADER 4u
-#define TVK_REQUEST_ROW 4u      /* {slot, position, token, flags} */
+#define TVK_REQUEST_ROW 4u       /* {slot, position, token, flags} */
 #define TVK_REQUEST_FROM_SLOT 1u /* token and position come from the slot         */
 #define TVK_REQUEST_OUTPUT 2u    /* logits of this row are wanted                 */
 #define TVK_REQUEST_SAMPLE 4u    /* and the slot's next token is drawn from them  */
@@ -122,59 +123,72 @@
 #define TVK_AXIS_CHUNKS 3u /* attention chunks of the step   */
 
 struct tvk_begin_params {
-    TVK_U32 ring_entries, ring_entry_words; /* request ring */
-    TVK_U32 batch, max_outs;                /* capacities */
+    TVK_U32 ring_entries, ring_entry_words;      /* request ring */
+    TVK_U32 batch, max_outs;                     /* capacities */
     TVK_U32 slots_word, history_word, outs_word; /* offsets in the state buffer */
     TVK_U32 context;
     TVK_U32 rule_count;
 };
 
 struct tvk_embed_params {
-    TVK_U32 k;                     /* row length, k % 4 == 0 */
-    TVK_U32 first_row, row_count;  /* rows of the table that this piece holds */
+    TVK_U32 k;                    /* row length, k % 4 == 0 */
+    TVK_U32 first_row, row_count; /* rows of the table that this piece holds */
 };
 
 struct tvk_norm_params {
-    TVK_U32 k;                     /* row length, k % 4 == 0 */
+    TVK_U32 k;            /* row length, k % 4 == 0 */
     TVK_U32 x_stride;     /* floats from row to row of x */
     TVK_U32 y_stride;     /* floats (f32 output) or words (act record) */
     TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
     TVK_U32 gather;       /* 1: row t of y is row outs[t] of x */
     TVK_U32 outs_word;
-    TVK_U32 code_words;   /* words of codes in a record */
-    TVK_U32 list_word;    /* of a record: where its list of non-zero codes begins; 0: none */
+    TVK_U32 code_words; /* words of codes in a record */
+    TVK_U32 list_word;  /* of a record: where its list of non-zero codes begins; 0: none */
 };
 
 struct tvk_layernorm_params {
-    TVK_U32 k;                  /* values that are normed together, k % 4 == 0 */
-    TVK_U32 x_first, x_stride;  /* floats: the first one in a row of x; from row to row */
-    TVK_U32 y_stride;           /* floats (f32 output) or words (act record) */
-    TVK_F32_T inv_k, eps;       /* 1 / K rounded to f32 */
-    TVK_U32 gather, outs_word;  /* as of tvk_norm_params */
+    TVK_U32 k;                 /* values that are normed together, k % 4 == 0 */
+    TVK_U32 x_first, x_stride; /* floats: the first one in a row of x; from row to row */
+    TVK_U32 y_stride;          /* floats (f32 output) or words (act record) */
+    TVK_F32_T inv_k, eps;      /* 1 / K rounded to f32 */
+    TVK_U32 gather, outs_word; /* as of tvk_norm_params */
 };
 
 struct tvk_hadamard_params {
-    TVK_U32 k;              /* row length, a power of two from 4 on */
-    TVK_F32_T inv_k, eps;   /* of the norm */
-    TVK_F32_T scale;        /* K^-1/2 */
+    TVK_U32 k;            /* row length, a power of two from 4 on */
+    TVK_F32_T inv_k, eps; /* of the norm */
+    TVK_F32_T scale;      /* K^-1/2 */
 };
 
 struct tvk_matmul_params {
-    TVK_U32 n, k;        /* rows of this piece, inputs */
-    TVK_U32 row_words;   /* words from weight row to weight row */
-    TVK_U32 first_row;   /* of the piece in the whole matrix: offset in y; scales start at the piece */
-    TVK_U32 act_stride;  /* words (act record) or floats from activation row to row */
-    TVK_U32 y_stride;    /* floats from row to row of y */
-    TVK_U32 add;         /* 1: y += result (residual) */
-    TVK_U32 rows;        /* activation rows that exist in memory (capacity) */
+    TVK_U32 n, k;      /* rows of this piece, inputs */
+    TVK_U32 row_words; /* words from weight row to weight row */
+    TVK_U32
+        first_row; /* of the piece in the whole matrix: offset in y; scales start at the piece */
+    TVK_U32 act_stride; /* words (act record) or floats from activation row to row */
+    TVK_U32 y_stride;   /* floats from row to row of y */
+    TVK_U32 add;        /* 1: y += result (residual) */
+    TVK_U32 rows;       /* activation rows that exist in memory (capacity) */
+};
+
+/* a gated unit behind a mat-vec: f = (max(a,0)^2) b, f = (a sigmoid(a)) b */
+#define TVK_GATE_NONE 0u
+#define TVK_GATE_RELU2 1u
+#define TVK_GATE_SILU 2u
+
+struct tvk_norm_gemv_params {
+    TVK_U32 n, k;         /* weight rows, inputs */
+    TVK_U32 gain;         /* vec4 from the scales to the gain */
+    TVK_U32 add;          /* 1: y += result (residual) */
+    TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
 };
 
 struct tvk_sparse_params {
-    TVK_U32 n;           /* outputs of this piece */
-    TVK_U32 row_words;   /* K-major: words from k to k */
-    TVK_U32 first_row;   /* of the piece in the whole matrix: offset in y */
-    TVK_U32 list_word;   /* of the record: where its list begins */
-    TVK_U32 add;         /* 1: y += result (residual) */
+    TVK_U32 n;         /* outputs of this piece */
+    TVK_U32 row_words; /* K-major: words from k to k */
+    TVK_U32 first_row; /* of the piece in the whole matrix: offset in y */
+    TVK_U32 list_word; /* of the record: where its list begins */
+    TVK_U32 add;       /* 1: y += result (residual) */
 };
 
 struct tvk_kmajor_params {
@@ -184,22 +198,22 @@ struct tvk_kmajor_params {
 };
 
 struct tvk_relu_list_params {
-    TVK_U32 f;         /* gates, f % 4 == 0; the list's header stands behind them */
+    TVK_U32 f; /* gates, f % 4 == 0; the list's header stands behind them */
 };
 
 struct tvk_up_params {
-    TVK_U32 n;           /* rows of this piece */
-    TVK_U32 row_words;   /* words from weight row to weight row */
-    TVK_U32 first_row;   /* of the piece in the whole matrix */
-    TVK_U32 up_row;      /* row of the matrix that row 0 of the list stands for */
-    TVK_U32 f;           /* gates, then products; the list's header stands behind them */
+    TVK_U32 n;         /* rows of this piece */
+    TVK_U32 row_words; /* words from weight row to weight row */
+    TVK_U32 first_row; /* of the piece in the whole matrix */
+    TVK_U32 up_row;    /* row of the matrix that row 0 of the list stands for */
+    TVK_U32 f;         /* gates, then products; the list's header stands behind them */
 };
 
 struct tvk_rope_params {
-    TVK_U32 heads;    /* rotated heads of a row: H + G, they lie one behind the other */
-    TVK_U32 d;        /* head size */
-    TVK_U32 stride;   /* floats from row to row */
-    TVK_U32 rotary;   /* dimensions that turn, <= d, even */
+    TVK_U32 heads;  /* rotated heads of a row: H + G, they lie one behind the other */
+    TVK_U32 d;      /* head size */
+    TVK_U32 stride; /* floats from row to row */
+    TVK_U32 rotary; /* dimensions that turn, <= d, even */
 };
 
 struct tvk_kv_append_params {
@@ -213,11 +227,21 @@ struct tvk_kv_append_params {
 
 struct tvk_attention_params {
     TVK_U32 heads, kv_heads, d;
-    TVK_U32 q_stride;  /* words from row to row of qkv, Q first, or of the query records */
-    TVK_U32 o_stride;  /* floats from row to row of the output */
+    TVK_U32 q_stride; /* words from row to row of qkv, Q first, or of the query records */
+    TVK_U32 o_stride; /* floats from row to row of the output */
     TVK_U32 pages_word, max_pages, page_words;
-    TVK_F32_T scale;   /* 1 / sqrt(D) */
+    TVK_F32_T scale;    /* 1 / sqrt(D) */
     TVK_U32 max_chunks; /* capacity of the partial buffer, chunks a (row, head) */
+};
+
+struct tvk_attn_token_params {
+    TVK_U32 heads, kv_heads, d, rotary;
+    TVK_U32 pages_word, max_pages, page_words;
+    TVK_F32_T scale;    /* 1 / sqrt(D) */
+    TVK_U32 max_chunks; /* capacity of the partials, chunks a head */
+    TVK_U32 merge_word; /* counters [H] in the state buffer */
+    TVK_U32 out_vec4;   /* in the work binding, behind Q K V: the output */
+    TVK_U32 partials_vec4;
 };
 
 struct tvk_glu_params {
@@ -246,11 +270,11 @@ struct tvk_peak_params {
 };
 
 struct tvk_repack_params {
-    TVK_U32 n, k;          /* rows in this window, inputs */
-    TVK_U32 row_words;     /* words a row of the output */
-    TVK_U32 first_row;     /* output row of the window's first row */
-    TVK_U32 skip;          /* elements in the window before its first row (I2_S blocks straddle rows) */
-    TVK_U32 scale_word;    /* of codes with scales: first word of row 0's in the scale binding */
+    TVK_U32 n, k;      /* rows in this window, inputs */
+    TVK_U32 row_words; /* words a row of the output */
+    TVK_U32 first_row; /* output row of the window's first row */
+    TVK_U32 skip;      /* elements in the window before its first row (I2_S blocks straddle rows) */
+    TVK_U32 scale_word; /* of codes with scales: first word of row 0's in the scale binding */
 };
 
 #endif

@@ -1,7 +1,8 @@
 // Reductions over the workgroup in the order of sum_tree(v, 128). GROUP is a power of two, 8 .. 128.
 // Slot i of an invocation stands for element lid + GROUP * i, so that the upper levels of the tree
-// stay inside an invocation; the last eight elements are added by every invocation for itself,
-// which spares three barriers. Each function starts with a barrier that frees the scratch memory.
+// stay inside an invocation; eight invocations add the levels down to eight elements, and these are
+// added by every invocation for itself: two barriers whatever the size. Each function starts with a
+// barrier that frees the scratch memory.
 #ifndef TVK_REDUCE_GLSL
 #define TVK_REDUCE_GLSL
 
@@ -29,6 +30,39 @@ float tvk_tree8(float a, float b, float c, float d, float e, float f, float g, f
     return s;
 }
 
+const uint EIGHTHS = GROUP / 8u;
+// levels of the tree over elements that stand eight apart
+float tvk_tree_eighths(float v[MAX_PARTS])
+{
+    [[unroll]] for (uint s = EIGHTHS / 2u; s > 0u; s /= 2u) {
+        [[unroll]] for (uint i = 0u; i < s; ++i) {
+            precise float sum = v[i] + v[i + s];
+            v[i] = sum;
+        }
+    }
+    return v[0];
+}
+
+// Scratch element lid (below 8) = the tree, or the maximum, over its eighths.
+void tvk_fold_a(uint lid)
+{
+    float v[MAX_PARTS];
+    [[unroll]] for (uint i = 0u; i < EIGHTHS; ++i) v[i] = tvk_scratch_a[lid + 8u * i];
+    tvk_scratch_a[lid] = tvk_tree_eighths(v);
+}
+void tvk_fold_b(uint lid)
+{
+    float v[MAX_PARTS];
+    [[unroll]] for (uint i = 0u; i < EIGHTHS; ++i) v[i] = tvk_scratch_b[lid + 8u * i];
+    tvk_scratch_b[lid] = tvk_tree_eighths(v);
+}
+void tvk_fold_max(uint lid)
+{
+    float m = tvk_scratch_b[lid];
+    [[unroll]] for (uint i = 1u; i < EIGHTHS; ++i) m = max(m, tvk_scratch_b[lid + 8u * i]);
+    tvk_scratch_b[lid] = m;
+}
+
 // sum_tree over 128 elements, and the maximum of one value an invocation; all invocations get both
 void tvk_reduce_sum_max(float v[MAX_PARTS], float m, out float sum, out float top)
 {
@@ -37,11 +71,10 @@ void tvk_reduce_sum_max(float v[MAX_PARTS], float m, out float sum, out float to
     tvk_scratch_a[lid] = tvk_tree_parts(v);
     tvk_scratch_b[lid] = m;
     barrier();
-    [[unroll]] for (uint s = GROUP / 2u; s >= 8u; s /= 2u) {
-        if (lid < s) {
-            precise float t = tvk_scratch_a[lid] + tvk_scratch_a[lid + s];
-            tvk_scratch_a[lid] = t;
-            tvk_scratch_b[lid] = max(tvk_scratch_b[lid], tvk_scratch_b[lid + s]);
+    if (EIGHTHS > 1u) {
+        if (lid < 8u) {
+            tvk_fold_a(lid);
+            tvk_fold_max(lid);
         }
         barrier();
     }
@@ -59,12 +92,10 @@ void tvk_reduce_sums(float v[MAX_PARTS], float w[MAX_PARTS], out float a, out fl
     tvk_scratch_a[lid] = tvk_tree_parts(v);
     tvk_scratch_b[lid] = tvk_tree_parts(w);
     barrier();
-    [[unroll]] for (uint s = GROUP / 2u; s >= 8u; s /= 2u) {
-        if (lid < s) {
-            precise float t = tvk_scratch_a[lid] + tvk_scratch_a[lid + s];
-            tvk_scratch_a[lid] = t;
-            precise float u = tvk_scratch_b[lid] + tvk_scratch_b[lid + s];
-            tvk_scratch_b[lid] = u;
+    if (EIGHTHS > 1u) {
+        if (lid < 8u) {
+            tvk_fold_a(lid);
+            tvk_fold_b(lid);
         }
         barrier();
     }
@@ -81,8 +112,8 @@ float tvk_reduce_max(float m)
     barrier();
     tvk_scratch_b[lid] = m;
     barrier();
-    [[unroll]] for (uint s = GROUP / 2u; s >= 8u; s /= 2u) {
-        if (lid < s) tvk_scratch_b[lid] = max(tvk_scratch_b[lid], tvk_scratch_b[lid + s]);
+    if (EIGHTHS > 1u) {
+        if (lid < 8u) tvk_fold_max(lid);
         barrier();
     }
     return max(max(max(tvk_scratch_b[0], tvk_scratch_b[1]), max(tvk_scratch_b[2], tvk_scratch_b[3])),
@@ -96,8 +127,12 @@ int tvk_reduce_int(int v)
     barrier();
     tvk_scratch_i[lid] = v;
     barrier();
-    [[unroll]] for (uint s = GROUP / 2u; s >= 8u; s /= 2u) {
-        if (lid < s) tvk_scratch_i[lid] += tvk_scratch_i[lid + s];
+    if (EIGHTHS > 1u) {
+        if (lid < 8u) {
+            int sum = tvk_scratch_i[lid];
+            [[unroll]] for (uint i = 1u; i < EIGHTHS; ++i) sum += tvk_scratch_i[lid + 8u * i];
+            tvk_scratch_i[lid] = sum;
+        }
         barrier();
     }
     return tvk_scratch_i[0] + tvk_scratch_i[1] + tvk_scratch_i[2] + tvk_scratch_i[3] +

@@ -108,6 +108,19 @@ int tvk_t2_word(uint w, uvec4 a)
     return tvk_t2_dot(w & 0x03030303u, a.x) + tvk_t2_dot((w >> 2) & 0x03030303u, a.y) +
            tvk_t2_dot((w >> 4) & 0x03030303u, a.z) + tvk_t2_dot((w >> 6) & 0x03030303u, a.w);
 }
+// The activations of a unit of 64 codes, as its products want them.
+struct tvk_t2_act {
+    uvec4 a[4];
+};
+tvk_t2_act tvk_t2_spread(uvec4 a0, uvec4 a1, uvec4 a2, uvec4 a3)
+{
+    return tvk_t2_act(uvec4[4](a0, a1, a2, a3));
+}
+int tvk_t2_unit(uvec4 w, tvk_t2_act x)
+{
+    return (tvk_t2_word(w.x, x.a[0]) + tvk_t2_word(w.y, x.a[1])) +
+           (tvk_t2_word(w.z, x.a[2]) + tvk_t2_word(w.w, x.a[3]));
+}
 #else
 // Without a dot instruction two products share a 32-bit multiplication: codes c0 + (c2 << 16)
 // times a2 + (a0 << 16), all mod 2^32, is c0 a2 + ((c0 a0 + c2 a2) << 16). Up to 64 such products
@@ -153,6 +166,21 @@ uvec4 tvk_pairs02(uvec4 a)
 uvec4 tvk_pairs13(uvec4 a)
 {
     return uvec4(tvk_pair13(a.x), tvk_pair13(a.y), tvk_pair13(a.z), tvk_pair13(a.w));
+}
+struct tvk_t2_act {
+    uvec4 even[4], odd[4];
+};
+tvk_t2_act tvk_t2_spread(uvec4 a0, uvec4 a1, uvec4 a2, uvec4 a3)
+{
+    return tvk_t2_act(
+        uvec4[4](tvk_pairs02(a0), tvk_pairs02(a1), tvk_pairs02(a2), tvk_pairs02(a3)),
+        uvec4[4](tvk_pairs13(a0), tvk_pairs13(a1), tvk_pairs13(a2), tvk_pairs13(a3)));
+}
+int tvk_t2_unit(uvec4 w, tvk_t2_act x)
+{
+    return tvk_t2_high(
+        tvk_t2_word(w.x, x.even[0], x.odd[0]) + tvk_t2_word(w.y, x.even[1], x.odd[1]) +
+        tvk_t2_word(w.z, x.even[2], x.odd[2]) + tvk_t2_word(w.w, x.even[3], x.odd[3]));
 }
 #endif
 

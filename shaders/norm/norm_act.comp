@@ -16,13 +16,16 @@
 #include "exact.glsl"
 #include "reduce.glsl"
 
+#ifdef NORM
+#define TVK_NORM true
+#else
+#define TVK_NORM false
+#endif
+#include "row_codes.glsl"
 #ifdef QUANT_I8
 #define LISTS
 #include "scan.glsl"
 layout(constant_id = 3) const uint LIST = 0u;
-#endif
-#if defined(QUANT_I8) || defined(QUANT_I4) || defined(QUANT_FP4)
-#define QUANT
 #endif
 
 layout(push_constant) uniform Push { tvk_norm_params p; };
@@ -37,54 +40,20 @@ layout(set = 0, binding = 3, std430) writeonly buffer Y { vec4 y[]; };
 
 uint base; // first group of four of this row
 
-vec4 scaled(uint c)
+vec4 tvk_row_x(uint c) { return x[base + c]; }
+vec4 tvk_row_scaled(uint c)
 {
-#ifdef NORM
+    if (!TVK_NORM) return x[base + c];
     precise vec4 v = x[base + c] * gain[c];
     return v;
-#else
-    return x[base + c];
-#endif
-}
-
-vec4 normed(uint c, float r)
-{
-#ifdef NORM
-    precise vec4 v = scaled(c) * r;
-    return v;
-#else
-    return x[base + c];
-#endif
 }
 
 #ifdef TOPK
 uvec4 tvk_row_bits(uint c, float r)
 {
-    return floatBitsToUint(normed(c, r));
+    return floatBitsToUint(tvk_row_normed(c, r));
 }
 #include "topk.glsl"
-#endif
-
-#ifdef QUANT
-#if defined(QUANT_I4)
-const float LOW = -8.0, HIGH = 7.0;
-#elif defined(QUANT_I8)
-const float LOW = -128.0, HIGH = 127.0;
-#endif
-ivec4 codes_of(vec4 v)
-{
-#ifdef QUANT_FP4
-    // steps of 1 below 4, 2 below 8, 4 to 12
-    precise vec4 a = min(abs(v), vec4(12.0));
-    precise vec4 inv = mix(mix(vec4(0.25), vec4(0.5), lessThan(a, vec4(8.0))), vec4(1.0),
-                           lessThan(a, vec4(4.0)));
-    ivec4 n = ivec4(roundEven(a * inv));
-    ivec4 q = mix(mix(4 * n, 2 * n, lessThan(a, vec4(8.0))), n, lessThan(a, vec4(4.0)));
-    return mix(q, -q, lessThan(v, vec4(0.0)));
-#else
-    return ivec4(clamp(roundEven(v), vec4(LOW), vec4(HIGH)));
-#endif
-}
 #endif
 
 #if defined(QUANT_I4)
@@ -107,9 +76,9 @@ uint code_word(uint c, float r, float s,
                inout int total)
 {
     if (c >= p.k / 4u) return 0u;
-    precise vec4 v = normed(c, r);
+    precise vec4 v = tvk_row_normed(c, r);
     precise vec4 scaled_v = v * s;
-    ivec4 q = codes_of(scaled_v);
+    ivec4 q = tvk_codes_of(scaled_v);
 #ifdef TOPK
     uvec4 bits = floatBitsToUint(v);
     [[unroll]] for (uint j = 0u; j < 4u; ++j)
@@ -168,69 +137,11 @@ void main()
     base = source * (p.x_stride / 4u);
     uint quads = p.k / 4u;
 
-    float part[MAX_PARTS];
-#ifdef QUANT_I4
-    float sizes[MAX_PARTS];
-#endif
-    precise float top = 0.0;
-    [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
-        precise float acc = 0.0;
-        precise float size = 0.0;
-        for (uint c = lid + GROUP * i; c < quads; c += TVK_NORM_PARTIALS) {
-#ifdef NORM
-            vec4 v = x[base + c];
-            acc = acc + tvk_dot4(v, v);
-#endif
-#if defined(QUANT_I4)
-            precise vec4 a = abs(scaled(c));
-            size = size + ((a.x + a.y) + (a.z + a.w));
-#elif defined(QUANT)
-            vec4 a = abs(scaled(c));
-            top = max(top, max(max(a.x, a.y), max(a.z, a.w)));
-#endif
-        }
-        part[i] = acc;
-#ifdef QUANT_I4
-        sizes[i] = size;
-#endif
-    }
-    precise float r = 1.0;
-#if defined(NORM) || defined(QUANT_I4)
-    float sum;
-#ifdef QUANT_I4
-    float size;
-    tvk_reduce_sums(part, sizes, sum, size);
-#else
-    tvk_reduce_sum_max(part, top, sum, top);
-#endif
-#else
-    top = tvk_reduce_max(top);
-#endif
-#ifdef NORM
-    precise float mean = sum * p.inv_k + p.eps;
-    r = tvk_rsqrt(mean);
-#endif
-
+    tvk_row row = tvk_row_pass(quads, p.inv_k, p.eps);
+    float r = row.r, s = row.s;
 #ifdef QUANT
-#ifdef QUANT_I4
-    precise float gamma = (size * r) * p.inv_k;
-#else
-    // rounding is monotone: max|x g| r is exactly max|(x g) r|
-    precise float gamma = top * r;
-#endif
-    precise float m = max(gamma, 1e-5);
-#if defined(QUANT_I4)
-    precise float s = tvk_div(2.6457513, m);
-    precise float d = m * 0.37796447;
-#elif defined(QUANT_FP4)
-    precise float s = tvk_div(12.0, m);
-    precise float d = m * 0.083333336;
-#else
-    precise float s = tvk_div(127.0, m);
-    precise float d = m * 0.007874016;
-#endif
 #ifdef TOPK
-    tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r, gamma);
+    tvk_border border = tvk_topk(quads, (p.k + 1u) / 2u, r, row.gamma);
 #endif
     uint out_base = t * p.y_stride;
     uint codes = out_base + TVK_ACT_HEADER_WORDS;
@@ -241,9 +152,9 @@ void main()
         uint word = 0u;
         [[unroll]] for (uint h = 0u; h < 2u; ++h) {
             if (2u * c + h >= quads) continue;
-            precise vec4 v = normed(2u * c + h, r);
+            precise vec4 v = tvk_row_normed(2u * c + h, r);
             precise vec4 scaled_v = v * s;
-            ivec4 q = codes_of(scaled_v);
+            ivec4 q = tvk_codes_of(scaled_v);
             total += (q.x + q.y) + (q.z + q.w);
             uvec4 nibble = nibbles_of(q) << (uvec4(0u, 8u, 16u, 24u) + 4u * h);
             word |= (nibble.x | nibble.y) | (nibble.z | nibble.w);
@@ -276,14 +187,14 @@ void main()
 #endif
     total = tvk_reduce_int(total);
     if (lid == 0u) {
-        y[out_base] = floatBitsToUint(d);
+        y[out_base] = floatBitsToUint(row.d);
         y[out_base + 1u] = uint(total);
         y[out_base + 2u] = listed;
         y[out_base + 3u] = 0u;
     }
 #else
     for (uint c = lid; c < quads; c += GROUP) {
-        precise vec4 v = normed(c, r);
+        precise vec4 v = tvk_row_normed(c, r);
         y[t * (p.y_stride / 4u) + c] = v;
     }
 #endif

@@ -139,24 +139,12 @@ static void describe(uint32_t index, tvk_case *out)
              fill_names[s->fill]);
 }
 
-/* 16 codes of mixed weights: two random bits each, 3 becomes 1. */
-static uint32_t mixed_word(uint32_t n, uint32_t word)
-{
-    uint32_t bits = tvk_rig_hash(n, word);
-    uint32_t threes = bits & bits >> 1 & 0x55555555u;
-    return bits ^ threes << 1;
-}
-
 static void fill_t2(uint32_t *row, const shape *s, uint32_t n, uint32_t row_words)
 {
     static const uint32_t constant[] = {0, 0, 0x55555555u, 0xAAAAAAAAu, 0};
-    for (uint32_t w = 0; w < row_words; w++) {
-        row[w] = s->fill == MIXED ? mixed_word(n, w) : constant[s->fill];
-        for (uint32_t v = 0; v < 16; v++) {
-            uint32_t shift = 8 * (v % 4) + 2 * (v / 4);
-            if (16 * w + v >= s->k) row[w] = (row[w] & ~(3u << shift)) | 1u << shift; /* padding */
-        }
-    }
+    for (uint32_t w = 0; w < row_words; w++)
+        row[w] = s->fill == MIXED ? tvk_rig_t2_word(n, w, s->k)
+                                  : tvk_rig_t2_pad(constant[s->fill], w, s->k);
 }
 
 /* Signs, padding 0. */

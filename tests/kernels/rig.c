@@ -166,3 +166,19 @@ uint64_t tvk_rig_cache_word(tvk_cache_types types, bool v, uint32_t kv_heads, ui
     if (!v && TVK_CACHE_PACKED(type)) return at + ((uint64_t)g * words + w) * TVK_CHUNK + j;
     return at + (g * TVK_CHUNK + j) * words + w;
 }
+
+uint32_t tvk_rig_t2_pad(uint32_t word, uint32_t w, uint32_t k)
+{
+    for (uint32_t v = 0; v < 16; v++) {
+        uint32_t shift = 8 * (v % 4) + 2 * (v / 4);
+        if (16 * w + v >= k) word = (word & ~(3u << shift)) | 1u << shift;
+    }
+    return word;
+}
+
+uint32_t tvk_rig_t2_word(uint32_t row, uint32_t w, uint32_t k)
+{
+    uint32_t bits = tvk_rig_hash(row, w); /* two random bits a code, 3 becomes 1 */
+    uint32_t threes = bits & bits >> 1 & 0x55555555u;
+    return tvk_rig_t2_pad(bits ^ threes << 1, w, k);
+}

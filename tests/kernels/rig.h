@@ -62,7 +62,8 @@ typedef struct tvk_family {
 extern const tvk_family tvk_family_step_begin, tvk_family_embed, tvk_family_norm,
     tvk_family_layernorm, tvk_family_hadamard, tvk_family_matmul_t2, tvk_family_matmul_f,
     tvk_family_rope, tvk_family_kv_append, tvk_family_attention, tvk_family_glu, tvk_family_count,
-    tvk_family_sample, tvk_family_repack, tvk_family_sparse, tvk_family_peak;
+    tvk_family_sample, tvk_family_repack, tvk_family_sparse, tvk_family_peak, tvk_family_norm_gemv,
+    tvk_family_attn_token;
 
 /* count > 0 words of poison; output: want is a copy of them, to be changed by the reference.
  * row: words a row, 0: all one row. */
@@ -95,6 +96,11 @@ uint64_t tvk_rig_cache_word(tvk_cache_types types, bool v, uint32_t kv_heads, ui
 uint32_t tvk_rig_hash(uint32_t seed, uint32_t i);
 float tvk_rig_float(uint32_t seed, uint32_t i); /* [-1, 1), 24 bits */
 void tvk_rig_fill(uint32_t *words, uint64_t count, uint32_t seed, float size);
+
+/* Word w of a T2 row of mixed weights, with padding behind value K - 1. */
+uint32_t tvk_rig_t2_word(uint32_t row, uint32_t w, uint32_t k);
+/* Word w of a T2 row with the weight 0 behind value K - 1. */
+uint32_t tvk_rig_t2_pad(uint32_t word, uint32_t w, uint32_t k);
 
 static inline float *tvk_rig_floats(uint32_t *words)
 {

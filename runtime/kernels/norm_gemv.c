@@ -1,0 +1,120 @@
+/* Norm, codes and ternary mat-vec of one row in one dispatch, with the gated unit or the residual
+ * behind it. */
+#include "kernels/internal.h"
+
+static const tvk_op ops[] = {
+    [TVK_FORMAT_I8] = TVK_OP_norm_gemv_i8,
+    [TVK_FORMAT_TOPK] = TVK_OP_COUNT, /* choosing takes longer than a dispatch */
+    [TVK_FORMAT_I4] = TVK_OP_norm_gemv_i4,
+    [TVK_FORMAT_FP4] = TVK_OP_norm_gemv_fp4,
+};
+
+/* Units of 16 bytes that an invocation loads before the codes are there: registers hold them. */
+#define AHEAD_UNITS 16u
+/* Workgroups that keep a GPU busy; with more of them rows are shared by fewer. */
+#define ENOUGH_GROUPS 320u
+
+/* Shared memory beside the codes: sums of 128 invocations with 8 rows, scratch of reductions. */
+#define MOST_SHARED_BESIDE (4 * (128 * 8 + 32) + 16 * 128)
+
+typedef struct cut {
+    uint32_t constants[9];
+    uint32_t rows, groups; /* weight rows a block; workgroups */
+} cut;
+
+static uint32_t units(const tvk_matrix *w)
+{
+    return w->row_words / 4;
+}
+
+/* adapt: the default; more rows a workgroup where there are many. */
+static cut make_cut(const tvk_config *c, bool adapt, const tvk_matrix *w, bool norm, uint32_t gate)
+{
+    uint32_t lanes = c->tile[0], rows = c->tile[1], per_lane, ahead, blocks;
+    cut r;
+    if (gate != TVK_GATE_NONE && rows < 2) rows = 2;
+    while (adapt && !c->cpu && tvk_div_up(w->n, c->group / lanes * rows) > ENOUGH_GROUPS &&
+           rows < 4)
+        rows *= 2;
+    per_lane = tvk_div_up(units(w), lanes);
+    ahead = c->cpu ? 0 : AHEAD_UNITS / rows;
+    if (ahead > per_lane) ahead = per_lane;
+    r.rows = c->group / lanes * rows;
+    blocks = tvk_div_up(w->n, r.rows);
+    r.groups = blocks < c->tile[2] ? blocks : c->tile[2];
+    r.constants[0] = c->group;
+    r.constants[1] = r.constants[2] = 1;
+    r.constants[3] = lanes;
+    r.constants[4] = rows;
+    r.constants[5] = ahead;
+    r.constants[6] = units(w);
+    r.constants[7] = norm;
+    r.constants[8] = gate;
+    return r;
+}
+
+static bool given(tvk_span span)
+{
+    return span.buffer != NULL;
+}
+
+/* Vectors of four floats from the scales to the gain; UINT32_MAX: it lies elsewhere. */
+static uint32_t gain_at(const tvk_matrix *w, tvk_span gain)
+{
+    tvk_span scales = w->piece[0].scales;
+    uint64_t apart = gain.offset - scales.offset;
+    if (!given(gain)) return 0;
+    if (gain.buffer != scales.buffer || gain.offset < scales.offset || apart % 16)
+        return UINT32_MAX;
+    return (uint32_t)(apart / 16);
+}
+
+bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, tvk_span gain)
+{
+    if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || ops[format] == TVK_OP_COUNT ||
+        w->k % 4 || gain_at(w, gain) == UINT32_MAX)
+        return false;
+    /* which configuration is in force changes little: with all lanes and rows of one there is room
+     */
+    return 64 * units(w) + MOST_SHARED_BESIDE <=
+           tvk_gpu_plan(tvk_kernels_device(k))->max_shared_bytes;
+}
+
+tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
+                            tvk_format format, tvk_span x, tvk_span gain, float eps, uint32_t gate,
+                            bool add, tvk_span y, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_op op = ops[format];
+    const uint32_t outputs = gate == TVK_GATE_NONE ? w->n : w->n / 2;
+    const struct tvk_norm_gemv_params p = {.n = w->n,
+                                           .k = w->k,
+                                           .gain = gain_at(w, gain),
+                                           .add = add,
+                                           .inv_k = 1.0f / (float)w->k,
+                                           .eps = eps};
+    tvk_span bindings[] = {w->piece[0].words, w->piece[0].scales, x, y};
+    tvk_choice choice;
+    cut c;
+    tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
+    if (!tvk_norm_gemv_fits(k, w, format, gain))
+        TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a ternary matrix in one piece with its gain "
+                              "behind its scales expected");
+    choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
+    c = make_cut(tvk_kernels_config_of(k, choice), choice.config == 0, w, given(gain), gate);
+    TVK_TRY(
+        tvk_check_value(op, gate == TVK_GATE_NONE || w->n % 2 == 0, "pairs of rows", w->n, err));
+    TVK_TRY(tvk_check_span(k, op, "weights", bindings[0], 4ull * w->n * w->row_words, err));
+    TVK_TRY(tvk_check_span(k, op, "scales", bindings[1], 4ull * w->n, err));
+    TVK_TRY(tvk_check_span(k, op, "x", x, 4ull * w->k, err));
+    TVK_TRY(tvk_check_span(k, op, "y", y, 4ull * outputs, err));
+    if (given(gain)) {
+        TVK_TRY(tvk_check_span(k, op, "gain", gain, 4ull * w->k, err));
+        bindings[1].bytes = gain.offset + gain.bytes - bindings[1].offset;
+    }
+    groups.value[0] = c.groups;
+    TVK_TRY(
+        tvk_kernels_append_choice(k, l, op, choice, c.constants, 9, bindings, &p, &groups, err));
+fail:
+    return st;
+}

@@ -1,0 +1,198 @@
+// Norm, codes and ternary mat-vec of one row in one dispatch: y[n] (+)= (float(sum_k w[n,k] q[k]) d) scale[n]
+// with q and d of RMSNorm(x) as norm_act.comp makes them (docs/numerics.md); every workgroup makes
+// them for itself, in shared memory. GLU: row n of the first half of W is a gate, row n of the
+// second half its up row: y[n] = the gated unit of both
+// bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N], at p.gain the gain [K] | 2 x [K] f32
+//           3 y [N] f32, GLU: [N / 2]
+// workgroup x: blocks of GROUP / LANES * ROWS weight rows, from its own on in steps of all workgroups
+// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LANES invocations that share a row along K
+//            (power of two), 4 ROWS rows an invocation (GLU: even), 5 AHEAD units of a row that are
+//            loaded before its codes are there, 6 UNITS of 64 codes a row, 7 NORM: 0 x itself, without
+//            a gain, 8 GLU: TVK_GATE_*
+// needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
+#version 450
+#include "prelude.glsl"
+#include "exact.glsl"
+#include "reduce.glsl"
+
+layout(constant_id = 3) const uint LANES = 8u;
+layout(constant_id = 4) const uint ROWS = 2u;
+layout(constant_id = 5) const uint AHEAD = 1u;
+layout(constant_id = 6) const uint UNITS = 2u;
+layout(constant_id = 7) const uint NORM = 1u;
+layout(constant_id = 8) const uint GLU = TVK_GATE_NONE;
+
+#define TVK_NORM (NORM != 0u)
+#include "row_codes.glsl"
+#include "ternary.glsl"
+
+layout(push_constant) uniform Push { tvk_norm_gemv_params p; };
+layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Gain { vec4 gain[]; };
+layout(set = 0, binding = 2, std430) readonly buffer X { vec4 x[]; };
+layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
+
+const uint SETS = GROUP / LANES;              // rows side by side
+const uint BLOCK = SETS * ROWS;               // rows of a block
+const uint ROW_STEP = LANES > 1u ? BLOCK + 1u : 1u;
+shared uvec4 act[4u * UNITS];                 // part q of unit u at q UNITS + u: neighbours side by side
+shared int sums[LANES > 1u ? LANES * ROW_STEP : 1u];
+shared int code_sum[GROUP];
+
+vec4 tvk_row_x(uint c) { return x[c]; }
+vec4 tvk_row_scaled(uint c)
+{
+    if (NORM == 0u) return x[c];
+    precise vec4 v = x[c] * gain[p.gain + c];
+    return v;
+}
+
+// The weight row that row i of a block is.
+uint row_of(uint block, uint i)
+{
+    if (GLU == TVK_GATE_NONE) return block * BLOCK + i;
+    uint set = i % SETS, k = i / SETS; // even k: gates, odd k: their up rows
+    return block * (BLOCK / 2u) + (k / 2u) * SETS + set + (k % 2u) * (p.n / 2u);
+}
+
+float scaled(uint row, int sum, float d)
+{
+    precise float v = (float(sum) * d) * scales[row];
+    return v;
+}
+
+float glu(float a, float b)
+{
+    if (GLU == TVK_GATE_RELU2) {
+        float m = max(a, 0.0);
+        precise float v = (m * m) * b;
+        return v;
+    }
+    precise float v = (a * tvk_sigmoid(a)) * b;
+    return v;
+}
+
+void finish(uint row, float v)
+{
+    if (p.add != 0u) {
+        precise float with = y[row] + v;
+        v = with;
+    }
+    y[row] = v;
+}
+
+// Codes of the row into shared memory, their sum a share an invocation; returns their step.
+float make_codes()
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint quads = p.k / 4u;
+    tvk_row row = tvk_row_pass(quads, p.inv_k, p.eps);
+    int total = 0;
+    for (uint c = lid; c < 16u * UNITS; c += GROUP) {
+        uint word = 0u;
+        if (c < quads) {
+            precise vec4 v = tvk_row_normed(c, row.r);
+            precise vec4 scaled_v = v * row.s;
+            ivec4 q = tvk_codes_of(scaled_v);
+            total += (q.x + q.y) + (q.z + q.w);
+            word = (uint(q.x) & 0xffu) | ((uint(q.y) & 0xffu) << 8) |
+                   ((uint(q.z) & 0xffu) << 16) | (uint(q.w) << 24);
+        }
+        act[(c / 4u % 4u) * UNITS + c / 16u][c % 4u] = word;
+    }
+    code_sum[lid] = total;
+    barrier();
+    if (LANES > 1u && lid < 8u) { // read behind the next barrier
+        [[unroll]] for (uint i = 1u; i < EIGHTHS; ++i) total += code_sum[lid + 8u * i];
+        code_sum[lid] = total;
+    }
+    return row.d;
+}
+
+tvk_t2_act act_unit(uint u)
+{
+    return tvk_t2_spread(act[u], act[UNITS + u], act[2u * UNITS + u], act[3u * UNITS + u]);
+}
+
+void main()
+{
+    uint lid = gl_LocalInvocationIndex;
+    uint lane = lid % LANES;
+    uint set = lid / LANES;
+    uint halves = GLU != TVK_GATE_NONE ? 2u : 1u;
+    uint blocks = (p.n / halves + BLOCK / halves - 1u) / (BLOCK / halves);
+
+    // the first weights do not wait for the row
+    uvec4 early[AHEAD * ROWS > 0u ? AHEAD * ROWS : 1u];
+    [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+        uint base = min(row_of(gl_WorkGroupID.x, set + SETS * i), p.n - 1u) * UNITS;
+        [[unroll]] for (uint j = 0u; j < AHEAD; ++j)
+            early[i * AHEAD + j] = codes[base + min(lane + LANES * j, UNITS - 1u)];
+    }
+    float d = make_codes();
+
+    for (uint block = gl_WorkGroupID.x; block < blocks; block += gl_NumWorkGroups.x) {
+        uint base[ROWS];
+        int sum[ROWS];
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+            base[i] = min(row_of(block, set + SETS * i), p.n - 1u) * UNITS;
+            sum[i] = 0;
+        }
+        uint start = lane;
+        if (AHEAD > 0u && block == gl_WorkGroupID.x) {
+            [[unroll]] for (uint j = 0u; j < AHEAD; ++j) {
+                uint u = lane + LANES * j;
+                if (u >= UNITS) break;
+                tvk_t2_act a = act_unit(u);
+                [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+                    sum[i] += tvk_t2_unit(early[i * AHEAD + j], a);
+            }
+            start += LANES * AHEAD;
+        }
+        for (uint u = start; u < UNITS; u += LANES) {
+            tvk_t2_act a = act_unit(u);
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+                sum[i] += tvk_t2_unit(codes[base[i] + u], a);
+        }
+        if (LANES == 1u) {
+            int all = 0;
+            [[unroll]] for (uint i = 0u; i < GROUP; ++i) all += code_sum[i];
+            if (GLU == TVK_GATE_NONE) {
+                [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+                    uint row = row_of(block, set + SETS * i);
+                    if (row < p.n) finish(row, scaled(row, sum[i] - all, d));
+                }
+            } else {
+                [[unroll]] for (uint i = 0u; i < ROWS; i += 2u) {
+                    uint row = row_of(block, set + SETS * i), up = row + p.n / 2u;
+                    if (row < p.n / 2u)
+                        finish(row, glu(scaled(row, sum[i] - all, d), scaled(up, sum[i + 1u] - all, d)));
+                }
+            }
+            continue;
+        }
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+            sums[lane * ROW_STEP + set + SETS * i] = sum[i];
+        barrier();
+        int all = ((code_sum[0] + code_sum[1]) + (code_sum[2] + code_sum[3])) +
+                  ((code_sum[4] + code_sum[5]) + (code_sum[6] + code_sum[7]));
+        for (uint o = lid; o < BLOCK / halves; o += GROUP) {
+            // o-th result: rows SETS * k + set of the block, GLU: of every second k
+            uint i = GLU == TVK_GATE_NONE ? o : o / SETS * (2u * SETS) + o % SETS;
+            uint row = row_of(block, i);
+            if (row >= p.n / halves) continue;
+            int total = -all;
+            [[unroll]] for (uint l = 0u; l < LANES; ++l) total += sums[l * ROW_STEP + i];
+            float v = scaled(row, total, d);
+            if (GLU != TVK_GATE_NONE) {
+                int up = -all;
+                [[unroll]] for (uint l = 0u; l < LANES; ++l)
+                    up += sums[l * ROW_STEP + i + SETS];
+                v = glu(v, scaled(row + p.n / 2u, up, d));
+            }
+            finish(row, v);
+        }
+        barrier();
+    }
+}

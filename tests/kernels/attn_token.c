@@ -1,0 +1,202 @@
+/* Attention of one row from the projections on: RoPE, KV append, chunks and their merge in one
+ * dispatch. Positions behind the row's own are NaN in the pool, pages lie out of order. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/kernels/rig.h"
+
+#define MAX_DEPTH 8192
+
+typedef struct shape {
+    tvk_case_size size;
+    uint32_t heads, kv_heads, d, rotary;
+    bool interleaved;
+    uint32_t position;
+    float sharp;
+} shape;
+
+#define TINY TVK_CASE_TINY
+#define SMALL TVK_CASE_SMALL
+#define REAL TVK_CASE_REAL
+
+static const shape shapes[] = {
+    {TINY, 1, 1, 8, 8, false, 0, 1.0f},         {TINY, 2, 1, 32, 32, true, 126, 1.0f},
+    {TINY, 4, 1, 48, 24, false, 127, 4.0f},     {TINY, 3, 3, 64, 64, false, 128, 1.0f},
+    {TINY, 2, 2, 64, 0, false, 129, 1.0f},      {SMALL, 4, 2, 64, 64, true, 499, 1.0f},
+    {SMALL, 2, 2, 96, 96, false, 256, 8.0f},    {SMALL, 4, 4, 100, 100, false, 130, 1.0f},
+    {SMALL, 8, 2, 128, 128, false, 299, 40.0f}, {SMALL, 2, 1, 256, 64, true, 131, 1.0f},
+    {SMALL, 1, 1, 8, 8, false, 2100, 1.0f},     {REAL, 8, 8, 64, 64, false, 127, 1.0f},
+    {REAL, 20, 5, 128, 128, false, 127, 1.0f},  {REAL, 20, 5, 128, 128, false, 1023, 1.0f},
+    {REAL, 20, 5, 128, 128, false, 4095, 1.0f},
+};
+#define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
+
+static const struct {
+    tvk_op op;
+    tvk_cache_types types;
+} groups[] = {
+    {TVK_OP_attn_token_f32, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}},
+    {TVK_OP_attn_token_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}},
+};
+#define GROUPS ((uint32_t)(sizeof groups / sizeof *groups))
+
+typedef struct own {
+    const shape *shape;
+    tvk_cache_types types;
+    struct tvk_attn_token_params params;
+    tvk_array *table, *pool, *work;
+    float *rows; /* K and V of a KV head at every position, as the cache has them */
+} own;
+
+static uint32_t count(void)
+{
+    return GROUPS * SHAPES;
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    const shape *s = &shapes[index % SHAPES];
+    out->op = groups[index / SHAPES].op;
+    out->size = s->size;
+    out->shape[0] = s->heads;
+    out->shape[1] = s->d;
+    out->shape[2] = 1;
+    out->shape[3] = s->position + 1;
+    snprintf(out->name, sizeof out->name, "H %u G %u D %u depth %u rotary %u%s%s", s->heads,
+             s->kv_heads, s->d, s->position + 1, s->rotary, s->interleaved ? " pairs" : "",
+             s->sharp > 1.0f ? ", sharp" : "");
+}
+
+/* A row of K (v: of V) before it is packed; of the row itself: turned. */
+static void cache_row(const own *o, uint32_t position, uint32_t g, bool v, float *x)
+{
+    const shape *s = o->shape;
+    const float *work = tvk_rig_floats(o->work->words);
+    if (position < s->position) {
+        for (uint32_t i = 0; i < s->d; i++) x[i] = tvk_rig_float(10 * g + v, position * 256 + i);
+        return;
+    }
+    memcpy(x, work + (s->heads + (v ? s->kv_heads : 0) + g) * s->d, s->d * sizeof *x);
+    if (!v)
+        tvk_ref_rope(x, tvk_rig_floats(o->table->words) + (uint64_t)s->position * s->rotary, s->d,
+                     s->rotary, s->interleaved);
+}
+
+/* Position p of KV head g into page words: what was there before, or what the kernel adds. */
+static void put_row(const tvk_rig *rig, own *o, uint32_t p, uint32_t g, bool v, uint32_t *pool)
+{
+    const shape *s = o->shape;
+    uint32_t *page =
+        pool + (uint64_t)o->params.page_words * tvk_rig_page(&rig->layout, 0, p / TVK_CHUNK);
+    float x[TVK_RIG_HEAD];
+    uint32_t words[TVK_RIG_HEAD], type;
+    uint16_t scale;
+    cache_row(o, p, g, v, x);
+    type = tvk_rig_cache_pack(o->types, v, p, x, s->d, words, &scale);
+    for (uint32_t w = 0; w < TVK_CACHE_ROW_WORDS(type, s->d); w++)
+        page[tvk_rig_cache_word(o->types, v, s->kv_heads, s->d, p, g, w)] = words[w];
+    tvk_ref_kv_unpack(type, words, scale, s->d, o->rows + (2ull * p + v) * s->d);
+}
+
+static void want_head(own *o, uint32_t h)
+{
+    const shape *s = o->shape;
+    static const float *k[MAX_DEPTH], *v[MAX_DEPTH];
+    const tvk_ref_kv kv = {k, v, NULL, NULL};
+    uint64_t at = 4ull * o->params.out_vec4 + (uint64_t)h * s->d;
+    float q[TVK_RIG_HEAD];
+    for (uint32_t p = 0; p <= s->position; p++) {
+        k[p] = o->rows + 2ull * p * s->d;
+        v[p] = k[p] + s->d;
+    }
+    memcpy(q, o->work->words + (uint64_t)h * s->d, s->d * sizeof *q);
+    tvk_ref_rope(q, tvk_rig_floats(o->table->words) + (uint64_t)s->position * s->rotary, s->d,
+                 s->rotary, s->interleaved);
+    tvk_ref_attention(q, 1.0f, &kv, s->position + 1, s->d, o->params.scale,
+                      tvk_rig_floats(o->work->want) + at);
+    tvk_rig_compare(o->work, at, s->d);
+}
+
+static tvk_status make_arrays(tvk_rig *rig, own *o, uint32_t pages, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const shape *s = o->shape;
+    const uint32_t qkv = (s->heads + 2 * s->kv_heads) * s->d, out = s->heads * s->d;
+    struct tvk_attn_token_params *p = &o->params;
+    *p = (struct tvk_attn_token_params){.heads = s->heads,
+                                        .kv_heads = s->kv_heads,
+                                        .d = s->d,
+                                        .rotary = s->rotary,
+                                        .pages_word = rig->layout.pages_word,
+                                        .max_pages = pages,
+                                        .scale = tvk_ref_rsqrt((float)s->d),
+                                        .max_chunks = pages,
+                                        .merge_word = rig->layout.history_word,
+                                        .out_vec4 = qkv / 4,
+                                        .partials_vec4 = (qkv + out) / 4};
+    p->page_words = TVK_CACHE_PAGE_WORDS(o->types.k, o->types.v, s->kv_heads, s->d);
+    TVK_TRY(tvk_rig_array(rig, "table", (uint64_t)(s->position + 1) * s->rotary + 4, 0, false,
+                          &o->table, err));
+    TVK_TRY(tvk_rig_array(rig, "pool", (uint64_t)pages * p->page_words, p->page_words, true,
+                          &o->pool, err));
+    TVK_TRY(tvk_rig_array(rig, "work", qkv + out + (uint64_t)s->heads * pages * (4 + s->d), 0, true,
+                          &o->work, err));
+    for (uint64_t i = 0; i < o->pool->count; i++) o->pool->words[i] = TVK_NAN_WORD;
+    tvk_ref_rope_table(10000.0f, s->rotary, s->position + 1, tvk_rig_floats(o->table->words));
+    for (uint32_t i = 0; i < qkv; i++)
+        o->work->words[i] = tvk_f32_bits((i < out ? s->sharp : 1.0f) * tvk_rig_float(41, i));
+    TVK_TRY(tvk_rig_skip_all(rig, o->work, err)); /* but the output */
+fail:
+    return st;
+}
+
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const shape *s = &shapes[index % SHAPES];
+    own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
+    uint32_t pages = s->position / TVK_CHUNK + 1;
+    /* the history stands for the counters */
+    tvk_rig_layout layout = {1, 1, 1, s->heads, pages, 0, 0, 0, 0, 0};
+    const tvk_rig_row row = {.position = s->position};
+    TVK_TRY_ALLOC(o);
+    o->shape = s;
+    o->types = groups[index / SHAPES].types;
+    rig->own = o;
+    TVK_TRY(tvk_rig_state(rig, &layout, &row, 1, true, err));
+    for (uint32_t h = 0; h < s->heads; h++)
+        rig->state->words[rig->layout.history_word + h] =
+            rig->state->want[rig->layout.history_word + h] = 0;
+    TVK_TRY(make_arrays(rig, o, pages, err));
+    o->rows = tvk_arena_alloc(&rig->arena, 2ull * (s->position + 1) * s->d, sizeof *o->rows);
+    TVK_TRY_ALLOC(o->rows);
+    for (uint32_t g = 0; g < s->kv_heads; g++) {
+        for (uint32_t p = 0; p < s->position; p++) {
+            put_row(rig, o, p, g, false, o->pool->words);
+            put_row(rig, o, p, g, true, o->pool->words);
+        }
+    }
+    memcpy(o->pool->want, o->pool->words, (size_t)o->pool->count * 4);
+    for (uint32_t g = 0; g < s->kv_heads; g++) {
+        uint32_t group = s->heads / s->kv_heads;
+        for (uint32_t p = 0; p <= s->position; p++) {
+            put_row(rig, o, p, g, false, o->pool->want);
+            put_row(rig, o, p, g, true, o->pool->want);
+        }
+        for (uint32_t h = 0; h < group; h++) want_head(o, g * group + h);
+    }
+    rig->bytes = 4.0 * o->params.page_words / TVK_CHUNK * (s->position + 1);
+    rig->operations = 4.0 * (s->position + 1) * s->heads * s->d;
+fail:
+    return st;
+}
+
+static tvk_status append(tvk_rig *rig, tvk_error *err)
+{
+    const own *o = rig->own;
+    return tvk_op_attn_token(rig->kernels, &rig->list, rig->state->span, o->table->span,
+                             o->pool->span, o->work->span, &o->params, o->shape->interleaved,
+                             o->types, err);
+}
+
+const tvk_family tvk_family_attn_token = {count, describe, setup, append};
