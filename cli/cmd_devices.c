@@ -16,7 +16,7 @@ static const char *type_name(tvk_device_type type)
 }
 
 /* One object a line; "usable" stands before "type" (./dev looks for the two). */
-static bool print_json(const tvk_device_info *d, bool last, json_t *variants)
+static bool print_json(const tvk_device_info *d, bool last, json_t *variants, json_t *tuned)
 {
     char uuid[33];
     char *line;
@@ -24,7 +24,7 @@ static bool print_json(const tvk_device_info *d, bool last, json_t *variants)
     for (int i = 0; i < 16; i++) snprintf(uuid + 2 * i, 3, "%02x", d->driver_uuid[i]);
     o = json_pack(
         "{si ss* ss* sb ss* ss si si ss si si sb sI sI sI si si si si si si sb sb sb sb sb sb sb "
-        "sf ss* so}",
+        "sf ss* so so}",
         "index", (int)d->index, "name", d->name, "driver", d->driver, "usable", d->usable, "why",
         d->why, "type", type_name(d->type), "vendor", (int)d->vendor_id, "device",
         (int)d->device_id, "driver_uuid", uuid, "api_major", (int)(d->api_version >> 22 & 127),
@@ -36,7 +36,7 @@ static bool print_json(const tvk_device_info *d, bool last, json_t *variants)
         "shared_bytes", (int)d->max_shared_bytes, "fp16", d->fp16, "int8", d->int8, "storage8",
         d->storage8, "storage16", d->storage16, "dot_signed", d->dot_signed, "dot_mixed",
         d->dot_mixed, "matrix_cores", d->cooperative_matrix, "timestamp_period_ns",
-        d->timestamp_period_ns, "quirks", d->quirks, "variants", variants);
+        d->timestamp_period_ns, "quirks", d->quirks, "variants", variants, "tuned", tuned);
     line = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (line) printf("%s%s\n", line, last ? "" : ",");
     free(line);
@@ -108,7 +108,8 @@ int cmd_devices(int argc, char **argv)
         if (json) {
             json_t *rows =
                 engine_given.verbose && devices[i].usable ? variants_json(&params) : json_array();
-            if (!print_json(&devices[i], i + 1 == count, rows)) status = 1;
+            if (!print_json(&devices[i], i + 1 == count, rows, tuning_json(&devices[i])))
+                status = 1;
         } else {
             print_device(&devices[i]);
             if (devices[i].usable) variants_print(&params, engine_given.verbose > 0);

@@ -220,19 +220,23 @@ static void kv_banner(const tvk_model_info *info)
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params)
 {
     static tvk_tuning tuning; /* large for a stack; the model does not keep it */
-    double start = out_now_ms();
+    const bool tune = e->tune && !engine_given.no_tune;
+    double start = out_now_ms(), before_model;
     tvk_model_params with = *params;
     tvk_error err;
     if (!e->programs) cache_programs_load(e->device);
     e->programs = true;
-    e->tune_ms = out_now_ms();
-    if (e->tune && params->sparse == TVK_SPARSE_AUTO && !engine_given.no_tune) {
+    e->tune_ms = -out_now_ms();
+    if (tune) {
         tuning_prepare(e->device, source, params, &tuning);
         with.tuning = &tuning;
     }
-    e->tune_ms = out_now_ms() - e->tune_ms;
+    before_model = out_now_ms();
     if (tvk_model_create(e->device, source, &with, &e->model, &err) != TVK_OK)
         return out_failed(&err);
+    e->tune_ms += before_model - out_now_ms(); /* without the model */
+    if (tune) tuning_finish(e->device, e->model, &tuning);
+    e->tune_ms += out_now_ms();
     e->load_ms = out_now_ms() - start;
     kv_banner(tvk_model_get_info(e->model));
     tuning_banner(tvk_model_get_info(e->model));

@@ -14,7 +14,7 @@ void tuning_load(const tvk_device_info *device, tvk_tuning *out)
     char why[160];
     size_t bytes;
     char *text = cache_read(CACHE_TUNING, device, &bytes);
-    out->count = 0;
+    out->count = out->choice_count = 0;
     if (!text) return;
     if (!tuning_parse(text, bytes, device, tvk_tuning_version(), out, why, sizeof why))
         cache_note(CACHE_TUNING, device, why);
@@ -41,6 +41,18 @@ void tuning_prepare(tvk_device *device, const tvk_weight_source *source,
     if (added) save(info, out);
 }
 
+void tuning_finish(tvk_device *device, tvk_model *model, tvk_tuning *tuning)
+{
+    const tvk_progress progress = progress_bar();
+    uint32_t added;
+    tvk_error err;
+    if (tvk_model_tune_kernels(model, &progress, tuning, &added, &err) != TVK_OK &&
+        engine_given.verbose)
+        out_error("measuring: %s", err.text);
+    progress_clear();
+    if (added) save(tvk_device_get_info(device), tuning);
+}
+
 static const char *kind_text(tvk_tuning_kind kind)
 {
     static const char *const texts[] = {"inputs of", "gates of (INT8)", "gates of (INT4)",
@@ -48,10 +60,25 @@ static const char *kind_text(tvk_tuning_kind kind)
     return (unsigned)kind < sizeof texts / sizeof *texts ? texts[kind] : "?";
 }
 
-void tuning_print(const tvk_device_info *device)
+json_t *tuning_json(const tvk_device_info *device)
 {
     static tvk_tuning tuning; /* large for a stack */
     tuning_load(device, &tuning);
+    return tuning_choices(&tuning);
+}
+
+void tuning_print(const tvk_device_info *device)
+{
+    static tvk_tuning tuning;
+    char text[128];
+    tuning_load(device, &tuning);
+    for (uint32_t i = 0; i < tuning.choice_count; i++) {
+        const tvk_tuning_choice *c = &tuning.choices[i];
+        printf("   tuned%s: [%u, %u], %u rows: %s %.1f us (untuned %.1f)\n",
+               c->exact ? " (--exact)" : "", c->n, c->k, c->rows,
+               tvk_tuning_choice_text(c, text, sizeof text), c->chosen_ns / 1e3,
+               c->default_ns / 1e3);
+    }
     for (uint32_t i = 0; i < tuning.count; i++) {
         const tvk_tuning_entry *e = &tuning.entries[i];
         float from = tvk_tuning_break_even(e);

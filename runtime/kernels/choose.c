@@ -2,6 +2,7 @@
  * shape, a forced one. */
 #include "kernels/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, const char **why)
@@ -46,7 +47,7 @@ tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_in
                              uint32_t config, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_choice choice = {shader_index, config};
+    tvk_choice choice = {shader_index, config, 0};
     const bool back = shader_index == UINT32_MAX;
     if (back) choice.row = tvk_kernels_default(kernels, op);
     TVK_TRY(check(kernels, op, choice, err));
@@ -67,8 +68,8 @@ static bool same(const tvk_shape *a, const tvk_shape *b)
 static tvk_choice untuned(const tvk_kernels *k, const tvk_shape *shape)
 {
     const uint32_t row = tvk_kernels_default(k, shape->op);
-    return (tvk_choice){row,
-                        tvk_config_for(tvk_gpu_plan(k->device), tvk_shader_get(row), shape->rows)};
+    return (tvk_choice){
+        row, tvk_config_for(tvk_gpu_plan(k->device), tvk_shader_get(row), shape->rows), 0};
 }
 
 /* The shape's entry, a new one with the default where there is none; NULL: no memory. */
@@ -92,7 +93,9 @@ tvk_choice tvk_kernels_choose(tvk_kernels *kernels, tvk_op op, uint32_t n, uint3
 {
     const tvk_shape shape = {op, n, k, rows};
     const tvk_shape_choice *e = entry(kernels, &shape);
-    return e && !kernels->forced[op] ? e->choice : kernels->choices[op];
+    tvk_choice c = e && !kernels->forced[op] ? e->choice : kernels->choices[op];
+    if (e) c.shape = 1 + (uint32_t)(e - kernels->shapes);
+    return c;
 }
 
 tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_choice choice,
@@ -122,4 +125,60 @@ const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_choice c
 const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op)
 {
     return tvk_kernels_config_of(kernels, kernels->choices[op]);
+}
+
+/* ---- for a tuner ---- */
+
+uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, tvk_op op, tvk_choice *out,
+                                uint32_t most)
+{
+    const tvk_plan *plan = tvk_gpu_plan(kernels->device);
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < tvk_shader_count(); row++) {
+        const tvk_shader_info *info = tvk_shader_get(row);
+        const tvk_config *c;
+        if (info->op != op || !tvk_select_worth(plan, info, kernels->exact)) continue;
+        for (uint32_t i = 0; (c = tvk_config_get(plan, info, i)) && c->cpu == plan->cpu; i++)
+            if (count < most) out[count++] = (tvk_choice){row, i, 0};
+    }
+    return count;
+}
+
+tvk_choice tvk_kernels_reference(const tvk_kernels *kernels, tvk_op op)
+{
+    return (tvk_choice){tvk_select_row(tvk_gpu_plan(kernels->device), op, true), 0, 0};
+}
+
+uint32_t tvk_kernels_table_index(const tvk_kernels *kernels, tvk_choice choice)
+{
+    uint32_t count;
+    return (uint32_t)(tvk_kernels_config_of(kernels, choice) -
+                      tvk_config_table(tvk_shader_get(choice.row), &count));
+}
+
+bool tvk_kernels_from_table(const tvk_kernels *kernels, uint32_t row, uint32_t table_index,
+                            tvk_choice *out)
+{
+    const uint32_t count = tvk_shader_get(row) ? tvk_kernels_config_count(kernels, row) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        *out = (tvk_choice){row, i, 0};
+        if (tvk_kernels_table_index(kernels, *out) == table_index) return true;
+    }
+    return false;
+}
+
+bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size_t bytes)
+{
+    const tvk_shader_info *info = tvk_shader_get(row);
+    const uint32_t tiles = 6; /* what may stand behind them is no constant of a module */
+    uint32_t count = 0;
+    const tvk_config *c = info ? tvk_config_table(info, &count) : NULL;
+    size_t at;
+    if (table_index >= count) return false;
+    c += table_index;
+    at = (size_t)snprintf(text, bytes, "%s[%u", info->name, c->group);
+    for (uint32_t i = 0; i < tiles && c->tile[i] && at < bytes; i++)
+        at += (size_t)snprintf(text + at, bytes - at, ",%u", c->tile[i]);
+    if (at < bytes) snprintf(text + at, bytes - at, "]");
+    return true;
 }

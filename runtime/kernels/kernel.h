@@ -50,6 +50,7 @@ typedef struct tvk_dispatch {
     uint32_t binding_count;
     uint32_t push[TVK_MAX_PUSH_BYTES / 4];
     tvk_groups groups;
+    uint32_t shape; /* of the choice that it runs with; 0: none */
 } tvk_dispatch;
 
 typedef struct tvk_dispatch_list {
@@ -91,6 +92,7 @@ tvk_status tvk_kernels_compiled(tvk_kernels *kernels, tvk_error *err);
  * tvk_kernels_config_count counts them). */
 typedef struct tvk_choice {
     uint32_t row, config;
+    uint32_t shape; /* 1 + index of the shape that it was chosen for; 0: of none */
 } tvk_choice;
 
 /* What a tuner can tell apart: an op with N outputs and K inputs (0: it has none) in a step that
@@ -116,6 +118,20 @@ tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_
                               tvk_error *err);
 /* The shapes that were asked for or preferred, in the order they were. NULL past the end. */
 const tvk_shape_choice *tvk_kernels_shape(const tvk_kernels *kernels, uint32_t index);
+/* What is worth measuring for an op on this device: rows that it does not emulate, each with the
+ * configurations of its class. Returns how many, at most `most`. */
+uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, tvk_op op, tvk_choice *out,
+                                uint32_t most);
+/* An exact row, for results to compare with. */
+tvk_choice tvk_kernels_reference(const tvk_kernels *kernels, tvk_op op);
+/* A configuration as the table of its op counts them, whatever the device, and back; false: not on
+ * this device. */
+uint32_t tvk_kernels_table_index(const tvk_kernels *kernels, tvk_choice choice);
+bool tvk_kernels_from_table(const tvk_kernels *kernels, uint32_t row, uint32_t table_index,
+                            tvk_choice *out);
+/* "gemv_t2_i8_mix[64,16,2]" of a row and a configuration in that table; false: there is none. */
+bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size_t bytes);
+
 /* From now on op uses this row and configuration for every shape (tests, --kernel). shader_index
  * UINT32_MAX: back to the default. */
 tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,

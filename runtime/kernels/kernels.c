@@ -66,11 +66,12 @@ void tvk_kernels_collect(tvk_kernels *kernels)
     kernels->collecting = true;
 }
 
-/* Waits for what is being compiled; how many programs are still only prepared. */
+/* Ends collecting and waits for what is being compiled; how many programs are only prepared. */
 static tvk_status settle(tvk_kernels *k, uint32_t *pending, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     *pending = 0;
+    k->collecting = false;
     TVK_TRY(tvk_programs_wait(&k->compiling, err));
     for (tvk_cached_program *p = k->programs; p; p = p->next) {
         p->pending = !tvk_program_compiled(p->program);
@@ -85,7 +86,6 @@ tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err)
     tvk_status st = TVK_OK;
     tvk_program **list = NULL;
     uint32_t count;
-    kernels->collecting = false;
     TVK_TRY(settle(kernels, &count, err));
     if (count == 0) return TVK_OK;
     list = calloc(count, sizeof *list);
@@ -198,6 +198,7 @@ tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *li
     memset(d, 0, sizeof *d);
     d->op = op;
     d->label = list->label;
+    d->shape = choice.shape;
     d->program = program->program;
     d->program_name = program->name;
     d->binding_count = (uint32_t)strlen(tvk_op_access(op));

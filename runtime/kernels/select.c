@@ -45,13 +45,17 @@ static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
     return true;
 }
 
+bool tvk_select_worth(const tvk_plan *plan, const tvk_shader_info *row, bool exact)
+{
+    return !tvk_select_reason(plan, row, exact) && wanted(plan, row);
+}
+
 uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact)
 {
     uint32_t best = UINT32_MAX;
     for (uint32_t i = 0; i < tvk_shader_count(); i++) {
         const tvk_shader_info *row = tvk_shader_get(i);
-        if (row->op != op || tvk_select_reason(plan, row, exact) || !wanted(plan, row)) continue;
-        best = i;
+        if (row->op == op && tvk_select_worth(plan, row, exact)) best = i;
     }
     return best;
 }

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "model/stats.h"
+#include "tune/tune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,7 +175,6 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     TVK_TRY(tvk_config_read(source, params ? params->act : TVK_ACT_AUTO, &m->config, err));
     TVK_TRY(fill_params(params, &m->config, &m->params, err));
     tvk_skip_choose(&m->config, m->params.sparse, m->params.tuning, skip);
-    m->params.tuning = NULL; /* the caller's */
     TVK_TRY(tvk_weights_plan_make(source, &m->config, skip, &m->arena, &plan, err));
     bound_outputs(m);
     m->layout = tvk_state_layout_make(m->params.batch, m->params.max_outputs, m->params.sessions,
@@ -184,6 +184,8 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     m->slot_used = calloc(m->params.sessions, sizeof *m->slot_used);
     TVK_TRY_ALLOC(m->slot_used);
     TVK_TRY(tvk_kernels_create(device, m->params.exact, &m->kernels, err));
+    tvk_tuning_apply(m->params.tuning, m->params.exact, m->kernels);
+    m->params.tuning = NULL; /* the caller's */
     TVK_TRY(tvk_kv_pool_create(device, kv_types(&m->params), m->config.layers, m->config.kv_heads,
                                m->config.head_size, m->params.sessions * m->layout.max_pages,
                                &m->kv, err));

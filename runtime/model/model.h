@@ -52,6 +52,14 @@ typedef struct tvk_request_row {
 tvk_status tvk_steps_plan(tvk_model *model, tvk_error *err);
 /* Recorded, with the memory that they work in; needs the programs. */
 tvk_status tvk_steps_record(tvk_model *model, tvk_error *err);
+/* Steps as the kernels' choices are now, in place of those that there are; on failure these stay.
+ * Nothing may be in flight. */
+tvk_status tvk_steps_remake(tvk_model *model, tvk_error *err);
+/* Graph and first dispatch of a step for `rows` rows, of which `outs` may give logits, of the model
+ * or of one with fewer of its layers (config). *step is zeroed before, destroyed by the caller in
+ * any case. */
+tvk_status tvk_step_build(tvk_model *model, const tvk_config *config, uint32_t rows, uint32_t outs,
+                          tvk_step *step, tvk_error *err);
 void tvk_step_destroy(tvk_step *step);
 /* The step that has room for so many rows. */
 tvk_step *tvk_step_for(tvk_model *model, uint32_t rows);
@@ -66,6 +74,9 @@ tvk_status tvk_step_submit(tvk_model *model, const tvk_step *step, tvk_commands 
  * At most TVK_RING_ENTRIES - 1 submissions may be unfinished. */
 tvk_status tvk_model_submit(tvk_model *model, const tvk_request_row *rows, uint32_t count,
                             uint32_t *seq, uint64_t *ticket, tvk_error *err);
+/* profile.c: slots that draw the best token, each with pages of its own, whatever sessions left
+ * there; a session writes both anew. */
+tvk_status tvk_slots_write(tvk_model *model, uint32_t sessions, tvk_error *err);
 /* Tokens that the step `seq` drew, one an output row in order; valid once its ticket is done. */
 const uint32_t *tvk_model_result(const tvk_model *model, uint32_t seq);
 /* Logits of output row i of the last step. */

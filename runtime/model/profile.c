@@ -9,9 +9,7 @@
 #define WARM_RUNS 2u
 #define MOST_RUNS 64u
 
-/* Slots that draw the best token; pages of their own for each, whatever sessions left there. A
- * session writes both anew. */
-static tvk_status write_slots(tvk_model *m, uint32_t sessions, tvk_error *err)
+tvk_status tvk_slots_write(tvk_model *m, uint32_t sessions, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_state_layout *l = &m->layout;
@@ -129,7 +127,7 @@ tvk_status tvk_model_profile(tvk_model *m, const tvk_profile_params *p,
     dispatches = step->begin.count + step->graph.list.count;
     ns = calloc(dispatches, sizeof *ns);
     TVK_TRY_ALLOC(ns);
-    TVK_TRY(write_slots(m, p->sessions, err));
+    TVK_TRY(tvk_slots_write(m, p->sessions, err));
     if (step_ns) {
         TVK_TRY(run(m, step, TVK_STAMPS_ENDS, 2, request, work.rows, p->runs, step_ns, err));
     }

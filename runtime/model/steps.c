@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static tvk_status build_graph(tvk_model *m, tvk_step *step, tvk_error *err)
+static tvk_status build_graph(tvk_model *m, const tvk_config *config, tvk_step *step,
+                              tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_block_context c = {.kernels = m->kernels,
                            .graph = &step->graph,
-                           .config = &m->config,
+                           .config = config,
                            .weights = &m->weights,
                            .kv = &m->kv,
                            .layout = &m->layout,
@@ -24,7 +25,7 @@ static tvk_status build_graph(tvk_model *m, tvk_step *step, tvk_error *err)
     tvk_block block;
     if (m->counters) c.counters = tvk_buffer_span(m->counters);
     tvk_graph_init(&step->graph, m->params.keep_activations);
-    for (uint32_t i = 0; m->config.arch->block(&m->config, i, &block); i++) {
+    for (uint32_t i = 0; config->arch->block(config, i, &block); i++) {
         TVK_TRY(tvk_block_build(&c, &block, err));
     }
     TVK_TRY(tvk_graph_plan(&step->graph, tvk_gpu_plan(m->device)->storage_align, err));
@@ -57,6 +58,18 @@ static tvk_status make_begin(tvk_model *m, tvk_step *step, tvk_error *err)
     step->begin.label = "begin";
     TVK_TRY(tvk_op_begin(m->kernels, &step->begin, tvk_buffer_span(m->requests),
                          tvk_buffer_span(m->state), rules, &p, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_step_build(tvk_model *m, const tvk_config *config, uint32_t rows, uint32_t outs,
+                          tvk_step *step, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    step->rows = rows;
+    step->outs = outs;
+    TVK_TRY(build_graph(m, config, step, err));
+    TVK_TRY(make_begin(m, step, err));
 fail:
     return st;
 }
@@ -108,43 +121,95 @@ fail:
     return st;
 }
 
+static tvk_status build_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
+{
+    const struct {
+        uint32_t rows, outs;
+    } sizes[] = {
+        [TVK_STEP_DECODE] = {1, 1}, [TVK_STEP_BATCH] = {m->layout.batch, m->layout.max_outs}};
+    tvk_status st = TVK_OK;
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
+        TVK_TRY(tvk_step_build(m, &m->config, sizes[i].rows, sizes[i].outs, &steps[i], err));
+fail:
+    return st;
+}
+
+static tvk_status record_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
+        TVK_TRY(tvk_step_record(m, &steps[i], TVK_STAMPS_NONE, &steps[i].commands,
+                                &steps[i].command_count, err));
+fail:
+    return st;
+}
+
 tvk_status tvk_steps_plan(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     TVK_TRY(make_buffers(m, err));
-    m->steps[TVK_STEP_DECODE].rows = m->steps[TVK_STEP_DECODE].outs = 1;
-    m->steps[TVK_STEP_BATCH].rows = m->layout.batch;
-    m->steps[TVK_STEP_BATCH].outs = m->layout.max_outs;
-    for (int i = 0; i < TVK_STEP_COUNT; i++) {
-        TVK_TRY(build_graph(m, &m->steps[i], err));
-        TVK_TRY(make_begin(m, &m->steps[i], err));
-    }
+    TVK_TRY(build_all(m, m->steps, err));
 fail:
     return st;
+}
+
+/* Memory of transients, enough for each of the steps. */
+static tvk_status make_scratch(tvk_model *m, const tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
+        if (steps[i].graph.scratch_bytes > most) most = steps[i].graph.scratch_bytes;
+    return tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, most, "scratch",
+                             &m->scratch, err);
+}
+
+static void note_scratch(tvk_model *m)
+{
+    m->info.scratch_bytes = tvk_buffer_bytes(m->scratch) + tvk_buffer_bytes(m->logits);
 }
 
 tvk_status tvk_steps_record(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint64_t scratch = 0;
     TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
     TVK_TRY(fill_rope(m, err));
-    for (int i = 0; i < TVK_STEP_COUNT; i++)
-        if (m->steps[i].graph.scratch_bytes > scratch) scratch = m->steps[i].graph.scratch_bytes;
-    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, scratch, "scratch",
-                              &m->scratch, err));
-    m->info.scratch_bytes = scratch + tvk_buffer_bytes(m->logits);
+    TVK_TRY(make_scratch(m, m->steps, err));
+    note_scratch(m);
     if (m->params.fresh_scratch) {
         TVK_TRY(tvk_gpu_fill(m->device, m->scratch, 0xffffffffu, err));
         for (uint32_t l = 0; l < m->kv.layer_count; l++) {
             TVK_TRY(tvk_gpu_fill(m->device, m->kv.layers[l], 0xffffffffu, err));
         }
     }
-    for (int i = 0; i < TVK_STEP_COUNT; i++) {
-        tvk_step *s = &m->steps[i];
-        TVK_TRY(tvk_step_record(m, s, TVK_STAMPS_NONE, &s->commands, &s->command_count, err));
-    }
+    TVK_TRY(record_all(m, m->steps, err));
 fail:
+    return st;
+}
+
+tvk_status tvk_steps_remake(tvk_model *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_step steps[TVK_STEP_COUNT];
+    tvk_buffer *before = m->scratch;
+    memset(steps, 0, sizeof steps);
+    m->scratch = NULL;
+    tvk_kernels_collect(m->kernels);
+    st = build_all(m, steps, err);
+    if (st == TVK_OK)
+        st = tvk_kernels_compiled(m->kernels, err);
+    else
+        tvk_kernels_compiled(m->kernels, NULL); /* what was collected is not left behind */
+    if (st == TVK_OK) st = make_scratch(m, steps, err);
+    if (st == TVK_OK) st = record_all(m, steps, err);
+    for (int i = 0; i < TVK_STEP_COUNT; i++) { /* those that stay, and those that go */
+        tvk_step other = st == TVK_OK ? m->steps[i] : steps[i];
+        if (st == TVK_OK) m->steps[i] = steps[i];
+        tvk_step_destroy(&other);
+    }
+    m->last_step = NULL;
+    tvk_buffer_destroy(st == TVK_OK ? &before : &m->scratch);
+    if (st != TVK_OK) m->scratch = before;
+    note_scratch(m);
     return st;
 }
 

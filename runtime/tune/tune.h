@@ -12,4 +12,10 @@
  * row does not fit the device's limits). */
 tvk_status tvk_tune_measure(tvk_kernels *kernels, tvk_tuning_entry *entry, tvk_error *err);
 
+/* tuning.c: one choice more. */
+void tvk_tuning_add(tvk_tuning *tuning, const tvk_tuning_choice *choice);
+/* The kernels prefer what a record (may be NULL) says; what this device cannot run stays unknown.
+ */
+void tvk_tuning_apply(const tvk_tuning *tuning, bool exact, tvk_kernels *kernels);
+
 #endif

@@ -1,9 +1,9 @@
 /* What follows from measured times. Pure arithmetic, but for the version. */
-#include "ternvk/tuning.h"
-
-#include "kernels/kernel.h"
+#include "tune/tune.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #define NEVER 2.0f
 
@@ -27,6 +27,39 @@ bool tvk_tuning_valid(const tvk_tuning_entry *e)
     for (uint32_t i = 0; i < TVK_TUNING_POINTS; i++)
         if (!plausible(e->skip_ns[i])) return false;
     return true;
+}
+
+bool tvk_tuning_choice_valid(const tvk_tuning_choice *c)
+{
+    return tvk_kernels_table_text(c->row, c->config, NULL, 0) && plausible(c->default_ns) &&
+           plausible(c->chosen_ns);
+}
+
+const char *tvk_tuning_choice_text(const tvk_tuning_choice *c, char *text, size_t bytes)
+{
+    if (!tvk_kernels_table_text(c->row, c->config, text, bytes)) snprintf(text, bytes, "?");
+    return text;
+}
+
+void tvk_tuning_add(tvk_tuning *tuning, const tvk_tuning_choice *choice)
+{
+    /* a full record loses what it has held longest */
+    if (tuning->choice_count == TVK_TUNING_MAX)
+        memmove(tuning->choices, tuning->choices + 1,
+                --tuning->choice_count * sizeof *tuning->choices);
+    tuning->choices[tuning->choice_count++] = *choice;
+}
+
+void tvk_tuning_apply(const tvk_tuning *tuning, bool exact, tvk_kernels *kernels)
+{
+    for (uint32_t i = 0; tuning && i < tuning->choice_count && i < TVK_TUNING_MAX; i++) {
+        const tvk_tuning_choice *c = &tuning->choices[i];
+        tvk_choice choice;
+        if (c->exact != exact || !tvk_kernels_from_table(kernels, c->row, c->config, &choice))
+            continue;
+        tvk_kernels_prefer(kernels, &(tvk_shape){tvk_shader_get(c->row)->op, c->n, c->k, c->rows},
+                           choice, NULL);
+    }
 }
 
 /* Skipping costs a + b (1 - z): the line of least squares through the three times. */

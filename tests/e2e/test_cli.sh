@@ -196,7 +196,7 @@ if [ "${TERNVK_VALIDATE:-1}" != 0 ]; then
     cmp -s "$work/out" "$work/greedy" || note "validation changes nothing"
 fi
 for q in q8 q4 q4_0; do
-    accepts run -m "$model" -n 8 --temp 0 -ctk q3 -ctv q3 -ctq $q "Once upon a time"
+    accepts run --no-tune -m "$model" -n 8 --temp 0 -ctk q3 -ctv q3 -ctq $q "Once upon a time"
     grep -q "KV cache k q3, v q3 | 1260 bytes a position .* queries ${q%_0}\$" "$work/err" || note "run says that it uses -ctq $q"
 done
 # zeros: skipped or not, one text; the tuning record is made, read, ignored when it is broken
@@ -234,7 +234,7 @@ done
 [ "$(ls "$work/cache/ternvk")" = "" ] || note "nothing else is left in the cache folder"
 XDG_CACHE_HOME=/proc/nothing accepts run -m "$model" -n 8 --temp 0 "Once upon a time"
 for act in int8 a4.8 a4.8-fp4 none; do
-    accepts run -m "$model" -n 8 --temp 0 --act $act "Once upon a time"
+    accepts run --no-tune -m "$model" -n 8 --temp 0 --act $act "Once upon a time"
     grep -q "activations $act\$" "$work/err" || note "run says that it uses --act $act"
 done
 refuses 2 "a4.8-fp4" run -m "$model" --act int4 hello
@@ -253,7 +253,7 @@ Then the cat
 /stats
 S
 printf '/save %s\n/quit\nnever asked\n' "$work/talk.txt" >>"$work/script"
-accepts chat -m "$model" -c 64 -n 12 --temp 0 <"$work/script"
+accepts chat --no-tune -m "$model" -c 64 -n 12 --temp 0 <"$work/script"
 [ "$(grep -c . "$work/out")" -ge 6 ] && ! grep -q '^>' "$work/out" || note "chat: an answer for each message"
 head -1 "$work/out" >"$work/first"
 [ "$(sed -n 1p "$work/out")" = "$(sed -n 2p "$work/out")" ] || note "chat /regen: greedy answers are alike"
@@ -264,7 +264,7 @@ grep -Eq "^load .* of 64 positions .* 6 answers" "$work/err" || note "chat /stat
 # turns dropped, the others taken back: the one that is left is answered, and the answer ends
 printf '%s\n' "one little girl went to the park" "and then two boys came along" "third message" /undo /undo \
     /regen >"$work/script"
-accepts chat -m "$model" -c 40 --temp 0 <"$work/script"
+accepts chat --no-tune -m "$model" -c 40 --temp 0 <"$work/script"
 [ "$(grep -c . "$work/out")" -lt 20 ] && grep -q "4 answers" "$work/err" || note "chat /undo, /regen after dropped turns"
 printf ' \n\t\n/save %s\n' "$work/no/folder" >"$work/script"
 refuses 1 "no/folder: No such file" chat -m "$model" <"$work/script"
@@ -273,7 +273,7 @@ if [ -e /dev/full ]; then
     "$on_driver" system "$ternvk" tokenize -m "$model" -p "Once" >/dev/full 2>"$work/err" && note "a full disk is a failure"
     grep -q "^ternvk: not all of the output" "$work/err" || note "a full disk is said"
 fi
-accepts chat -m "$model" -n 12 --temp 0 -p "Once upon a time"
+accepts chat --no-tune -m "$model" -n 12 --temp 0 -p "Once upon a time"
 head -1 "$work/out" | cmp -s - "$work/first" || note "chat -p answers as the script's first message"
 
 # chat on a terminal: a typing error taken back, an earlier line called back
@@ -311,26 +311,26 @@ accepts perplexity -m "$model" -f "$work/bytes.txt" -c 4
 grep -Eq '^PPL = [0-9.]+ \+/- [0-9.]+$' "$work/out" || note "perplexity of any bytes is a number"
 accepts perplexity -m "$model" -f "$work/short.txt" --split '|' -ctk f32 -ctv f32 -c 6
 grep -Eq '^bits per byte = [0-9.]+$' "$work/out" || note "perplexity --split prints bits per byte"
-accepts bench -m "$model" -p 20,8 -n 4 -d 0,30 -np 1,3 -r 2
+accepts bench --no-tune -m "$model" -p 20,8 -n 4 -d 0,30 -np 1,3 -r 2
 [ "$(grep -Ec '\| +(pp20|pp8|tg4|tg4 x3)( @ d30)? \| +[0-9.]+ ± [0-9.]+ \| +[0-9.]+ \| +[0-9.]+\.\.[0-9.]+ \| +[0-9.]+ \| +[0-9]+ % \|$' "$work/out")" = 8 ] ||
     note "bench prints a row for each test"
 [ "$(awk '{ print gsub(/\|/, "|") }' "$work/out" | sort -u | wc -l)" = 1 ] || note "bench's rows have as many columns as the head"
-accepts bench -m "$model" -p 20 -n 4 -r 1 --stats
+accepts bench --no-tune -m "$model" -p 20 -n 4 -r 1 --stats
 [ "$(grep -Ec '^\| (pp20 \| 20|tg4 \| 4) \|( [0-9.]+ \|){7} [0-9.]+ M of 16.52 M \| [0-9.]+ MiB \|' "$work/out")" = 2 ] ||
     note "bench --stats prints zeros of each test"
-accepts bench -m "$model" -p 0 -n 4 -r 1 --stats --sparse off -o jsonl
+accepts bench --no-tune -m "$model" -p 0 -n 4 -r 1 --stats --sparse off -o jsonl
 grep -Eq '"zeros_down":[1-9][0-9.]*,"zeros_overall":[1-9].*"active_params":[0-9]{7}.*"weight_bytes_per_token":6[0-9]{6},' "$work/out" ||
     note "bench --stats -o jsonl has zeros, parameters and bytes"
-accepts bench -m "$model" -p 8 -n 4 -r 3 -o json -ctk q4 -ctv q3 -ctq q4
+accepts bench --no-tune -m "$model" -p 8 -n 4 -r 3 -o json -ctk q4 -ctv q3 -ctq q4
 for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_depth":0' '"type_k":"q4","type_v":"q3"' '"type_q":"q4"' \
     '"build_commit":' '"driver":"' '"samples_ns":\[[0-9]*,[0-9]*,[0-9]*\]' '"avg_ts":[0-9.e]*,"stddev_ts"'; do
     grep -q "$field" "$work/out" || note "bench -o json has $field"
 done
 [ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
-accepts bench --shape 25m --layers 1 --embedding-type q6_k -p 8 -n 0 -r 1 -o csv
+accepts bench --no-tune --shape 25m --layers 1 --embedding-type q6_k -p 8 -n 0 -r 1 -o csv
 [ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 55 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
-accepts bench --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl --profile
+accepts bench --no-tune --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl --profile
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
 grep -Eq '"profile":.*"step_ns":[0-9.e]+,.*"read_bytes":[1-9].*"kernel":"gemv_f16.*"float_ops":[1-9]' "$work/out" ||
     note "bench --profile has kernels and the device's peaks"
@@ -354,7 +354,7 @@ refuses 2 "text or json expected" inspect -o xml
 accepts tokenize -m "$model" -p "Once upon a time"
 accepts convert "$model" "$work/copy.gguf"
 refuses 1 "there already" convert "$model" "$work/copy.gguf"
-accepts run -m "$work/copy.gguf" -n 8 --temp 0 "Once upon a time"
+accepts run --no-tune -m "$work/copy.gguf" -n 8 --temp 0 "Once upon a time"
 cmp -s "$work/out" "$work/greedy" || note "a converted file writes the same text"
 refuses 1 "." convert "$work/cut.gguf" "$work/never.gguf"
 [ -z "$(ls "$work" | grep never)" ] || note "a failed conversion leaves no file"

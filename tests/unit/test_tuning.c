@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../../cli/tuning.h"
+#include "tune/decide.h"
 
 static tvk_tuning_entry entry(double dense, double a, double b, double c)
 {
@@ -72,6 +73,60 @@ static void numbers_are_checked(void **state)
     assert_false(tvk_tuning_valid(&e));
 }
 
+static tvk_timing times(uint32_t count, double a, double b, double c)
+{
+    return (tvk_timing){{a, b, c}, count};
+}
+
+static void the_fastest_is_taken(void **state)
+{
+    tvk_timing t[] = {times(3, 100, 300, 101), times(3, 97, 98, 500), times(3, 96, 97, 97.5),
+                      times(0, 0, 0, 0)};
+    (void)state;
+    near((float)tvk_timing_median(&t[0]), 101);
+    near((float)tvk_timing_median(&t[3]), 0);
+    t[1].count = 2;
+    near((float)tvk_timing_median(&t[1]), 97.5);
+    t[1].count = 3;
+    assert_int_equal(tvk_timing_decide(t, 4), 2);
+    t[2] = times(3, 98, 98, 98); /* 97.03 % of the default's */
+    t[1] = t[2];
+    assert_int_equal(tvk_timing_decide(t, 4), 0);
+    t[2] = times(2, 95, 95, 0); /* timed too seldom for so little */
+    assert_int_equal(tvk_timing_decide(t, 4), 0);
+    t[2] = times(1, 90, 0, 0);
+    assert_int_equal(tvk_timing_decide(t, 4), 2);
+    t[0].count = 0; /* nothing to compare with */
+    assert_int_equal(tvk_timing_decide(t, 4), 0);
+    assert_int_equal(tvk_timing_decide(t, 1), 0);
+}
+
+static tvk_tuning_choice choice(uint32_t row, uint32_t config)
+{
+    return (tvk_tuning_choice){row, config, 13824, 2560, 1, false, 7000.5, 6400};
+}
+
+static void choices_are_checked(void **state)
+{
+    tvk_tuning_choice c = choice(19, 0);
+    char text[64];
+    (void)state;
+    assert_true(tvk_tuning_choice_valid(&c));
+    tvk_tuning_choice_text(&c, text, sizeof text);
+    if (!strchr(text, '[')) fail_msg("a cut expected, '%s' found", text);
+    c.config = 1000;
+    assert_false(tvk_tuning_choice_valid(&c));
+    assert_string_equal(tvk_tuning_choice_text(&c, text, sizeof text), "?");
+    c = choice(1u << 20, 0);
+    assert_false(tvk_tuning_choice_valid(&c));
+    c = choice(19, 0);
+    c.chosen_ns = NAN;
+    assert_false(tvk_tuning_choice_valid(&c));
+    c = choice(19, 0);
+    c.default_ns = 0;
+    assert_false(tvk_tuning_choice_valid(&c));
+}
+
 static tvk_device_info device(const char *name)
 {
     tvk_device_info d = {.driver = "driver 1.2 \"x\""};
@@ -87,7 +142,7 @@ static bool parse(const char *text, size_t bytes, const tvk_device_info *d, uint
     char why[160] = "";
     bool good = tuning_parse(text, bytes, d, version, &out, why, sizeof why);
     if (good == (why[0] != 0)) fail_msg("good %d, why '%s'", good, why);
-    if (!good) assert_int_equal(out.count, 0);
+    if (!good) assert_int_equal(out.count + out.choice_count, 0);
     return good;
 }
 
@@ -100,6 +155,10 @@ static void text_and_back(void **state)
     in.count = 2;
     in.entries[0] = entry(60.5, 90.25, 60, 30);
     in.entries[1] = (tvk_tuning_entry){TVK_TUNING_UP_I4, 6912, 2560, 30, 1234567.5, {1, 2, 3e6}};
+    in.choice_count = 2;
+    in.choices[0] = choice(19, 0);
+    in.choices[1] = choice(20, 2);
+    in.choices[1].exact = true;
     text = tuning_text(&d, 0x123456789abcdef0u, &in);
     assert_non_null(text);
     n = strlen(text);
@@ -113,6 +172,13 @@ static void text_and_back(void **state)
         assert_true(out.entries[i].dense_ns == in.entries[i].dense_ns);
         for (int p = 0; p < 3; p++)
             assert_true(out.entries[i].skip_ns[p] == in.entries[i].skip_ns[p]);
+    }
+    assert_int_equal(out.choice_count, 2);
+    for (int i = 0; i < 2; i++) {
+        const tvk_tuning_choice *a = &in.choices[i], *b = &out.choices[i];
+        assert_true(a->row == b->row && a->config == b->config && a->n == b->n && a->k == b->k &&
+                    a->rows == b->rows && a->exact == b->exact && a->default_ns == b->default_ns &&
+                    a->chosen_ns == b->chosen_ns);
     }
     /* of another device, driver or build */
     assert_false(parse(text, n, &other, 0x123456789abcdef0u));
@@ -142,12 +208,21 @@ static void nonsense_is_refused(void **state)
                                              {"\"entries\"", "\"entry\""},
                                              {"\"for\"", "\"of\""},
                                              {"\"k\"", "\"n\""},
-                                             {"60.5", "1e999"}};
+                                             {"60.5", "1e999"},
+                                             {"\"row\": 19", "\"row\": 100000"},
+                                             {"\"row\": 19", "\"row\": -1"},
+                                             {"\"config\": 0", "\"config\": 99"},
+                                             {"\"exact\": false", "\"exact\": 0"},
+                                             {"\"rows\": 1", "\"rows\": null"},
+                                             {"7000.5", "\"slow\""},
+                                             {"6400", "-6400"},
+                                             {"\"choices\"", "\"choice\""}};
     tvk_device_info d = device("A");
     char *text, *copy;
     (void)state;
-    in.count = 1;
+    in.count = in.choice_count = 1;
     in.entries[0] = entry(60.5, 90.25, 60, 30);
+    in.choices[0] = choice(19, 0);
     text = tuning_text(&d, 7, &in);
     assert_non_null(text);
     assert_true(parse(text, strlen(text), &d, 7));
@@ -172,6 +247,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines),
         cmocka_unit_test(numbers_are_checked),
+        cmocka_unit_test(the_fastest_is_taken),
+        cmocka_unit_test(choices_are_checked),
         cmocka_unit_test(text_and_back),
         cmocka_unit_test(nonsense_is_refused),
     };

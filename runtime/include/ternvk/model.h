@@ -174,6 +174,15 @@ TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *s
                                   const tvk_model_params *params, tvk_tuning *tuning,
                                   uint32_t *added, tvk_error *err);
 
+/* Measures which kernel row and cut is fastest for each shape of the model's steps of which *tuning
+ * held nothing when it was made, in the steps themselves, adds what it finds and goes on with it.
+ * Candidates whose results differ are left out, with a warning in the log. Up to 2.5 s, on a CPU
+ * driver half of that; nothing to do: no time at all. Before sessions are opened.
+ * Errors: TVK_ERR_ARG (sessions are open), TVK_ERR_CANCELLED by progress ("measuring"; may be
+ * NULL), TVK_ERR_DEVICE_MEMORY: the model goes on as before. Since: 0.1 */
+TVK_API tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress,
+                                          tvk_tuning *tuning, uint32_t *added, tvk_error *err);
+
 /* A step to be profiled: rows of so many sessions, at positions that follow each other. */
 typedef struct tvk_profile_params {
     uint32_t sessions;

@@ -31,10 +31,20 @@ typedef struct tvk_tuning_entry {
 
 #define TVK_TUNING_MAX 256u
 
+/* What was fastest for a kernel of N outputs and K inputs in steps with room for `rows` rows (0: it
+ * has none). */
+typedef struct tvk_tuning_choice {
+    uint32_t row, config; /* of this build's tables: tvk_tuning_choice_text() says their names */
+    uint32_t n, k, rows;
+    bool exact;                   /* measured among rows that give the same bits on every driver */
+    double default_ns, chosen_ns; /* of one dispatch: what runs untuned, and this one; > 0 */
+} tvk_tuning_choice;
+
 /* All zero: nothing is known. */
 typedef struct tvk_tuning {
-    uint32_t count;
+    uint32_t count, choice_count;
     tvk_tuning_entry entries[TVK_TUNING_MAX];
+    tvk_tuning_choice choices[TVK_TUNING_MAX];
 } tvk_tuning;
 
 /* What a device reaches with small kernels of ours, a second: of a buffer many times its caches,
@@ -57,6 +67,12 @@ TVK_API uint64_t tvk_tuning_version(void);
 
 /* Are the entry's numbers such that a measurement can give them? For records from outside. */
 TVK_API bool tvk_tuning_valid(const tvk_tuning_entry *entry);
+
+/* The same of a choice: a row and a configuration of this build, times that can be. */
+TVK_API bool tvk_tuning_choice_valid(const tvk_tuning_choice *choice);
+/* "gemv_t2_i8_mix[64,16,2]": row, workgroup size, tile; text is returned. Since: 0.1 */
+TVK_API const char *tvk_tuning_choice_text(const tvk_tuning_choice *choice, char *text,
+                                           size_t bytes);
 
 /* Fraction of zeros from which skipping is faster: where the line through the three times meets the
  * dense time. 0: always, 2: never. Since: 0.1 */

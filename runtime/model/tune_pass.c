@@ -1,0 +1,134 @@
+/* Steps of the tuner: built with candidates, recorded with time stamps, run, compared. */
+#include "model/tuner.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INEXACT 0.03 /* of the largest logit: how far an inexact row may be off */
+
+static tvk_choice picked(const tvk_subject *s, uint8_t pick)
+{
+    return pick == TVK_PICK_REFERENCE ? s->reference : s->list[pick].choice;
+}
+
+tvk_status tvk_pass_build(tvk_tuner *t, tvk_pass *p, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    for (uint32_t i = 0; i < t->count; i++)
+        TVK_TRY(tvk_kernels_prefer(t->m->kernels, &t->subjects[i].shape,
+                                   picked(&t->subjects[i], p->pick[i]), err));
+    TVK_TRY(tvk_step_build(t->m, &t->config, t->capacity, t->outs, &p->step, err));
+fail:
+    return st;
+}
+
+/* Transients of a candidate may need more than those of the model's own steps. */
+static tvk_status reserve(tvk_tuner *t, uint64_t bytes, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_buffer *larger = NULL;
+    if (bytes <= tvk_buffer_bytes(t->m->scratch)) return TVK_OK;
+    TVK_TRY(tvk_buffer_create(t->m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, bytes,
+                              "tuner's scratch", &larger, err));
+    if (t->scratch)
+        tvk_buffer_destroy(&t->m->scratch);
+    else
+        t->scratch = t->m->scratch;
+    t->m->scratch = larger;
+fail:
+    return st;
+}
+
+/* Compiles and records passes that were built. */
+tvk_status tvk_pass_record(tvk_tuner *t, tvk_pass *passes, uint32_t count, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(tvk_kernels_compile(t->m->kernels, err));
+    for (uint32_t i = 0; i < count; i++)
+        TVK_TRY(reserve(t, passes[i].step.graph.scratch_bytes, err));
+    TVK_TRY(tvk_kernels_compiled(t->m->kernels, err));
+    for (uint32_t i = 0; i < count; i++) {
+        tvk_step *s = &passes[i].step;
+        TVK_TRY(tvk_step_record(t->m, s, TVK_STAMPS_EACH, &s->commands, &s->command_count, err));
+    }
+fail:
+    return st;
+}
+
+/* Adds the time of each dispatch to its subject's: sums [count]. */
+static tvk_status add_times(tvk_tuner *t, const tvk_step *s, double *sums, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const uint32_t first = s->begin.count, stamps = first + s->graph.list.count + 1;
+    double *ns = calloc(stamps, sizeof *ns);
+    TVK_TRY_ALLOC(ns);
+    TVK_TRY(tvk_commands_times(s->commands[0], stamps, ns, err));
+    for (uint32_t j = 0; j < t->count; j++) {
+        t->subjects[j].dispatches = 0;
+        for (uint32_t i = 0; i < s->graph.list.count; i++) {
+            if (t->subjects[j].id != s->graph.list.items[i].shape) continue;
+            sums[j] += ns[first + i + 1] - ns[first + i];
+            t->subjects[j].dispatches++;
+        }
+    }
+fail:
+    free(ns);
+    return st;
+}
+
+/* One run; sums (may be NULL) [count]: time of each subject. */
+tvk_status tvk_pass_run(tvk_tuner *t, tvk_pass *p, double *sums, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t seq;
+    uint64_t ticket;
+    if (sums) memset(sums, 0, t->count * sizeof *sums);
+    TVK_TRY(tvk_step_submit(t->m, &p->step, p->step.commands, p->step.command_count, t->request,
+                            t->rows, &seq, &ticket, err));
+    TVK_TRY(tvk_gpu_wait(t->m->device, ticket, err));
+    if (sums) TVK_TRY(add_times(t, &p->step, sums, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_pass_logits(tvk_tuner *t, float *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    for (uint32_t i = 0; i < t->outputs; i++)
+        TVK_TRY(tvk_model_logits(t->m, i, out + (size_t)i * t->m->config.vocab, err));
+fail:
+    return st;
+}
+
+static bool agrees(const tvk_tuner *t, bool bits)
+{
+    const size_t count = (size_t)t->outputs * t->m->config.vocab;
+    float largest = 0, off = 0;
+    if (bits) return memcmp(t->want, t->got, count * sizeof *t->got) == 0;
+    for (size_t i = 0; i < count; i++) {
+        const float a = fabsf(t->want[i]), d = fabsf(t->want[i] - t->got[i]);
+        if (!(d <= FLT_MAX)) return false;
+        if (a > largest) largest = a;
+        if (d > off) off = d;
+    }
+    return off <= INEXACT * largest;
+}
+
+/* Runs a pass and compares it with the reference. */
+tvk_status tvk_pass_compare(tvk_tuner *t, tvk_pass *p, bool bits, bool *good, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(tvk_pass_run(t, p, NULL, err));
+    TVK_TRY(tvk_pass_logits(t, t->got, err));
+    *good = agrees(t, bits);
+fail:
+    return st;
+}
+
+void tvk_passes_free(tvk_pass *passes, uint32_t count)
+{
+    for (uint32_t i = 0; passes && i < count; i++) tvk_step_destroy(&passes[i].step);
+    free(passes);
+}

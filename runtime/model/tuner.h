@@ -1,0 +1,73 @@
+/* The tuner's work on one step: shapes, their candidates, and steps that are built with one of them
+ * each. */
+#ifndef TVK_MODEL_TUNER_H
+#define TVK_MODEL_TUNER_H
+
+#include "model/model.h"
+#include "tune/decide.h"
+
+#define TVK_MAX_SUBJECTS 24u
+#define TVK_MAX_CANDIDATES 64u
+#define TVK_PICK_REFERENCE 0xffu /* in place of a candidate */
+
+typedef struct tvk_candidate {
+    tvk_choice choice;
+    bool exact, wrong;
+    tvk_timing timing;
+} tvk_candidate;
+
+/* One shape of the step. */
+typedef struct tvk_subject {
+    uint32_t id; /* tvk_dispatch.shape */
+    tvk_shape shape;
+    tvk_choice reference;
+    uint32_t dispatches; /* in a pass */
+    uint32_t count;
+    tvk_candidate list[TVK_MAX_CANDIDATES]; /* the default first */
+} tvk_subject;
+
+/* A step with one candidate of every subject. */
+typedef struct tvk_pass {
+    tvk_step step;
+    uint8_t pick[TVK_MAX_SUBJECTS]; /* TVK_PICK_REFERENCE: none of them */
+} tvk_pass;
+
+typedef struct tvk_tuner {
+    tvk_model *m;
+    const tvk_progress *progress;
+    tvk_config config; /* the model's, with fewer layers */
+    bool cpu;
+    uint64_t deadline;
+    /* the step at hand */
+    uint32_t capacity, outs; /* of the model's step */
+    uint32_t rows, position;
+    tvk_request_row *request;
+    tvk_subject *subjects;
+    uint32_t count, most; /* subjects; candidates of the subject that has most */
+    float *want, *got;    /* logits [outputs][vocab] */
+    uint32_t outputs;
+    uint32_t added;      /* to the record */
+    tvk_buffer *scratch; /* the model's, while a larger one takes its place */
+} tvk_tuner;
+
+bool tvk_same_choice(tvk_choice a, tvk_choice b);
+/* Has the model a shape of which nothing is known, and for which there is a choice? */
+bool tvk_tuner_asks(const tvk_model *model);
+/* Those of a step of the model, with their candidates, become the subjects. */
+void tvk_tuner_find(tvk_tuner *t, const tvk_step *step);
+
+/* Appends to its kernels' preferences what the pass picks, and builds its step; the caller collects
+ * programs around it. */
+tvk_status tvk_pass_build(tvk_tuner *t, tvk_pass *p, tvk_error *err);
+/* Compiles and records passes that were built. */
+tvk_status tvk_pass_record(tvk_tuner *t, tvk_pass *passes, uint32_t count, tvk_error *err);
+/* One run; sums (may be NULL) [count]: ns of each subject's dispatches. */
+tvk_status tvk_pass_run(tvk_tuner *t, tvk_pass *p, double *sums, tvk_error *err);
+/* Logits of the last run, out [outputs][vocab]. */
+tvk_status tvk_pass_logits(tvk_tuner *t, float *out, tvk_error *err);
+/* Runs it and compares with t->want: bit for bit, or nearly. */
+tvk_status tvk_pass_compare(tvk_tuner *t, tvk_pass *p, bool bits, bool *good, tvk_error *err);
+/* calloc'd ones; NULL-safe. */
+void tvk_passes_free(tvk_pass *passes, uint32_t count);
+
+#endif

@@ -1,0 +1,200 @@
+/* Rows and cuts chosen by measurement: what is measured, kept and used, with the same bits. */
+#include "e2e/model_fixture.h"
+
+#include "model/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 20u
+
+static tvk_tuning tuning;
+
+static const tvk_model_params params = {.context = 256, .batch = 64, .exact = true};
+
+/* Programs of a model's steps, in order, one after the other. */
+static void programs(const tvk_model *m, char *text, size_t bytes)
+{
+    size_t at = 0;
+    text[0] = '\0';
+    for (int s = 0; s < TVK_STEP_COUNT; s++)
+        for (uint32_t i = 0; i < m->steps[s].graph.list.count && at < bytes; i++)
+            at += (size_t)snprintf(text + at, bytes - at, "%s ",
+                                   m->steps[s].graph.list.items[i].program_name);
+}
+
+/* [ROWS][vocab]: a batch, then a step of one row. */
+static void logits(const tiny_spec *spec, opened *o, float *out)
+{
+    int32_t *tokens = make_tokens(ROWS, spec->vocab);
+    tvk_error err = {0};
+    require_ok(tvk_session_rollback(o->session, 0, &err), &err);
+    eval(o, o->session, tokens, ROWS - 1, out);
+    eval(o, o->session, tokens + ROWS - 1, 1, out + (ROWS - 1) * spec->vocab);
+    free(tokens);
+}
+
+static void tune(opened *o, uint32_t *added)
+{
+    tvk_error err = {0};
+    tvk_session_destroy(&o->session);
+    require_ok(tvk_model_tune_kernels(o->model, NULL, &tuning, added, &err), &err);
+    require_ok(tvk_session_create(o->model, &o->session, &err), &err);
+}
+
+static uint32_t asked(const tvk_model *m)
+{
+    uint32_t n = 0;
+    while (tvk_kernels_shape(m->kernels, n)) n++;
+    return n;
+}
+
+static void measured_once(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const tiny_spec *spec = &tiny_specs[i ? 5 : 0]; /* ternary; float */
+        tvk_model_params with = params;
+        opened o;
+        uint32_t added = 0;
+        float *before = make_floats(ROWS * spec->vocab), *after = make_floats(ROWS * spec->vocab);
+        static char chosen[65536], again[65536];
+        memset(&tuning, 0, sizeof tuning);
+        open_model(spec, &params, &o);
+        logits(spec, &o, before);
+        for (uint32_t round = 0; round < 20; round++) { /* slow machines are done in several */
+            tune(&o, &added);
+            logits(spec, &o, after);
+            require_same_rows("tuned", before, after, ROWS, spec->vocab);
+            if (added == 0) break;
+        }
+        assert_int_equal(added, 0);
+        assert_int_equal(tuning.choice_count, asked(o.model));
+        for (uint32_t c = 0; c < tuning.choice_count; c++)
+            assert_true(tvk_tuning_choice_valid(&tuning.choices[c]));
+        programs(o.model, chosen, sizeof chosen);
+        close_model(&o);
+
+        /* a model made with the record runs the same, and asks nothing */
+        with.tuning = &tuning;
+        open_model(spec, &with, &o);
+        programs(o.model, again, sizeof again);
+        assert_string_equal(chosen, again);
+        tune(&o, &added);
+        assert_int_equal(added, 0);
+        logits(spec, &o, after);
+        require_same_rows("record", before, after, ROWS, spec->vocab);
+        close_model(&o);
+        free(before);
+        free(after);
+    }
+}
+
+/* What a record says of one shape holds for it alone, and for steps that are exact as it was. */
+static void a_record_is_followed(void **state)
+{
+    const tiny_spec *spec = &tiny_specs[0];
+    tvk_model_params with = params;
+    float *want = make_floats(ROWS * spec->vocab), *found = make_floats(ROWS * spec->vocab);
+    static char plain[65536], other[65536];
+    tvk_tuning_choice choice = {.exact = true, .default_ns = 2, .chosen_ns = 1, .rows = 1};
+    const tvk_shape_choice *s = NULL;
+    tvk_choice all[8];
+    opened o;
+    (void)state;
+    open_model(spec, &params, &o);
+    logits(spec, &o, want);
+    programs(o.model, plain, sizeof plain);
+    for (uint32_t i = 0; (s = tvk_kernels_shape(o.model->kernels, i)) != NULL; i++)
+        if (s->shape.rows == 1 && s->shape.n == spec->hidden && s->shape.k == spec->ffn) break;
+    assert_non_null(s);
+    assert_true(tvk_kernels_candidates(o.model->kernels, s->shape.op, all, 8) > 1);
+    choice.row = all[1].row;
+    choice.config = tvk_kernels_table_index(o.model->kernels, all[1]);
+    choice.n = s->shape.n;
+    choice.k = s->shape.k;
+    close_model(&o);
+
+    memset(&tuning, 0, sizeof tuning);
+    tuning.choices[tuning.choice_count++] = choice;
+    with.tuning = &tuning;
+    open_model(spec, &with, &o);
+    programs(o.model, other, sizeof other);
+    for (uint32_t i = 0; i < o.model->steps[0].graph.list.count; i++) {
+        const tvk_dispatch *d = &o.model->steps[0].graph.list.items[i];
+        char name[96];
+        tvk_tuning_choice_text(&choice, name, sizeof name);
+        if (d->shape == 0) continue;
+        s = tvk_kernels_shape(o.model->kernels, d->shape - 1);
+        assert_int_equal(strcmp(d->program_name, name) == 0,
+                         s->shape.n == choice.n && s->shape.k == choice.k);
+    }
+    assert_string_not_equal(plain, other);
+    logits(spec, &o, found);
+    require_same_rows("another cut", want, found, ROWS, spec->vocab);
+    close_model(&o);
+
+    /* measured otherwise, or rows that are not there: as without */
+    tuning.choices[0].exact = false;
+    tuning.choices[tuning.choice_count] = choice;
+    tuning.choices[tuning.choice_count++].row = 100000;
+    tuning.choices[tuning.choice_count] = choice;
+    tuning.choices[tuning.choice_count++].config = 1000;
+    open_model(spec, &with, &o);
+    programs(o.model, other, sizeof other);
+    assert_string_equal(plain, other);
+    close_model(&o);
+    free(want);
+    free(found);
+}
+
+static bool stop(void *user, const char *what, uint64_t done, uint64_t total)
+{
+    (void)user;
+    (void)what;
+    (void)done;
+    (void)total;
+    return false;
+}
+
+static void what_stops_it(void **state)
+{
+    const tiny_spec *spec = &tiny_specs[0];
+    const tvk_progress never = {.fn = stop};
+    float *want = make_floats(ROWS * spec->vocab), *found = make_floats(ROWS * spec->vocab);
+    static char before[65536], after[65536];
+    uint32_t added = 1;
+    tvk_error err = {0};
+    opened o;
+    (void)state;
+    memset(&tuning, 0, sizeof tuning);
+    open_model(spec, &params, &o);
+    logits(spec, &o, want);
+    programs(o.model, before, sizeof before);
+    assert_int_equal(tvk_model_tune_kernels(o.model, NULL, &tuning, &added, &err), TVK_ERR_ARG);
+    assert_int_equal(added, 0);
+    tvk_session_destroy(&o.session);
+    assert_int_equal(tvk_model_tune_kernels(o.model, &never, &tuning, &added, &err),
+                     TVK_ERR_CANCELLED);
+    assert_int_equal(added, 0);
+    assert_int_equal(tuning.choice_count, 0);
+    programs(o.model, after, sizeof after);
+    assert_string_equal(before, after);
+    require_ok(tvk_session_create(o.model, &o.session, &err), &err);
+    logits(spec, &o, found);
+    require_same_rows("cancelled", want, found, ROWS, spec->vocab);
+    close_model(&o);
+    free(want);
+    free(found);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(measured_once),
+        cmocka_unit_test(a_record_is_followed),
+        cmocka_unit_test(what_stops_it),
+    };
+    return run_on_device(tests, sizeof tests / sizeof *tests);
+}
