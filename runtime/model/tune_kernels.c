@@ -156,6 +156,7 @@ static tvk_status try_all(tvk_tuner *t, uint32_t at_once, tvk_error *err)
         }
         tvk_passes_free(passes, at_once);
         passes = NULL;
+        t->complete = first == total && !late(t);
     }
 fail:
     tvk_passes_free(passes, at_once);
@@ -258,11 +259,12 @@ static bool too_slow(tvk_tuner *t, const double *sums)
     if (all * 8 < (double)budget(t)) return false;
     for (uint32_t i = 0; i < t->count; i++)
         t->subjects[i].list[0].timing = (tvk_timing){{sums[i]}, 1};
+    t->complete = true;
     return true;
 }
 
-/* The choice of each subject, in the kernels and in the record. What was not reached is not known
- * and runs as before. */
+/* The choice of each subject, in the kernels, and in the record where all candidates were tried:
+ * else the next start gets further, with what the driver has compiled by then. */
 static tvk_status settle(tvk_tuner *t, tvk_tuning *tuning, uint32_t *changed, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -276,7 +278,7 @@ static tvk_status settle(tvk_tuner *t, tvk_tuning *tuning, uint32_t *changed, tv
         choice = s->list[best].wrong ? s->reference : s->list[best].choice;
         TVK_TRY(tvk_kernels_prefer(t->m->kernels, &s->shape, choice, err));
         *changed += !tvk_same_choice(choice, s->list[0].choice);
-        if (ways[best].count == 0) continue;
+        if (!t->complete || ways[best].count == 0) continue;
         t->added++;
         tvk_tuning_add(tuning, &(tvk_tuning_choice){
                                    .row = choice.row,
@@ -310,12 +312,14 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     uint32_t many = t->cpu && m->layout.batch > CPU_ROWS ? CPU_ROWS : m->layout.batch;
     if (many >= m->layout.context) many = m->layout.context - 1;
     t->count = 0;
+    TVK_TRY(report(t, 0, 1, err));
     if (step->rows == 1 && many > 1) { /* something to attend to */
         ask(t, m->layout.batch, m->layout.max_outs, many, 0);
         TVK_TRY(run_reference(t, NULL, NULL, err));
     }
     ask(t, step->rows, step->outs, step->rows == 1 ? 1 : many, step->rows == 1 ? many : 0);
     tvk_tuner_find(t, step);
+    t->complete = false;
     if (t->count == 0) return TVK_OK;
     TVK_TRY(run_reference(t, t->want, sums, err));
     if (!too_slow(t, sums)) {
@@ -387,7 +391,7 @@ tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress
         t.deadline = start + budget(&t) * (uint64_t)(i + 1) / TVK_STEP_COUNT;
         TVK_TRY(tune_step(&t, &model->steps[i], tuning, &changed, err));
     }
-    TVK_TRY(report(&t, 1, 1, err));
+    if (progress && progress->fn) progress->fn(progress->user, "measuring", 1, 1);
 fail:
     closed = close(&t, changed > 0, st == TVK_OK ? err : NULL);
     if (added) *added = t.added;

@@ -46,6 +46,7 @@ typedef struct tvk_tuner {
     uint32_t count, most; /* subjects; candidates of the subject that has most */
     float *want, *got;    /* logits [outputs][vocab] */
     uint32_t outputs;
+    bool complete;       /* all candidates were tried */
     uint32_t added;      /* to the record */
     tvk_buffer *scratch; /* the model's, while a larger one takes its place */
 } tvk_tuner;
