@@ -44,36 +44,38 @@ static tvk_cost cost_begin(const tvk_dispatch *d, const struct tvk_begin_params 
                            const tvk_work *w)
 {
     (void)d;
-    return (tvk_cost){WORD * (w->rows * 2.0 * TVK_REQUEST_ROW + p->rule_count * 8.0), 0, 0};
+    return (tvk_cost){.bytes = WORD * (w->rows * 2.0 * TVK_REQUEST_ROW + p->rule_count * 8.0)};
 }
 
 static tvk_cost cost_embed(const tvk_dispatch *d, const struct tvk_embed_params *p,
                            const tvk_work *w)
 {
     double row = ((double)d->bindings[1].bytes + extra(d, 2)) / p->row_count;
-    return (tvk_cost){w->rows * (row + WORD * p->k), 0, (double)w->rows * p->k};
+    return (tvk_cost){.bytes = w->rows * (row + WORD * p->k), .float_ops = (double)w->rows * p->k};
 }
 
 /* A square and its sum, two multiplications by gain and scale. */
 static tvk_cost cost_norm(const tvk_dispatch *d, const struct tvk_norm_params *p, const tvk_work *w)
 {
     double rows = rows_of(d, w), gain = same(&d->bindings[1], &d->bindings[2]) ? 0 : WORD * p->k;
-    return (tvk_cost){rows * WORD * ((double)p->k + p->y_stride) + gain, 0, rows * 4 * p->k};
+    return (tvk_cost){.bytes = rows * WORD * ((double)p->k + p->y_stride) + gain,
+                      .float_ops = rows * 4 * p->k};
 }
 
 static tvk_cost cost_layernorm(const tvk_dispatch *d, const struct tvk_layernorm_params *p,
                                const tvk_work *w)
 {
     double rows = rows_of(d, w), gain = same(&d->bindings[1], &d->bindings[2]) ? 0 : WORD * p->k;
-    return (tvk_cost){rows * WORD * ((double)p->k + p->y_stride) + gain, 0, rows * 6 * p->k};
+    return (tvk_cost){.bytes = rows * WORD * ((double)p->k + p->y_stride) + gain,
+                      .float_ops = rows * 6 * p->k};
 }
 
 static tvk_cost cost_hadamard(const tvk_dispatch *d, const struct tvk_hadamard_params *p,
                               const tvk_work *w)
 {
     double gain = same(&d->bindings[1], &d->bindings[2]) ? 0 : WORD * p->k;
-    return (tvk_cost){w->rows * WORD * 2 * p->k + gain, 0,
-                      w->rows * (double)p->k * (log2(p->k) + 1 + (gain > 0 ? 4 : 0))};
+    return (tvk_cost){.bytes = w->rows * WORD * 2 * p->k + gain,
+                      .float_ops = w->rows * (double)p->k * (log2(p->k) + 1 + (gain > 0 ? 4 : 0))};
 }
 
 static tvk_cost cost_matmul(const tvk_dispatch *d, const struct tvk_matmul_params *p,
@@ -82,7 +84,9 @@ static tvk_cost cost_matmul(const tvk_dispatch *d, const struct tvk_matmul_param
     double rows = rows_of(d, w), ops = 2 * rows * p->n * p->k;
     tvk_cost c = {.bytes = WORD * p->n * p->row_words + extra(d, 1) +
                            rows * WORD * (p->act_stride + (p->add ? 2.0 : 1.0) * p->n)};
-    *(of_floats(d->op) ? &c.float_ops : &c.int_ops) = ops;
+    *(of_floats(d->op)               ? &c.float_ops
+      : d->caps & TVK_CAP_COOPMAT_I8 ? &c.matrix_ops
+                                     : &c.int_ops) = ops;
     return c;
 }
 
@@ -91,8 +95,8 @@ static tvk_cost cost_norm_gemv(const tvk_dispatch *d, const struct tvk_norm_gemv
 {
     const double written = (double)d->bindings[3].bytes * (p->add ? 2 : 1);
     (void)w;
-    return (tvk_cost){(double)d->bindings[0].bytes + extra(d, 1) + WORD * p->k + written,
-                      2.0 * p->n * p->k, 0};
+    return (tvk_cost){.bytes = (double)d->bindings[0].bytes + extra(d, 1) + WORD * p->k + written,
+                      .int_ops = 2.0 * p->n * p->k};
 }
 
 static tvk_cost cost_sparse(const tvk_dispatch *d, const struct tvk_sparse_params *p,
@@ -100,8 +104,8 @@ static tvk_cost cost_sparse(const tvk_dispatch *d, const struct tvk_sparse_param
 {
     double codes = (double)d->bindings[0].bytes;
     (void)w;
-    return (tvk_cost){codes + extra(d, 1) + WORD * (p->add ? 2.0 : 1.0) * p->n,
-                      2 * 16 / WORD * codes, 0};
+    return (tvk_cost){.bytes = codes + extra(d, 1) + WORD * (p->add ? 2.0 : 1.0) * p->n,
+                      .int_ops = 2 * 16 / WORD * codes};
 }
 
 static tvk_cost cost_kmajor(const tvk_dispatch *d, const struct tvk_kmajor_params *p,
@@ -109,7 +113,7 @@ static tvk_cost cost_kmajor(const tvk_dispatch *d, const struct tvk_kmajor_param
 {
     (void)w;
     (void)p;
-    return (tvk_cost){(double)d->bindings[0].bytes + (double)d->bindings[1].bytes, 0, 0};
+    return (tvk_cost){.bytes = (double)d->bindings[0].bytes + (double)d->bindings[1].bytes};
 }
 
 static tvk_cost cost_relu_list(const tvk_dispatch *d, const struct tvk_relu_list_params *p,
@@ -117,21 +121,22 @@ static tvk_cost cost_relu_list(const tvk_dispatch *d, const struct tvk_relu_list
 {
     (void)d;
     (void)w;
-    return (tvk_cost){WORD * 3 * p->f, 0, 0};
+    return (tvk_cost){.bytes = WORD * 3 * p->f};
 }
 
 static tvk_cost cost_up(const tvk_dispatch *d, const struct tvk_up_params *p, const tvk_work *w)
 {
     (void)w;
-    return (tvk_cost){WORD * p->n * p->row_words + extra(d, 1) + WORD * 3 * p->n,
-                      2.0 * p->n * p->row_words * 16, 0};
+    return (tvk_cost){.bytes = WORD * p->n * p->row_words + extra(d, 1) + WORD * 3 * p->n,
+                      .int_ops = 2.0 * p->n * p->row_words * 16};
 }
 
 static tvk_cost cost_rope(const tvk_dispatch *d, const struct tvk_rope_params *p, const tvk_work *w)
 {
     double turned = (double)p->heads * p->rotary;
     (void)d;
-    return (tvk_cost){w->rows * WORD * (2 * turned + p->rotary), 0, w->rows * 3 * turned};
+    return (tvk_cost){.bytes = w->rows * WORD * (2 * turned + p->rotary),
+                      .float_ops = w->rows * 3 * turned};
 }
 
 static tvk_cost cost_kv_append(const tvk_dispatch *d, const struct tvk_kv_append_params *p,
@@ -141,7 +146,7 @@ static tvk_cost cost_kv_append(const tvk_dispatch *d, const struct tvk_kv_append
     double read = 2.0 * p->kv_heads * p->d + (records ? (double)p->heads * p->d : 0);
     double written = (double)p->page_words / TVK_CHUNK +
                      (records ? (double)p->heads * TVK_QUERY_WORDS(p->d) : 0);
-    return (tvk_cost){w->rows * WORD * (read + written), 0, 0};
+    return (tvk_cost){.bytes = w->rows * WORD * (read + written)};
 }
 
 /* Two products a pair and dimension: of Q and K, of the weight and V. Keys and values of a head
@@ -156,9 +161,11 @@ static tvk_cost cost_attention(const tvk_dispatch *d, const struct tvk_attention
     const bool chunks = strncmp(tvk_op_name(d->op), "attn_chunk", 10) == 0;
     const double pool = w->cached * p->page_words / TVK_CHUNK;
     if (d->op == TVK_OP_attn_merge)
-        return (tvk_cost){WORD * (partials + out), 0, 2 * w->chunks * p->heads * p->d};
-    return (tvk_cost){WORD * (out + pool + (chunks ? partials : out)), records ? products : 0,
-                      records ? products : 2 * products};
+        return (tvk_cost){.bytes = WORD * (partials + out),
+                          .float_ops = 2 * w->chunks * p->heads * p->d};
+    return (tvk_cost){.bytes = WORD * (out + pool + (chunks ? partials : out)),
+                      .int_ops = records ? products : 0,
+                      .float_ops = records ? products : 2 * products};
 }
 
 /* The projections are read and the output written; partials where there is more than a chunk. */
@@ -168,28 +175,29 @@ static tvk_cost cost_attn_token(const tvk_dispatch *d, const struct tvk_attn_tok
     const double row = (2.0 * p->heads + 2.0 * p->kv_heads) * p->d;
     const double partials = w->chunks > 1 ? 2 * w->chunks * p->heads * (4.0 + p->d) : 0;
     (void)d;
-    return (tvk_cost){WORD * (row + partials + w->cached * p->page_words / TVK_CHUNK), 0,
-                      4 * w->scores * p->heads * p->d};
+    return (tvk_cost){.bytes = WORD * (row + partials + w->cached * p->page_words / TVK_CHUNK),
+                      .float_ops = 4 * w->scores * p->heads * p->d};
 }
 
 static tvk_cost cost_glu(const tvk_dispatch *d, const struct tvk_glu_params *p, const tvk_work *w)
 {
     (void)d;
-    return (tvk_cost){w->rows * WORD * ((double)p->in_stride + p->f), 0, w->rows * 3.0 * p->f};
+    return (tvk_cost){.bytes = w->rows * WORD * ((double)p->in_stride + p->f),
+                      .float_ops = w->rows * 3.0 * p->f};
 }
 
 static tvk_cost cost_count(const tvk_dispatch *d, const struct tvk_count_params *p,
                            const tvk_work *w)
 {
     (void)d;
-    return (tvk_cost){w->rows * WORD * p->stride, 0, 0};
+    return (tvk_cost){.bytes = w->rows * WORD * p->stride};
 }
 
 static tvk_cost cost_sample(const tvk_dispatch *d, const struct tvk_sample_params *p,
                             const tvk_work *w)
 {
     (void)d;
-    return (tvk_cost){w->outs * WORD * p->vocab, 0, 0};
+    return (tvk_cost){.bytes = w->outs * WORD * p->vocab};
 }
 
 static tvk_cost cost_repack(const tvk_dispatch *d, const struct tvk_repack_params *p,
@@ -207,13 +215,13 @@ static tvk_cost cost_peak(const tvk_dispatch *d, const struct tvk_peak_params *p
     (void)d;
     (void)p;
     (void)w;
-    return (tvk_cost){0}; /* no part of a step */
+    return (tvk_cost){.bytes = 0}; /* no part of a step */
 }
 
 tvk_cost tvk_dispatch_cost(const tvk_dispatch *d, const tvk_work *w)
 {
     if (!d->program_name || !d->program) { /* a copy */
-        return (tvk_cost){2.0 * (double)d->bindings[0].bytes, 0, 0};
+        return (tvk_cost){.bytes = 2.0 * (double)d->bindings[0].bytes};
     }
     switch (d->op) {
 #define TVK_KERNEL(name, access, params)                                                           \

@@ -46,6 +46,7 @@ typedef struct tvk_dispatch {
     const char *label; /* for profiles and dumps: "l3.attn_q"; borrowed */
     tvk_program *program;
     const char *program_name; /* manifest row and configuration; lives as long as the kernels */
+    uint32_t caps;            /* TVK_CAP_* of the row */
     tvk_span bindings[TVK_MAX_BINDINGS];
     uint32_t binding_count;
     uint32_t push[TVK_MAX_PUSH_BYTES / 4];

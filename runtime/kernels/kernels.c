@@ -201,6 +201,7 @@ tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *li
     d->shape = choice.shape;
     d->program = program->program;
     d->program_name = program->name;
+    d->caps = tvk_shader_get(choice.row)->caps;
     d->binding_count = (uint32_t)strlen(tvk_op_access(op));
     memcpy(d->bindings, bindings, d->binding_count * sizeof *bindings);
     memcpy(d->push, push, tvk_op_push_bytes(op));

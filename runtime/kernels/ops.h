@@ -186,17 +186,16 @@ tvk_status tvk_op_count_floats(tvk_kernels *k, tvk_dispatch_list *l, tvk_span st
 
 /* ---- what a device reaches (ref/peak.c) ---- */
 
-/* Invocations of so many groups of one of these ops. */
-uint32_t tvk_peak_invocations(tvk_kernels *k, tvk_op op, uint32_t groups);
-/* The row that is in force for peak_int or peak_f32, and the multiplications and additions of a
- * turn of an invocation there. */
+/* The row that is in force for one of these ops, and what follows from it: invocations of so many
+ * groups, multiplications and additions of a turn of one of them. */
 const tvk_shader_info *tvk_peak_row(const tvk_kernels *k, tvk_op op);
+uint32_t tvk_peak_invocations(const tvk_kernels *k, tvk_op op, uint32_t groups);
 double tvk_peak_ops(const tvk_kernels *k, tvk_op op);
 /* y = x, or y [invocations] = sums of x; x [items, 4] words. */
 tvk_status tvk_op_peak_memory(tvk_kernels *k, tvk_dispatch_list *l, bool copy, tvk_span x,
                               tvk_span y, uint32_t items, uint32_t groups, tvk_error *err);
-/* y [invocations]: sums of chains of products. */
-tvk_status tvk_op_peak_math(tvk_kernels *k, tvk_dispatch_list *l, bool floats, tvk_span y,
+/* y [invocations]: sums of chains of products; op: peak_int, peak_f32 or peak_matrix. */
+tvk_status tvk_op_peak_math(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op, tvk_span y,
                             const struct tvk_peak_params *p, uint32_t groups, tvk_error *err);
 
 /* ---- weights ---- */

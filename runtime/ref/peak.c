@@ -27,6 +27,14 @@ uint32_t tvk_ref_peak_int(uint32_t n, uint32_t a, uint32_t b, bool dot)
     return sum;
 }
 
+uint32_t tvk_ref_peak_matrix(uint32_t n, uint32_t a, uint32_t b, uint32_t k)
+{
+    const int32_t each = (int8_t)a * (int8_t)b * (int32_t)k; /* of one matrix product */
+    uint32_t sum = 0;
+    for (uint32_t c = 0; c < TVK_PEAK_CHAINS; c++) sum += c + n * (uint32_t)each;
+    return sum;
+}
+
 float tvk_ref_peak_f32(uint32_t n, float a, float b)
 {
     float sum = 0;

@@ -71,7 +71,8 @@ static tvk_status check_sums(lab *b, const char *what, uint32_t (*want)(const la
                              tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    TVK_TRY(tvk_gpu_read(b->device, tvk_buffer_span(b->sums), b->found, err));
+    TVK_TRY(tvk_gpu_read(b->device, tvk_span_sub(tvk_buffer_span(b->sums), 0, 4ull * b->sum_words),
+                         b->found, err));
     for (uint32_t i = 0; i < b->sum_words; i++) {
         if (b->found[i] != want(b, i))
             TVK_FAIL(TVK_ERR_INTERNAL, "%s: word %u: 0x%08x expected, 0x%08x found", what, i,
@@ -151,43 +152,72 @@ static uint32_t want_dot(const lab *b, uint32_t i)
     return sum;
 }
 
-static tvk_status math(lab *b, bool floats, double *out, tvk_error *err)
+static uint32_t want_matrix(const lab *b, uint32_t i)
+{
+    uint32_t k = TVK_PEAK_CHAINS, n = b->items * tvk_gpu_plan(b->device)->coopmat_i8.k;
+    (void)i;
+    return k * (k - 1) / 2 + k * n;
+}
+
+static tvk_status math(lab *b, tvk_op op, double *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_op op = floats ? TVK_OP_peak_f32 : TVK_OP_peak_int;
-    const bool dot = !floats && (tvk_peak_row(b->kernels, op)->caps & TVK_CAP_DOT);
+    const bool floats = op == TVK_OP_peak_f32;
+    const uint32_t caps = tvk_peak_row(b->kernels, op)->caps;
     const uint32_t one = floats ? tvk_f32_bits(1.0f) : 1;
     struct tvk_peak_params p = {.n = 256, .a = one, .b = one};
     double ns;
+    b->sum_words = tvk_peak_invocations(b->kernels, op, b->groups);
     for (;; p.n *= 2) {
         b->list.count = 0;
-        TVK_TRY(tvk_op_peak_math(b->kernels, &b->list, floats, tvk_buffer_span(b->sums), &p,
-                                 b->groups, err));
+        TVK_TRY(tvk_op_peak_math(b->kernels, &b->list, op, tvk_buffer_span(b->sums), &p, b->groups,
+                                 err));
         TVK_TRY(least(b, &ns, err));
         if (ns >= ENOUGH_NS || p.n == MOST_TURNS) break;
     }
     b->items = p.n;
-    TVK_TRY(check_sums(b, tvk_op_name(op), floats ? want_float : dot ? want_dot : want_int, err));
+    TVK_TRY(check_sums(b, tvk_op_name(op),
+                       floats                      ? want_float
+                       : caps & TVK_CAP_COOPMAT_I8 ? want_matrix
+                       : caps & TVK_CAP_DOT        ? want_dot
+                                                   : want_int,
+                       err));
     *out = 1e9 * (double)b->sum_words * p.n * tvk_peak_ops(b->kernels, op) / ns;
 fail:
     return st;
+}
+
+/* The op of most invocations. */
+static uint32_t most_sums(const lab *b)
+{
+    static const tvk_op ops[] = {TVK_OP_peak_read, TVK_OP_peak_int, TVK_OP_peak_matrix,
+                                 TVK_OP_peak_f32};
+    uint32_t most = 0;
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        uint32_t n = tvk_peak_invocations(b->kernels, ops[i], b->groups);
+        if (n > most) most = n;
+    }
+    return most;
 }
 
 tvk_status tvk_device_peaks(tvk_device *device, tvk_peaks *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     lab b = {.device = device};
+    uint32_t sums;
     memset(out, 0, sizeof *out);
     b.groups = tvk_gpu_plan(device)->cpu ? GROUPS_CPU : GROUPS_GPU;
     TVK_TRY(tvk_kernels_create(device, false, &b.kernels, err));
-    /* all four have one configuration */
-    b.sum_words = tvk_peak_invocations(b.kernels, TVK_OP_peak_int, b.groups);
-    b.found = malloc((size_t)b.sum_words * sizeof *b.found);
+    sums = most_sums(&b);
+    b.found = malloc((size_t)sums * sizeof *b.found);
     TVK_TRY_ALLOC(b.found);
-    TVK_TRY(tvk_buffer_create(device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, 4ull * b.sum_words,
+    TVK_TRY(tvk_buffer_create(device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, 4ull * sums,
                               "peak sums", &b.sums, err));
-    TVK_TRY(math(&b, false, &out->int_ops, err));
-    TVK_TRY(math(&b, true, &out->float_ops, err));
+    TVK_TRY(math(&b, TVK_OP_peak_int, &out->int_ops, err));
+    TVK_TRY(math(&b, TVK_OP_peak_f32, &out->float_ops, err));
+    if (tvk_peak_row(b.kernels, TVK_OP_peak_matrix)->caps & TVK_CAP_COOPMAT_I8)
+        TVK_TRY(math(&b, TVK_OP_peak_matrix, &out->matrix_ops, err));
+    b.sum_words = tvk_peak_invocations(b.kernels, TVK_OP_peak_read, b.groups);
     TVK_TRY(memory(&b, out, err));
     out->int_row = tvk_peak_row(b.kernels, TVK_OP_peak_int)->name;
 fail:

@@ -20,6 +20,8 @@ static const shape shapes[] = {
     {SMALL, TVK_OP_peak_copy, 70001, 7}, {REAL, TVK_OP_peak_copy, 4u << 20, 1024},
     {TINY, TVK_OP_peak_int, 0, 1},       {TINY, TVK_OP_peak_int, 8, 2},
     {SMALL, TVK_OP_peak_int, 304, 3},    {REAL, TVK_OP_peak_int, 1024, 4096},
+    {TINY, TVK_OP_peak_matrix, 0, 1},    {TINY, TVK_OP_peak_matrix, 8, 2},
+    {SMALL, TVK_OP_peak_matrix, 304, 3}, {REAL, TVK_OP_peak_matrix, 1024, 1024},
     {TINY, TVK_OP_peak_f32, 0, 1},       {TINY, TVK_OP_peak_f32, 8, 2},
     {SMALL, TVK_OP_peak_f32, 304, 3},    {REAL, TVK_OP_peak_f32, 1024, 4096},
 };
@@ -73,12 +75,21 @@ fail:
 }
 
 /* What is wanted depends on the row and on the size of a group. */
+static uint32_t want_word(const tvk_rig *rig, const shape *s)
+{
+    const uint32_t caps = tvk_peak_row(rig->kernels, s->op)->caps;
+    if (s->op == TVK_OP_peak_f32) return tvk_f32_bits(tvk_ref_peak_f32(s->n, float_a, float_b));
+    if (caps & TVK_CAP_COOPMAT_I8)
+        return tvk_ref_peak_matrix(s->n, int_step.a, int_step.b,
+                                   tvk_gpu_plan(rig->device)->coopmat_i8.k);
+    return tvk_ref_peak_int(s->n, int_step.a, int_step.b, caps & TVK_CAP_DOT);
+}
+
 static void want(tvk_rig *rig, uint32_t invocations)
 {
     const own *o = rig->own;
     const shape *s = o->shape;
-    const bool dot = tvk_peak_row(rig->kernels, TVK_OP_peak_int)->caps & TVK_CAP_DOT;
-    uint32_t word = 0;
+    uint32_t word;
     for (uint64_t i = 0; i < o->y->count; i++) o->y->want[i] = TVK_POISON;
     if (s->op == TVK_OP_peak_copy) {
         for (uint32_t i = 0; i < 4 * s->n; i++) o->y->want[i] = o->x->words[i];
@@ -88,8 +99,7 @@ static void want(tvk_rig *rig, uint32_t invocations)
         tvk_ref_peak_read(o->x->words, s->n, s->groups, invocations / s->groups, o->y->want);
         return;
     }
-    word = s->op == TVK_OP_peak_int ? tvk_ref_peak_int(s->n, int_step.a, int_step.b, dot)
-                                    : tvk_f32_bits(tvk_ref_peak_f32(s->n, float_a, float_b));
+    word = want_word(rig, s);
     for (uint32_t i = 0; i < invocations; i++) o->y->want[i] = word;
 }
 
@@ -111,8 +121,7 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
         p.b = tvk_f32_bits(float_b);
     }
     p.n = s->n;
-    return tvk_op_peak_math(rig->kernels, &rig->list, s->op == TVK_OP_peak_f32, o->y->span, &p,
-                            s->groups, err);
+    return tvk_op_peak_math(rig->kernels, &rig->list, s->op, o->y->span, &p, s->groups, err);
 }
 
 const tvk_family tvk_family_peak = {count, describe, setup, append};

@@ -199,6 +199,7 @@ typedef struct tvk_profile_entry {
     double ns;           /* between two time stamps, each of which drains the queue */
     double bytes;
     double int_ops, float_ops; /* multiplications and additions */
+    double matrix_ops;         /* those of integers that cooperative matrices compute */
 } tvk_profile_entry;
 
 /* Device time of each kernel of one step, measured by time stamps: calls fn once per dispatch in

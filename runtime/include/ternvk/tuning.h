@@ -55,6 +55,7 @@ typedef struct tvk_peaks {
     double int_ops;   /* of codes: packed dot products where the device has them, else 16-bit halves
                        * of 32-bit integers */
     double float_ops; /* f32, each rounded: what exact kernels can use */
+    double matrix_ops;   /* cooperative matrices of bytes; 0: none are used on this device */
     const char *int_row; /* manifest row that int_ops is of; static */
 } tvk_peaks;
 
