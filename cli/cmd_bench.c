@@ -131,20 +131,13 @@ static int run_test(bench *b, uint32_t index)
     return status;
 }
 
-static bool decodes(const bench_plan *plan)
-{
-    for (uint32_t i = 0; i < plan->count; i++)
-        if (plan->tests[i].n_gen) return true;
-    return false;
-}
-
 static int run_all(bench *b)
 {
     const bool a48 = engine_given.act && !strncmp(engine_given.act, "a4.8", 4);
     uint32_t done = 0;
     tvk_peaks peaks = {0};
     int status = 0;
-    b->e.tune = decodes(&b->plan); /* prompts skip nothing */
+    b->e.tune = true;
     interrupt_catch();
     if (b->shape_name)
         b->shape = shape_open(b->shape_name, b->layers, a48, b->embedding, &status);
@@ -157,6 +150,7 @@ static int run_all(bench *b)
     if (!status && engine_given.stats) status = count_all(b);
     if (!status) status = open_timed(b);
     if (status) return status;
+    engine_print_times(&b->e, 0);
     b->setup.peaks = peaks;
     bench_report_begin(b->form, &b->setup);
     for (; !status && done < b->plan.count; done++) status = run_test(b, done);

@@ -94,7 +94,10 @@ int cmd_logits(int argc, char **argv)
                               &count, &err) != TVK_OK)
             status = out_failed(&err);
     }
-    if (!status) status = evaluate(&e, ids, count, path);
+    if (!status) {
+        status = evaluate(&e, ids, count, path);
+        engine_print_times(&e, 0);
+    }
     free(ids);
     engine_close(&e);
     return status;
