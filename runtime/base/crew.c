@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define MAX_THREADS 16u
+#define MAX_HELPERS 7u /* for copies: memory is the limit soon */
 
 #if defined(_WIN32)
 
@@ -141,4 +142,16 @@ void tvk_crew_join(tvk_crew **crew)
     lock_fini(&c->lock);
     free(c);
     *crew = NULL;
+}
+
+void tvk_crew_run(uint32_t count, void (*fn)(void *user, uint32_t item), void *user)
+{
+    tvk_crew *c = NULL;
+    uint32_t others = tvk_crew_processors() - 1;
+    if (others >= count) others = count > 0 ? count - 1 : 0;
+    if (others > MAX_HELPERS) others = MAX_HELPERS;
+    if (others > 0 && tvk_crew_start(others, count, fn, user, &c, NULL) == TVK_OK)
+        tvk_crew_join(&c);
+    else
+        for (uint32_t i = 0; i < count; i++) fn(user, i);
 }

@@ -18,4 +18,8 @@ tvk_status tvk_crew_start(uint32_t threads, uint32_t count, void (*fn)(void *use
 /* Takes items too, then waits until all are done. NULL-safe. */
 void tvk_crew_join(tvk_crew **crew);
 
+/* All of it now, by the caller and as many threads as help; by the caller alone where there are no
+ * others. */
+void tvk_crew_run(uint32_t count, void (*fn)(void *user, uint32_t item), void *user);
+
 #endif

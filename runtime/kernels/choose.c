@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool tvk_kernels_eligible(const tvk_kernels *kernels, uint32_t shader_index, const char **why)
 {
@@ -129,6 +130,19 @@ const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op)
 
 /* ---- for a tuner ---- */
 
+/* The base row asks nothing of a device; where an exact row asks for more and gets it, it has been
+ * slower on every one that was measured. */
+static bool outdone(const tvk_plan *plan, const tvk_shader_info *base)
+{
+    if (strcmp(base->variant, "base") != 0) return false;
+    for (uint32_t row = 0; row < tvk_shader_count(); row++) {
+        const tvk_shader_info *other = tvk_shader_get(row);
+        if (other->op == base->op && other != base && tvk_select_worth(plan, other, true))
+            return true;
+    }
+    return false;
+}
+
 uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, tvk_op op, tvk_choice *out,
                                 uint32_t most)
 {
@@ -138,6 +152,7 @@ uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, tvk_op op, tvk_choic
         const tvk_shader_info *info = tvk_shader_get(row);
         const tvk_config *c;
         if (info->op != op || !tvk_select_worth(plan, info, kernels->exact)) continue;
+        if (outdone(plan, info)) continue;
         for (uint32_t i = 0; (c = tvk_config_get(plan, info, i)) && c->cpu == plan->cpu; i++)
             if (count < most) out[count++] = (tvk_choice){row, i, 0};
     }

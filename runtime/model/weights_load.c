@@ -1,6 +1,7 @@
 /* Upload: file rows go through windows of the staging ring; blocks are repacked by the device,
  * floats are laid out by the host and copied. Nothing of a file is held twice in memory. */
 #include "base/check.h"
+#include "base/crew.h"
 #include "base/dtype.h"
 #include "base/half.h"
 #include "graph/once.h"
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #define I2S_BLOCK 128u
+/* Work of the host on a window, in pieces of so many bytes, which several threads take. */
+#define HOST_PIECE_BYTES (512u << 10)
 
 typedef struct loader {
     tvk_kernels *kernels;
@@ -62,6 +65,25 @@ static void file_range(const tvk_tensor *t, uint32_t row, uint32_t rows, uint64_
     }
 }
 
+typedef struct copy_work {
+    uint8_t *to;
+    const uint8_t *from;
+    uint64_t bytes;
+} copy_work;
+
+static void copy_piece(void *user, uint32_t i)
+{
+    const copy_work *c = user;
+    const uint64_t at = (uint64_t)i * HOST_PIECE_BYTES, left = c->bytes - at;
+    memcpy(c->to + at, c->from + at, left < HOST_PIECE_BYTES ? left : HOST_PIECE_BYTES);
+}
+
+static void copy_wide(void *to, const void *from, uint64_t bytes)
+{
+    copy_work c = {to, from, bytes};
+    tvk_crew_run((uint32_t)((bytes + HOST_PIECE_BYTES - 1) / HOST_PIECE_BYTES), copy_piece, &c);
+}
+
 static tvk_status load_blocks(loader *l, const window_rows *w, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -74,7 +96,7 @@ static tvk_status load_blocks(loader *l, const window_rows *w, tvk_error *err)
     void *host;
     file_range(w->tensor, w->source_row, w->rows, &begin, &bytes, &params.skip);
     TVK_TRY(tvk_staging_acquire(l->device, tvk_round_up(bytes, 4), &window, &host, err));
-    memcpy(host, (const uint8_t *)w->tensor->data + begin, bytes);
+    copy_wide(host, (const uint8_t *)w->tensor->data + begin, bytes);
     if (tvk_dtype_get(w->tensor->type)->ternary) {
         TVK_TRY(tvk_op_repack_t2(l->kernels, &list, w->tensor->type, window,
                                  m->piece[w->piece].words, &params, err));
@@ -149,6 +171,26 @@ static void host_row(const window_rows *w, uint32_t row, uint32_t *out)
     }
 }
 
+typedef struct rows_work {
+    const window_rows *w;
+    uint32_t *to;
+    uint32_t rows; /* a piece */
+} rows_work;
+
+static void rows_piece(void *user, uint32_t i)
+{
+    const rows_work *c = user;
+    const uint32_t first = i * c->rows, left = c->w->rows - first;
+    for (uint32_t r = first; r < first + (left < c->rows ? left : c->rows); r++)
+        host_row(c->w, c->w->source_row + r, c->to + (size_t)r * c->w->matrix->row_words);
+}
+
+static void rows_wide(const window_rows *w, uint32_t *to)
+{
+    rows_work c = {w, to, HOST_PIECE_BYTES / (4 * w->matrix->row_words) + 1};
+    tvk_crew_run(tvk_div_up(w->rows, c.rows), rows_piece, &c);
+}
+
 static tvk_status load_floats(loader *l, const window_rows *w, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -159,9 +201,7 @@ static tvk_status load_floats(loader *l, const window_rows *w, tvk_error *err)
     tvk_span window = {0};
     void *host;
     TVK_TRY(tvk_staging_acquire(l->device, w->rows * row_bytes, &window, &host, err));
-    for (uint32_t r = 0; r < w->rows; r++) {
-        host_row(w, w->source_row + r, (uint32_t *)host + (size_t)r * m->row_words);
-    }
+    rows_wide(w, host);
     TVK_TRY(tvk_once_copy(
         l->device, tvk_span_sub(window, 0, w->rows * row_bytes),
         tvk_span_sub(m->piece[w->piece].words, w->piece_row * row_bytes, w->rows * row_bytes),

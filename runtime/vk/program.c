@@ -219,7 +219,7 @@ fail:
 /* ---- many at once ---------------------------------------------------------------------------- */
 
 /* More threads gain little and every compiler takes some ten MB. */
-#define MAX_COMPILERS 8u
+#define MAX_COMPILERS 16u
 
 struct tvk_compiling {
     tvk_device *device;

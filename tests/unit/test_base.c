@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/half.h"
@@ -275,6 +276,33 @@ static void test_clock(void **state)
     }
 }
 
+#define ITEMS 1000u
+
+static void count_item(void *user, uint32_t item)
+{
+    uint32_t *counts = user;
+    counts[item]++;
+}
+
+/* Every item once, by however many threads. */
+static void test_crew(void **state)
+{
+    uint32_t counts[ITEMS] = {0}, want = 0;
+    tvk_crew *crew = NULL;
+    tvk_error err = {0};
+    (void)state;
+    assert_true(tvk_crew_processors() >= 1);
+    for (uint32_t threads = 0; threads < 40; threads += 7, want++) {
+        assert_int_equal(tvk_crew_start(threads, ITEMS, count_item, counts, &crew, &err), TVK_OK);
+        tvk_crew_join(&crew);
+        assert_null(crew);
+    }
+    tvk_crew_join(&crew);
+    tvk_crew_run(0, count_item, counts);
+    tvk_crew_run(ITEMS, count_item, counts);
+    for (uint32_t i = 0; i < ITEMS; i++) assert_int_equal(counts[i], want + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_crew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
