@@ -43,7 +43,9 @@ static int open_model(bench *b, bool stats, tvk_model_params *params)
     params->sessions = b->plan.sessions;
     params->batch = b->batch;
     params->stats = stats;
-    return status ? status : engine_open_model(&b->e, source_of(b), params);
+    if (!status) status = engine_open_model(&b->e, source_of(b), params);
+    if (!status) b->batch = tvk_model_get_info(b->e.model)->batch;
+    return status;
 }
 
 /* The model that is timed, the facts that every row names, and tokens. */
@@ -182,8 +184,8 @@ int cmd_bench(int argc, char **argv)
          0, NULL},
         {ARG_TEXT, "-np, --parallel", "N,...", &lists.parallel,
          "sessions that generate side by side, tokens/s of all together (1)", 0, 0, NULL},
-        {ARG_U32, "-ub, --ubatch-size", "N", &b.batch, "rows of the largest step (256)", 2, 4096,
-         NULL},
+        {ARG_U32, "-ub, --ubatch-size", "N", &b.batch,
+         "rows of the largest step (256, on a GPU with memory up to 2048)", 2, 4096, NULL},
         {ARG_U32, "-r, --repetitions", "N", &b.runs, "timed runs, after one that warms up (5)", 1,
          MAX_RUNS, NULL},
         {ARG_TEXT, "-o, --output", "md|csv|json|jsonl", &format, "form of the table", 0, 0, NULL},
@@ -200,7 +202,6 @@ int cmd_bench(int argc, char **argv)
                                  0,
                                  0};
     int status;
-    b.batch = 256;
     b.runs = 5;
     status = args_parse(&command, argc, argv);
     if (status >= 0) return status;

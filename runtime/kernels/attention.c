@@ -1,5 +1,5 @@
-/* Attention over the KV pages: for one row its chunks side by side and a merge, for more rows each
- * row walks its chunks. */
+/* Attention over the KV pages: for few rows their chunks side by side and a merge, for more rows
+ * each row walks its chunks. */
 #include "kernels/internal.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ static uint32_t constant_count(tvk_op op)
 static tvk_status side_by_side(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span q,
                                tvk_span pool, tvk_span partials, tvk_span out,
                                const struct tvk_attention_params *p, tvk_cache_types types,
-                               tvk_error *err)
+                               uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_op op = tvk_cache_op(types, TVK_OP_attn_chunk_f32, TVK_OP_attn_chunk_f16,
@@ -75,7 +75,7 @@ static tvk_status side_by_side(tvk_kernels *k, tvk_dispatch_list *l, tvk_span st
                                      {p->heads, 1, 1}};
     TVK_TRY(tvk_check_value(op, p->max_chunks > 0, "room for at least one chunk", 0, err));
     TVK_TRY(tvk_check_span(k, op, "partials", partials,
-                           4ull * p->heads * p->max_chunks * (4 + p->d), err));
+                           4ull * rows * p->heads * p->max_chunks * (4 + p->d), err));
     TVK_TRY(tvk_kernels_append(k, l, op, chunk_constants, constant_count(op), chunk_bindings, p,
                                &chunk_groups, err));
     TVK_TRY(tvk_kernels_append(k, l, TVK_OP_attn_merge, merge_constants, 3, merge_bindings, p,
@@ -92,20 +92,61 @@ static uint32_t span(uint32_t d)
     return rows;
 }
 
+/* How a row of the manifest is dispatched. */
+typedef struct cut {
+    uint32_t constants[9], count;
+    uint32_t rows; /* a workgroup */
+} cut;
+
+static cut alone(const tvk_config *c, tvk_op op, uint32_t d, tvk_cache_types types)
+{
+    return (cut){
+        {c->group, 1, 1, c->tile[0], step(c, d / 4), types.k, types.v}, constant_count(op), 1};
+}
+
+static cut tiled(const tvk_config *c, uint32_t d)
+{
+    return (cut){{c->group, 1, 1, span(d), c->tile[0]}, 5, TILE_ROWS};
+}
+
+/* rows == 0: this head size does not suit, or shared memory does not hold what attn_cm.comp wants.
+ */
+static cut by_matrices(const tvk_config *c, const tvk_plan *plan, uint32_t d)
+{
+    const tvk_coopmat_shape *s = &plan->coopmat_f16;
+    const uint32_t subgroup = plan->coopmat_subgroup, subgroups = c->group / 32, turn = c->tile[0];
+    const uint32_t rows = subgroups * s->m, staged = rows > turn ? rows : turn;
+    const uint32_t words = staged * (d / 2 + 4) + rows * (turn + 4 + turn / 2 + 4 + 3);
+    /* CPU drivers take long to compile the large ones */
+    const bool good =
+        d % 16 == 0 && d <= (plan->cpu ? 48u : 128u) && 4 * words <= plan->max_shared_bytes;
+    return (cut){
+        {subgroups * subgroup, 1, 1, s->m, s->n, s->k, subgroup, d, turn}, 9, good ? rows : 0};
+}
+
 /* Each row walks its chunks: by itself, or the rows of a tile together. */
 static tvk_status walk(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op, const tvk_span *bindings,
                        const struct tvk_attention_params *p, tvk_cache_types types, uint32_t rows,
                        tvk_error *err)
 {
-    const tvk_choice choice = tvk_kernels_choose(k, op, p->heads * p->d, p->d, rows);
-    const tvk_config *c = tvk_kernels_config_of(k, choice);
-    const bool tile = !strcmp(tvk_shader_get(choice.row)->variant, "tile");
-    const uint32_t alone[] = {c->group, 1, 1, c->tile[0], step(c, p->d / 4), types.k, types.v};
-    const uint32_t tiled[] = {c->group, 1, 1, span(p->d), c->tile[0]};
-    const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED},
-                               {p->heads, tile ? TILE_ROWS : 1, 1}};
-    return tvk_kernels_append_choice(k, l, op, choice, tile ? tiled : alone,
-                                     tile ? 5 : constant_count(op), bindings, p, &groups, err);
+    const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
+    tvk_choice choice = tvk_kernels_choose(k, op, p->heads * p->d, p->d, rows);
+    cut c = {.rows = 0};
+    tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {p->heads, 1, 1}};
+    if (tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_F16) {
+        c = by_matrices(tvk_kernels_config_of(k, choice), plan, p->d);
+        if (c.rows == 0) {
+            choice.row = tvk_select_row(plan, op, true);
+            choice.config = 0;
+        }
+    }
+    if (c.rows == 0)
+        c = strcmp(tvk_shader_get(choice.row)->variant, "tile") == 0
+                ? tiled(tvk_kernels_config_of(k, choice), p->d)
+                : alone(tvk_kernels_config_of(k, choice), op, p->d, types);
+    groups.value[1] = c.rows;
+    return tvk_kernels_append_choice(k, l, op, choice, c.constants, c.count, bindings, p, &groups,
+                                     err);
 }
 
 tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span q,
@@ -119,7 +160,8 @@ tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
     const tvk_span bindings[] = {state, q, pool, out};
     TVK_TRY(check(k, op, state, q, pool, p, types, rows, err));
     TVK_TRY(tvk_check_span(k, op, "out", out, 4ull * rows * p->o_stride, err));
-    if (rows == 1) return side_by_side(k, l, state, q, pool, partials, out, p, types, err);
+    if (partials.buffer || partials.tensor)
+        return side_by_side(k, l, state, q, pool, partials, out, p, types, rows, err);
     TVK_TRY(walk(k, l, op, bindings, p, types, rows, err));
 fail:
     return st;

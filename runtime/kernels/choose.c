@@ -70,7 +70,8 @@ static tvk_choice untuned(const tvk_kernels *k, const tvk_shape *shape)
 {
     const uint32_t row = tvk_kernels_default(k, shape->op);
     return (tvk_choice){
-        row, tvk_config_for(tvk_gpu_plan(k->device), tvk_shader_get(row), shape->rows), 0};
+        row, tvk_config_for(tvk_gpu_plan(k->device), tvk_shader_get(row), shape->n, shape->rows),
+        0};
 }
 
 /* The shape's entry, a new one with the default where there is none; NULL: no memory. */

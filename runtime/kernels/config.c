@@ -7,7 +7,10 @@
 
 #define CPU true
 #define GPU false
-#define MOST_ROWS 6 /* where a matrix configuration says for which steps it is the default */
+/* where a matrix configuration says for which steps it is the default */
+#define MOST_ROWS 6
+#define LEAST_TILES 7
+#define USUAL_ROWS 512u
 
 /* {class, group, {tile}} */
 static const tvk_config single[] = {{CPU, 8, {0}}, {GPU, 128, {0}}};
@@ -39,20 +42,20 @@ static const tvk_config gemv_f[] = {
     {CPU, 8, {1, 4}},   {CPU, 8, {1, 2}},    {CPU, 16, {1, 1}},   {GPU, 64, {16, 2}},
     {GPU, 64, {16, 4}}, {GPU, 128, {16, 4}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 8}},
 };
-/* BM, BN, BK, WM, WN, STAGES, most rows of a step that it is the default for; the group at 32
- * invocations a subgroup. CPU drivers, which make loops of matrices, take minutes to compile the
- * large ones and get none but their own. */
+/* BM, BN, BK, WM, WN, STAGES, and for which steps it is the default: at most so many rows, at least
+ * so many tiles; the group at 32 invocations a subgroup. CPU drivers, which make loops of matrices,
+ * take minutes to compile the large ones and get none but their own. */
 static const tvk_config gemm_matrix[] = {
     {CPU, 64, {16, 16, 64, 8, 16, 2}},
     {CPU, 128, {16, 16, 64, 16, 8, 1}},
     {GPU, 256, {16, 32, 256, 16, 32, 2, 16}},
-    {GPU, 256, {32, 32, 256, 32, 32, 1, 32}},
+    {GPU, 128, {32, 32, 256, 32, 32, 2, 32}},
+    {GPU, 128, {128, 128, 128, 64, 64, 1, UINT32_MAX, 256}},
     {GPU, 128, {64, 64, 128, 32, 32, 1, UINT32_MAX}},
-    {GPU, 128, {128, 128, 128, 64, 64, 1}},
     {GPU, 256, {128, 128, 128, 64, 32, 1}},
     {GPU, 128, {64, 128, 128, 32, 64, 1}},
-    {GPU, 256, {16, 16, 512, 16, 16, 1}},
-    {GPU, 128, {32, 32, 256, 32, 32, 2}},
+    {GPU, 128, {64, 96, 128, 32, 48, 1}},
+    {GPU, 256, {32, 32, 256, 32, 32, 1}},
     {GPU, 64, {32, 32, 128, 32, 16, 1}}, /* fits the least device */
 };
 /* LANES, ROWS, TM */
@@ -74,6 +77,9 @@ static const tvk_config attention[] = {
     {CPU, 8, {1, 5}}, {CPU, 16, {4, 5}}, {GPU, 128, {4, 16}}, {GPU, 64, {1, 8}}};
 /* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
 static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}}};
+/* positions a turn; the group at 32 invocations a subgroup */
+static const tvk_config attention_matrix[] = {
+    {CPU, 64, {16}}, {GPU, 128, {64}}, {GPU, 128, {32}}, {GPU, 64, {64}}, {GPU, 64, {32}}};
 static const tvk_config sample[] = {
     {CPU, 32, {0}}, {CPU, 16, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
 
@@ -85,6 +91,9 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
 {
     if (row->caps & TVK_CAP_COOPMAT_I8) {
         TABLE(gemm_matrix);
+    }
+    if (row->caps & TVK_CAP_COOPMAT_F16) {
+        TABLE(attention_matrix);
     }
     if (!strcmp(row->variant, "tile")) {
         TABLE(attention_tile);
@@ -178,6 +187,10 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
 static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_config *c)
 {
     if (row->caps & TVK_CAP_COOPMAT_I8) return matrices_fit(plan, c);
+    if (row->caps & TVK_CAP_COOPMAT_F16) {
+        return c->cpu == plan->cpu && plan->coopmat_subgroup % plan->coopmat_f16.m == 0 &&
+               c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations;
+    }
     if (!strcmp(row->variant, "tile") && c->tile[0] * 16 + 10000 > plan->max_shared_bytes)
         return false;
     return c->group <= plan->max_invocations;
@@ -197,11 +210,15 @@ const tvk_config *tvk_config_get(const tvk_plan *plan, const tvk_shader_info *ro
     return NULL;
 }
 
-uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32_t rows)
+uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32_t n, uint32_t rows)
 {
     const tvk_config *c;
     if (!(row->caps & TVK_CAP_COOPMAT_I8)) return 0;
-    for (uint32_t i = 0; (c = tvk_config_get(plan, row, i)) != NULL; i++)
-        if (rows <= c->tile[MOST_ROWS]) return i;
+    for (uint32_t i = 0; (c = tvk_config_get(plan, row, i)) != NULL; i++) {
+        /* a step that has room for many rows often has fewer */
+        uint32_t usual = rows < USUAL_ROWS ? rows : USUAL_ROWS;
+        uint32_t tiles = tvk_div_up(n, c->tile[1]) * tvk_div_up(usual, c->tile[0]);
+        if (rows <= c->tile[MOST_ROWS] && tiles >= c->tile[LEAST_TILES]) return i;
+    }
     return 0;
 }

@@ -10,7 +10,7 @@
 typedef struct tvk_config {
     bool cpu; /* made for devices that execute on host cores */
     uint32_t group;
-    uint32_t tile[7];
+    uint32_t tile[8];
 } tvk_config;
 
 /* All configurations of a row, whatever the device. */
@@ -18,8 +18,10 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count);
 /* The index-th of those that the device can run: the ones of its class first. NULL past the end. */
 const tvk_config *tvk_config_get(const tvk_plan *plan, const tvk_shader_info *row, uint32_t index);
 
-/* The default of a step that has room for `rows` rows: the first one that says so, else index 0. */
-uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32_t rows);
+/* The default for N outputs of a step that has room for `rows` rows: the first one that says so,
+ * else index 0. */
+uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32_t n,
+                        uint32_t rows);
 
 /* Why the device cannot run the row; NULL when it can. */
 const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, bool exact);

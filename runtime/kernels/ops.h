@@ -151,8 +151,9 @@ tvk_status tvk_op_kv_append(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
                             tvk_span pool, tvk_span queries, const struct tvk_kv_append_params *p,
                             tvk_cache_types types, uint32_t rows, tvk_error *err);
 /* q: rows of qkv, or the query records where Q has levels.
- * rows == 1: chunks side by side, then a merge (partials: [H][max_chunks][4 + D] floats);
- * else each row walks its chunks (partials unused). The same bits either way. */
+ * With partials, [rows][H][max_chunks][4 + D] floats: chunks side by side, then a merge, which
+ * suits few rows; without, each row walks its chunks. The same bits either way but for inexact rows
+ * of the manifest, which only the second way has. */
 tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span q,
                             tvk_span pool, tvk_span partials, tvk_span out,
                             const struct tvk_attention_params *p, tvk_cache_types types,

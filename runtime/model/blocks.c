@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "kernels/ops.h"
+#include "model/model.h"
 #include "model/stats.h"
 
 #include <math.h>
@@ -202,6 +203,15 @@ static float attention_scale(const tvk_config *m)
     return (float)(1.0 / sqrt((double)m->head_size));
 }
 
+/* Few rows do not fill a device by themselves: the chunks of each are taken side by side, where the
+ * memory for it stays small. */
+static bool chunks_side_by_side(const tvk_block_context *c)
+{
+    const tvk_config *m = c->config;
+    const uint64_t bytes = 4ull * c->rows * m->heads * c->layout->max_pages * (4 + m->head_size);
+    return c->rows == 1 || (c->rows <= TVK_FEW_ROWS && bytes <= TVK_MOST_PARTIALS);
+}
+
 /* out [rows, H D] of qkv: RoPE, KV append and attention in kernels of their own. */
 static tvk_status attend(tvk_block_context *c, uint32_t layer, tvk_span qkv, uint32_t stride,
                          tvk_span *out, tvk_error *err)
@@ -240,8 +250,8 @@ static tvk_status attend(tvk_block_context *c, uint32_t layer, tvk_span qkv, uin
     TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, query, &append, c->kv->types,
                              c->rows, err));
     TVK_TRY(floats(c, c->rows, q, "attn_out", layer, out, err));
-    if (c->rows == 1)
-        TVK_TRY(floats(c, m->heads * attn.max_chunks, 4 + m->head_size, "partials", layer,
+    if (chunks_side_by_side(c))
+        TVK_TRY(floats(c, c->rows * m->heads * attn.max_chunks, 4 + m->head_size, "partials", layer,
                        &partials, err));
     TVK_TRY(tvk_op_attention(c->kernels, list, c->state, query, pool, partials, *out, &attn,
                              c->kv->types, c->rows, err));

@@ -24,4 +24,7 @@ typedef struct tvk_block_context {
 
 tvk_status tvk_block_build(tvk_block_context *c, const tvk_block *block, tvk_error *err);
 
+/* Bytes that attention's partial results may take in steps of more than one row. */
+#define TVK_MOST_PARTIALS (64u << 20)
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "model/blocks.h"
 #include "model/stats.h"
 #include "tune/tune.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define DEFAULT_BATCH 256u
+#define MOST_DEFAULT_BATCH 2048u
 #define DEFAULT_OUTPUTS 16u
 #define DEFAULT_CONTEXT 4096u
 #define MAX_CONTEXT (1u << 20)
@@ -52,7 +54,7 @@ static uint64_t scratch_bound(const tvk_config *c, const tvk_model_params *p)
     uint64_t width = (uint64_t)c->hidden * 2 + 3 * (uint64_t)c->ffn +
                      ((uint64_t)c->heads * 2 + c->kv_heads * 2) * c->head_size +
                      (p->q ? (uint64_t)c->heads * TVK_QUERY_WORDS(c->head_size) : 0);
-    return p->batch * width * 4 + (uint64_t)p->max_outputs * c->vocab * 4;
+    return p->batch * width * 4 + TVK_MOST_PARTIALS + (uint64_t)p->max_outputs * c->vocab * 4;
 }
 
 static tvk_cache_types kv_types(const tvk_model_params *p)
@@ -89,6 +91,7 @@ static void fill_info(const tvk_config *c, const tvk_model_params *p, const tvk_
     info->head_size = c->head_size;
     info->vocab = c->vocab;
     info->context = p->context;
+    info->batch = p->batch;
     info->rope_theta = c->rope_theta;
     info->norm_eps = c->norm_eps;
     info->parameters = plan->parameters;
@@ -144,6 +147,23 @@ fail:
     return st;
 }
 
+/* A GPU wants more rows in a step than the least default: as many as take a small part of its
+ * memory, and whose widest transient fits one binding. */
+static void grow_batch(tvk_model *m)
+{
+    const tvk_plan *plan = tvk_gpu_plan(m->device);
+    const uint64_t widest = 8ull * m->config.ffn; /* gate and up of a row */
+    uint64_t available = 0;
+    tvk_model_params larger = m->params;
+    if (plan->cpu) return;
+    tvk_gpu_fits(m->device, 0, &available);
+    for (larger.batch *= 2; larger.batch <= MOST_DEFAULT_BATCH; larger.batch *= 2) {
+        if (scratch_bound(&m->config, &larger) > available / 32) return;
+        if (larger.batch * widest > plan->max_storage_bytes) return;
+        m->params.batch = larger.batch;
+    }
+}
+
 /* Logits of all output rows must fit one binding. */
 static void bound_outputs(tvk_model *m)
 {
@@ -176,6 +196,7 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     TVK_TRY(fill_params(params, &m->config, &m->params, err));
     tvk_skip_choose(&m->config, m->params.sparse, m->params.tuning, skip);
     TVK_TRY(tvk_weights_plan_make(source, &m->config, skip, &m->arena, &plan, err));
+    if (!params || params->batch == 0) grow_batch(m);
     bound_outputs(m);
     m->layout = tvk_state_layout_make(m->params.batch, m->params.max_outputs, m->params.sessions,
                                       m->params.context, m->config.heads);

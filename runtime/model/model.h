@@ -19,7 +19,10 @@ typedef struct tvk_step {
     uint32_t command_count;
 } tvk_step;
 
-enum { TVK_STEP_DECODE = 0, TVK_STEP_BATCH = 1, TVK_STEP_COUNT = 2 };
+/* FEW: several sessions, drafts that are verified; not there (all zero) where the batch is no
+ * larger. */
+enum { TVK_STEP_DECODE = 0, TVK_STEP_FEW = 1, TVK_STEP_BATCH = 2, TVK_STEP_COUNT = 3 };
+#define TVK_FEW_ROWS 32u
 
 struct tvk_model {
     tvk_device *device;
@@ -61,7 +64,7 @@ tvk_status tvk_steps_remake(tvk_model *model, tvk_error *err);
 tvk_status tvk_step_build(tvk_model *model, const tvk_config *config, uint32_t rows, uint32_t outs,
                           tvk_step *step, tvk_error *err);
 void tvk_step_destroy(tvk_step *step);
-/* The step that has room for so many rows. */
+/* The least step that has room for so many rows, else the largest. */
 tvk_step *tvk_step_for(tvk_model *model, uint32_t rows);
 /* Command buffers of a step, *list to be destroyed with tvk_commands_list_destroy. */
 tvk_status tvk_step_record(tvk_model *model, tvk_step *step, tvk_stamps stamps,

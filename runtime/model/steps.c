@@ -77,7 +77,9 @@ fail:
 tvk_status tvk_step_record(tvk_model *m, tvk_step *step, tvk_stamps stamps, tvk_commands ***list,
                            uint32_t *count, tvk_error *err)
 {
-    const tvk_record_params p = {.name = step->rows == 1 ? "decode" : "batch",
+    const tvk_record_params p = {.name = step->rows == 1              ? "decode"
+                                         : step->rows == TVK_FEW_ROWS ? "few"
+                                                                      : "batch",
                                  .before = &step->begin,
                                  .rules = &step->rules,
                                  .rules_span = tvk_buffer_span(step->rules_buffer),
@@ -123,13 +125,15 @@ fail:
 
 static tvk_status build_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
 {
-    const struct {
-        uint32_t rows, outs;
-    } sizes[] = {
-        [TVK_STEP_DECODE] = {1, 1}, [TVK_STEP_BATCH] = {m->layout.batch, m->layout.max_outs}};
+    const uint32_t batch = m->layout.batch, most_outs = m->layout.max_outs;
+    const uint32_t sizes[] = {[TVK_STEP_DECODE] = 1,
+                              [TVK_STEP_FEW] = batch > TVK_FEW_ROWS ? TVK_FEW_ROWS : 0,
+                              [TVK_STEP_BATCH] = batch};
     tvk_status st = TVK_OK;
     for (int i = 0; i < TVK_STEP_COUNT; i++)
-        TVK_TRY(tvk_step_build(m, &m->config, sizes[i].rows, sizes[i].outs, &steps[i], err));
+        if (sizes[i])
+            TVK_TRY(tvk_step_build(m, &m->config, sizes[i],
+                                   most_outs < sizes[i] ? most_outs : sizes[i], &steps[i], err));
 fail:
     return st;
 }
@@ -138,8 +142,9 @@ static tvk_status record_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_e
 {
     tvk_status st = TVK_OK;
     for (int i = 0; i < TVK_STEP_COUNT; i++)
-        TVK_TRY(tvk_step_record(m, &steps[i], TVK_STAMPS_NONE, &steps[i].commands,
-                                &steps[i].command_count, err));
+        if (steps[i].rows)
+            TVK_TRY(tvk_step_record(m, &steps[i], TVK_STAMPS_NONE, &steps[i].commands,
+                                    &steps[i].command_count, err));
 fail:
     return st;
 }
@@ -235,7 +240,9 @@ static void write_request(tvk_model *m, const tvk_request_row *rows, uint32_t co
 
 tvk_step *tvk_step_for(tvk_model *m, uint32_t rows)
 {
-    return &m->steps[rows == 1 ? TVK_STEP_DECODE : TVK_STEP_BATCH];
+    int i = TVK_STEP_DECODE;
+    while (i < TVK_STEP_BATCH && m->steps[i].rows < rows) i++;
+    return &m->steps[i];
 }
 
 tvk_status tvk_step_submit(tvk_model *m, const tvk_step *step, tvk_commands *const *list,

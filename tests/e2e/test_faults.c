@@ -174,6 +174,7 @@ static void steps_can_be_cut(void **state)
     require_ok(tvk_model_create(device, tvk_file_source(file), &params, &m, &err), &err);
     for (int i = 0; i < TVK_STEP_COUNT; i++) {
         tvk_step *step = &m->steps[i];
+        if (step->rows == 0) continue; /* the batch is not larger than a step of few rows */
         const tvk_record_params record = {.name = "cut",
                                           .before = &step->begin,
                                           .rules = &step->rules,
@@ -236,9 +237,9 @@ static void profile(void **state)
     require_ok(tvk_model_profile(m, &decode, add_entry, &one, &step_ns, &err), &err);
     require_ok(tvk_model_profile(m, &prefill, add_entry, &many, NULL, &err), &err);
     require_ok(tvk_model_profile(m, &two, add_entry, &both, NULL, &err), &err);
-    /* begin, embed, 3 layers of 5 (12 in a batch, where nothing is fused), norm, head, sample */
+    /* begin, embed, 3 layers of 5 (13 in a batch, where nothing is fused), norm, head, sample */
     assert_int_equal(one.count, 2 + 3 * 5 + 3);
-    assert_int_equal(many.count, 2 + 3 * 12 + 3);
+    assert_int_equal(many.count, 2 + 3 * 13 + 3);
     assert_true(step_ns > 0);
     assert_true(one.int_ops == linear_ops() && many.int_ops == 8 * linear_ops());
     assert_true(both.int_ops == many.int_ops);

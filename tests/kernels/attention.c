@@ -57,6 +57,7 @@ typedef struct own {
     tvk_cache_types types;
     struct tvk_attention_params params;
     tvk_array *q, *pool, *partials, *out; /* q: rows of qkv, or query records */
+    bool side_by_side;                    /* chunks of a row, in place of one after the other */
     float *wide;                          /* K and V of a KV head up to a depth: levels */
 } own;
 
@@ -66,31 +67,38 @@ typedef struct own {
 static const struct {
     tvk_op op;
     tvk_cache_types types;
+    bool many; /* a kernel of single rows with many of them */
 } groups[] = {
-    {TVK_OP_attn_chunk_f32, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}},
-    {TVK_OP_attn_chunk_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}},
-    {TVK_OP_attn_merge, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_F32}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_F32}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_F32}},
-    {TVK_OP_attn_chunk_q, {TVK_CACHE_F16, TVK_CACHE_Q3, TVK_QUERY_F32}},
-    {TVK_OP_attn_chunk_qi, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_Q4}},
-    {TVK_OP_attn_chunk_qi, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_Q4}},
-    {TVK_OP_attn_rows_f32, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}},
-    {TVK_OP_attn_rows_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_F32}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_F32}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_F32}},
-    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_F32, TVK_QUERY_F32}},
-    {TVK_OP_attn_rows_qi, {TVK_CACHE_F16, TVK_CACHE_Q4, TVK_QUERY_Q4}},
-    {TVK_OP_attn_rows_qi, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_Q8}},
+    {TVK_OP_attn_chunk_f32, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_chunk_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_chunk_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}, true},
+    {TVK_OP_attn_merge, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_chunk_q, {TVK_CACHE_F16, TVK_CACHE_Q3, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_chunk_qi, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_Q4}, false},
+    {TVK_OP_attn_chunk_qi, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_Q4}, false},
+    {TVK_OP_attn_rows_f32, {TVK_CACHE_F32, TVK_CACHE_F32, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_rows_f16, {TVK_CACHE_F16, TVK_CACHE_F16, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q4, TVK_CACHE_Q4, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_Q3, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_rows_q, {TVK_CACHE_Q3, TVK_CACHE_F32, TVK_QUERY_F32}, false},
+    {TVK_OP_attn_rows_qi, {TVK_CACHE_F16, TVK_CACHE_Q4, TVK_QUERY_Q4}, false},
+    {TVK_OP_attn_rows_qi, {TVK_CACHE_Q8, TVK_CACHE_Q8, TVK_QUERY_Q8}, false},
 };
 #define GROUPS ((uint32_t)(sizeof groups / sizeof *groups))
 
-static bool single(uint32_t group)
+static bool side_by_side(uint32_t group)
 {
     return groups[group].op != TVK_OP_attn_rows_f32 && groups[group].op != TVK_OP_attn_rows_f16 &&
            groups[group].op != TVK_OP_attn_rows_q && groups[group].op != TVK_OP_attn_rows_qi;
+}
+
+static bool single(uint32_t group)
+{
+    return side_by_side(group) && !groups[group].many;
 }
 
 static const shape *find(uint32_t index, uint32_t *group)
@@ -246,8 +254,9 @@ static tvk_status make_arrays(tvk_rig *rig, own *o, uint32_t max_pages, tvk_erro
     TVK_TRY(tvk_rig_array(rig, "pool", (uint64_t)s->slots * max_pages * p->page_words,
                           p->page_words, false, &o->pool, err));
     for (uint64_t i = 0; i < o->pool->count; i++) o->pool->words[i] = TVK_NAN_WORD;
-    TVK_TRY(tvk_rig_array(rig, "partials", (uint64_t)s->heads * max_pages * (4 + s->d), 4 + s->d,
-                          true, &o->partials, err));
+    TVK_TRY(tvk_rig_array(rig, "partials",
+                          (uint64_t)s->capacity * s->heads * max_pages * (4 + s->d), 4 + s->d, true,
+                          &o->partials, err));
     TVK_TRY(tvk_rig_skip_all(rig, o->partials, err)); /* a place between two kernels */
     TVK_TRY(tvk_rig_array(rig, "out", (uint64_t)s->capacity * p->o_stride, p->o_stride, true,
                           &o->out, err));
@@ -270,6 +279,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     TVK_TRY_ALLOC(o);
     o->shape = s;
     o->types = groups[group].types;
+    o->side_by_side = side_by_side(group);
     rig->own = o;
     for (uint32_t t = 0; t < s->t; t++) {
         place(s, t, &rows[t]);
@@ -302,9 +312,9 @@ fail:
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
+    const tvk_span partials = o->side_by_side ? o->partials->span : (tvk_span){0};
     return tvk_op_attention(rig->kernels, &rig->list, rig->state->span, o->q->span, o->pool->span,
-                            o->partials->span, o->out->span, &o->params, o->types,
-                            o->shape->capacity, err);
+                            partials, o->out->span, &o->params, o->types, o->shape->capacity, err);
 }
 
 const tvk_family tvk_family_attention = {count, describe, setup, append};

@@ -95,7 +95,7 @@ typedef struct tvk_skip {
 typedef struct tvk_model_params {
     uint32_t context;       /* positions a session can hold; 0: the model's own, at most 4096 */
     uint32_t sessions;      /* sessions that can be open at once; 0: 1 */
-    uint32_t batch;         /* rows of the largest step; 0: 256 */
+    uint32_t batch;         /* rows of the largest step; 0: 256, on a GPU with memory up to 2048 */
     uint32_t max_outputs;   /* rows of one step that can give logits; 0: 16 (fewer if the vocabulary
                              * is so large that they would not fit one binding) */
     tvk_kv_type kv_k, kv_v; /* any pair */
@@ -125,6 +125,8 @@ typedef struct tvk_model_info {
     uint32_t weight_groups; /* of b1; 1 else */
     bool rope_interleaved;  /* false: half-split pairs */
     uint32_t layers, hidden, ffn, heads, kv_heads, head_size, vocab, context;
+    uint32_t
+        batch; /* rows of the largest step; before the model is made: where none was given, 256 */
     float rope_theta, norm_eps;
     uint64_t parameters;
     uint64_t weight_bytes; /* on the device, packed */
