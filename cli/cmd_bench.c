@@ -85,6 +85,10 @@ static int open_timed(bench *b)
 static int measure_peaks(bench *b, tvk_peaks *out)
 {
     tvk_error err;
+    if (b->profile && tvk_device_get_info(b->e.device)->timestamp_period_ns <= 0) {
+        out_error("--profile: a device with time stamps expected");
+        return 1;
+    }
     if (!b->profile || tvk_device_peaks(b->e.device, out, &err) == TVK_OK) return 0;
     return out_failed(&err);
 }

@@ -26,8 +26,8 @@ typedef struct tvk_feed_row {
     int32_t token;
     float *logits; /* where to; NULL: not wanted */
     bool draw;     /* last one of its session: sample after it */
-    int32_t
-        *drawn; /* where to, of a row of a draft, whose draws leave the session as it is; NULL */
+    /* of a row of a draft: where its draw goes, which leaves the session as it is; else NULL */
+    int32_t *drawn;
 } tvk_feed_row;
 
 /* feed.c: rows of any sessions, in order, through as few steps as hold them. Updates fed and next.

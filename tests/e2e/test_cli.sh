@@ -330,6 +330,8 @@ done
 accepts bench --no-tune --shape 25m --layers 1 --embedding-type q6_k -p 8 -n 0 -r 1 -o csv
 [ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 55 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
+echo 'timestamps 0' >"$work/clamps"
+refuses 1 "time stamps" bench --no-tune -m "$model" --profile --clamps "$work/clamps"
 accepts bench --no-tune --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl --profile
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
 grep -Eq '"profile":.*"step_ns":[0-9.e]+,.*"read_bytes":[1-9].*"kernel":"gemv_f16.*"float_ops":[1-9]' "$work/out" ||

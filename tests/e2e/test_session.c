@@ -219,18 +219,22 @@ static void drafts_change_nothing(void **state)
     const tvk_draft_params drafts[] = {{.kind = TVK_DRAFT_LOOKUP},
                                        {.kind = TVK_DRAFT_LOOKUP, .max = 3, .min = 2}};
     const tvk_draft_params none = {.kind = TVK_DRAFT_NONE}, bad = {.max = 65};
+    static const struct {
+        int sampler;
+        bool host;
+    } rows[] = {{0, false}, {1, false}, {2, false}, {3, false}, {4, false}, {1, true}, {4, true}};
     tvk_draft_stats stats, all = {0};
     opened o;
     tvk_error err = {0};
     int32_t prompt[20];
     open_model(spec, &params, &o);
     for (int i = 0; i < 20; i++) prompt[i] = token_at((uint32_t)i % 5, spec->vocab);
-    for (size_t i = 0; i < 2 * sizeof samplers / sizeof *samplers; i++) {
-        tvk_sampler_params p = samplers[i / 2];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tvk_sampler_params p = samplers[rows[i].sampler];
         collected plain = {.count = 0}, drafted = {.count = 0};
         tvk_stop_reason reason, again;
         uint32_t part = 37; /* the callback ends the first call in the middle */
-        p.host = i % 2;
+        p.host = rows[i].host;
         if (i % 4 == 3) p.temperature *= 0.1f; /* repeats itself */
         require_ok(tvk_session_set_sampler(o.session, &p, &err), &err);
         require_ok(tvk_session_set_draft(o.session, &none, &err), &err);
@@ -239,7 +243,7 @@ static void drafts_change_nothing(void **state)
         require_ok(tvk_session_generate(o.session, 200, collect, &plain, &reason, &err), &err);
         assert_int_equal(reason, TVK_STOP_CONTEXT);
         assert_int_equal(plain.count, 100);
-        require_ok(tvk_session_set_draft(o.session, &drafts[i / 2 % 2], &err), &err);
+        require_ok(tvk_session_set_draft(o.session, &drafts[i % 2], &err), &err);
         require_ok(tvk_session_rollback(o.session, 20, &err), &err);
         drafted.stop_after = part;
         require_ok(tvk_session_generate(o.session, 200, collect, &drafted, &again, &err), &err);
