@@ -14,6 +14,7 @@ static void add(bench_kernel *k, const tvk_profile_entry *e)
     k->int_ops += e->int_ops;
     k->float_ops += e->float_ops;
     k->matrix_ops += e->matrix_ops;
+    k->half_ops += e->half_ops;
 }
 
 static void on_entry(void *user, const tvk_profile_entry *e)
@@ -80,7 +81,8 @@ static double bound_ns(const bench_kernel *k, const tvk_peaks *peaks)
         peaks->read_bytes > 0 ? k->bytes / peaks->read_bytes : 0,
         peaks->int_ops > 0 ? k->int_ops / peaks->int_ops : 0,
         peaks->float_ops > 0 ? k->float_ops / peaks->float_ops : 0,
-        peaks->matrix_ops > 0 ? k->matrix_ops / peaks->matrix_ops : 0,
+        (peaks->matrix_ops > 0 ? k->matrix_ops / peaks->matrix_ops : 0) +
+            (peaks->half_ops > 0 ? k->half_ops / peaks->half_ops : 0), /* one unit */
     };
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (times[i] > most) most = times[i];
@@ -94,7 +96,10 @@ static void print_row(const bench_kernel *k, const bench_profile *p, double boun
            p->sum.ns > 0 ? 100 * k->ns / p->sum.ns : 0, bound / 1e3, k->bytes / 1e6);
     print_rate(k->bytes, k->ns, peaks->read_bytes);
     print_rate(k->int_ops, k->ns, peaks->int_ops);
-    print_rate(k->matrix_ops, k->ns, peaks->matrix_ops);
+    if (k->half_ops > 0 && k->matrix_ops <= 0)
+        print_rate(k->half_ops, k->ns, peaks->half_ops);
+    else
+        print_rate(k->matrix_ops, k->ns, peaks->matrix_ops);
     print_rate(k->float_ops, k->ns, peaks->float_ops);
     putchar('\n');
 }
@@ -122,10 +127,12 @@ void bench_profile_table(const bench_profile *p, const bench_test *test, const t
 
 void bench_peaks_line(const tvk_peaks *k)
 {
-    char matrix[48] = "none used";
-    if (k->matrix_ops > 0) snprintf(matrix, sizeof matrix, "%.4g Gop/s", k->matrix_ops / 1e9);
+    char matrix[64] = "none used";
+    if (k->matrix_ops > 0 || k->half_ops > 0)
+        snprintf(matrix, sizeof matrix, "of bytes %.4g, of f16 %.4g Gop/s", k->matrix_ops / 1e9,
+                 k->half_ops / 1e9);
     printf("\nmeasured peaks: read %.4g GB/s, copy %.4g GB/s (read and written), integer %.4g "
-           "Gop/s (%s), matrices of bytes %s, f32 %.4g Gop/s (multiplication and addition, each "
+           "Gop/s (%s), matrices %s, f32 %.4g Gop/s (multiplication and addition, each "
            "rounded)\n",
            k->read_bytes / 1e9, k->copy_bytes / 1e9, k->int_ops / 1e9, k->int_row, matrix,
            k->float_ops / 1e9);
@@ -133,9 +140,10 @@ void bench_peaks_line(const tvk_peaks *k)
 
 static json_t *kernel_json(const bench_kernel *k)
 {
-    return json_pack("{ss si sf sf sf sf sf}", "kernel", k->program, "dispatches",
+    return json_pack("{ss si sf sf sf sf sf sf}", "kernel", k->program, "dispatches",
                      (int)k->dispatches, "ns", k->ns, "bytes", k->bytes, "int_ops", k->int_ops,
-                     "float_ops", k->float_ops, "matrix_ops", k->matrix_ops);
+                     "float_ops", k->float_ops, "matrix_ops", k->matrix_ops, "half_ops",
+                     k->half_ops);
 }
 
 json_t *bench_profile_json(const bench_profile *p, const tvk_peaks *k)
@@ -143,9 +151,10 @@ json_t *bench_profile_json(const bench_profile *p, const tvk_peaks *k)
     json_t *list = json_array();
     for (uint32_t i = 0; i < p->count; i++)
         json_array_append_new(list, kernel_json(&p->kernels[i]));
-    return json_pack("{si si si sf sf s{sf sf sf ss sf sf} so}", "sessions", (int)p->step.sessions,
-                     "rows", (int)p->step.rows, "depth", (int)p->step.depth, "step_ns", p->step_ns,
-                     "stamped_ns", p->sum.ns, "peaks", "read_bytes", k->read_bytes, "copy_bytes",
-                     k->copy_bytes, "int_ops", k->int_ops, "int_row", k->int_row, "float_ops",
-                     k->float_ops, "matrix_ops", k->matrix_ops, "kernels", list);
+    return json_pack("{si si si sf sf s{sf sf sf ss sf sf sf} so}", "sessions",
+                     (int)p->step.sessions, "rows", (int)p->step.rows, "depth", (int)p->step.depth,
+                     "step_ns", p->step_ns, "stamped_ns", p->sum.ns, "peaks", "read_bytes",
+                     k->read_bytes, "copy_bytes", k->copy_bytes, "int_ops", k->int_ops, "int_row",
+                     k->int_row, "float_ops", k->float_ops, "matrix_ops", k->matrix_ops, "half_ops",
+                     k->half_ops, "kernels", list);
 }

@@ -14,7 +14,7 @@
 typedef struct bench_kernel {
     const char *program; /* lives as long as the model */
     uint32_t dispatches;
-    double ns, bytes, int_ops, float_ops, matrix_ops;
+    double ns, bytes, int_ops, float_ops, matrix_ops, half_ops;
 } bench_kernel;
 
 typedef struct bench_profile {

@@ -163,6 +163,8 @@ static tvk_cost cost_attention(const tvk_dispatch *d, const struct tvk_attention
     if (d->op == TVK_OP_attn_merge)
         return (tvk_cost){.bytes = WORD * (partials + out),
                           .float_ops = 2 * w->chunks * p->heads * p->d};
+    if (d->caps & TVK_CAP_COOPMAT_F16)
+        return (tvk_cost){.bytes = WORD * (2 * out + pool), .half_ops = 2 * products};
     return (tvk_cost){.bytes = WORD * (out + pool + (chunks ? partials : out)),
                       .int_ops = records ? products : 0,
                       .float_ops = records ? products : 2 * products};

@@ -16,7 +16,8 @@ typedef struct tvk_cost {
     double bytes;   /* of memory, each byte once: what several workgroups read is counted once */
     double int_ops; /* multiplications and additions of integers (of codes) */
     double float_ops;
-    double matrix_ops; /* those of integers that cooperative matrices compute */
+    /* those that cooperative matrices compute, of bytes and of f16 */
+    double matrix_ops, half_ops;
 } tvk_cost;
 
 /* Of one dispatch of a recorded step. Kernels that skip zeros count as if there were none. */

@@ -195,7 +195,7 @@ double tvk_peak_ops(const tvk_kernels *k, tvk_op op);
 /* y = x, or y [invocations] = sums of x; x [items, 4] words. */
 tvk_status tvk_op_peak_memory(tvk_kernels *k, tvk_dispatch_list *l, bool copy, tvk_span x,
                               tvk_span y, uint32_t items, uint32_t groups, tvk_error *err);
-/* y [invocations]: sums of chains of products; op: peak_int, peak_f32 or peak_matrix. */
+/* y [invocations]: sums of chains of products; op: peak_int, peak_f32, peak_matrix or peak_half. */
 tvk_status tvk_op_peak_math(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op, tvk_span y,
                             const struct tvk_peak_params *p, uint32_t groups, tvk_error *err);
 

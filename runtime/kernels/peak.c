@@ -6,9 +6,13 @@ const tvk_shader_info *tvk_peak_row(const tvk_kernels *k, tvk_op op)
     return tvk_shader_get(k->choices[op].row);
 }
 
-static bool matrices(const tvk_kernels *k, tvk_op op)
+/* The shape of the matrices that the op multiplies; NULL: it multiplies words. */
+static const tvk_coopmat_shape *matrices(const tvk_kernels *k, tvk_op op)
 {
-    return tvk_peak_row(k, op)->caps & TVK_CAP_COOPMAT_I8;
+    const tvk_plan *plan = tvk_gpu_plan(k->device);
+    const uint32_t caps = tvk_peak_row(k, op)->caps;
+    if (caps & TVK_CAP_COOPMAT_I8) return &plan->coopmat_i8;
+    return caps & TVK_CAP_COOPMAT_F16 ? &plan->coopmat_f16 : NULL;
 }
 
 /* Invocations of a workgroup; whole subgroups where they multiply matrices. */
@@ -26,22 +30,22 @@ uint32_t tvk_peak_invocations(const tvk_kernels *k, tvk_op op, uint32_t groups)
 
 double tvk_peak_ops(const tvk_kernels *k, tvk_op op)
 {
-    const tvk_plan *plan = tvk_gpu_plan(k->device);
-    const tvk_coopmat_shape *s = &plan->coopmat_i8;
+    const tvk_coopmat_shape *s = matrices(k, op);
     /* a word: one float, two halves of integers or four bytes */
-    double products = op == TVK_OP_peak_f32 ? 1 : tvk_peak_row(k, op)->caps & TVK_CAP_DOT ? 4 : 2;
-    if (matrices(k, op)) products = (double)s->m * s->n * s->k / plan->coopmat_subgroup;
+    double products = (op == TVK_OP_peak_f32 || op == TVK_OP_peak_half) ? 1
+                      : tvk_peak_row(k, op)->caps & TVK_CAP_DOT         ? 4
+                                                                        : 2;
+    if (s) products = (double)s->m * s->n * s->k / tvk_gpu_plan(k->device)->coopmat_subgroup;
     return 2 * products * TVK_PEAK_CHAINS;
 }
 
 static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op, const tvk_span *bindings,
                          const struct tvk_peak_params *p, uint32_t count, tvk_error *err)
 {
-    const tvk_coopmat_shape *s = &tvk_gpu_plan(k->device)->coopmat_i8;
-    const uint32_t constants[] = {group_of(k, op), 1, 1, s->m, s->n, s->k};
+    const tvk_coopmat_shape *s = matrices(k, op);
+    const uint32_t constants[] = {group_of(k, op), 1, 1, s ? s->m : 0, s ? s->n : 0, s ? s->k : 0};
     const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {count, 1, 1}};
-    return tvk_kernels_append(k, l, op, constants, matrices(k, op) ? 6 : 3, bindings, p, &groups,
-                              err);
+    return tvk_kernels_append(k, l, op, constants, s ? 6 : 3, bindings, p, &groups, err);
 }
 
 tvk_status tvk_op_peak_memory(tvk_kernels *k, tvk_dispatch_list *l, bool copy, tvk_span x,

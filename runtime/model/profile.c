@@ -143,7 +143,8 @@ tvk_status tvk_model_profile(tvk_model *m, const tvk_profile_params *p,
                                          .bytes = cost.bytes,
                                          .int_ops = cost.int_ops,
                                          .float_ops = cost.float_ops,
-                                         .matrix_ops = cost.matrix_ops};
+                                         .matrix_ops = cost.matrix_ops,
+                                         .half_ops = cost.half_ops};
         fn(user, &entry);
     }
 fail:

@@ -35,6 +35,13 @@ uint32_t tvk_ref_peak_matrix(uint32_t n, uint32_t a, uint32_t b, uint32_t k)
     return sum;
 }
 
+float tvk_ref_peak_half(uint32_t n, float a, float b, uint32_t k)
+{
+    float sum = 0;
+    for (uint32_t c = 0; c < TVK_PEAK_CHAINS; c++) sum += (float)c + (float)n * (float)k * (a * b);
+    return sum;
+}
+
 float tvk_ref_peak_f32(uint32_t n, float a, float b)
 {
     float sum = 0;

@@ -55,6 +55,8 @@ void tvk_ref_peak_read(const uint32_t *x, uint32_t items, uint32_t groups, uint3
                        uint32_t *y);
 uint32_t tvk_ref_peak_int(uint32_t n, uint32_t a, uint32_t b, bool dot);
 uint32_t tvk_ref_peak_matrix(uint32_t n, uint32_t a, uint32_t b, uint32_t k);
+/* a, b: such that all sums are exact. */
+float tvk_ref_peak_half(uint32_t n, float a, float b, uint32_t k);
 float tvk_ref_peak_f32(uint32_t n, float a, float b);
 void tvk_ref_glu(const float *gate_up, uint32_t f, bool relu2, float *out);
 /* y = x Phi(x), Phi the normal distribution function */

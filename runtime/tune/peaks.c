@@ -13,7 +13,8 @@
 #define MEMORY_BYTES_GPU (1024ull << 20) /* many times the caches */
 #define GROUPS_CPU 64u
 #define GROUPS_GPU 8192u
-#define MOST_TURNS (1u << 19) /* sums of chains stay exact in f32 */
+#define MOST_TURNS (1u << 15) /* sums of chains, of matrices of 32 inputs too, stay exact in f32   \
+                               */
 #define ENOUGH_NS 2e6         /* of one dispatch */
 #define ROUNDS 5u
 
@@ -159,10 +160,17 @@ static uint32_t want_matrix(const lab *b, uint32_t i)
     return k * (k - 1) / 2 + k * n;
 }
 
+static uint32_t want_half(const lab *b, uint32_t i)
+{
+    uint32_t k = TVK_PEAK_CHAINS, n = b->items * tvk_gpu_plan(b->device)->coopmat_f16.k;
+    (void)i;
+    return tvk_f32_bits((float)(k * (k - 1) / 2 + k * n));
+}
+
 static tvk_status math(lab *b, tvk_op op, double *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const bool floats = op == TVK_OP_peak_f32;
+    const bool floats = op == TVK_OP_peak_f32 || op == TVK_OP_peak_half;
     const uint32_t caps = tvk_peak_row(b->kernels, op)->caps;
     const uint32_t one = floats ? tvk_f32_bits(1.0f) : 1;
     struct tvk_peak_params p = {.n = 256, .a = one, .b = one};
@@ -177,9 +185,10 @@ static tvk_status math(lab *b, tvk_op op, double *out, tvk_error *err)
     }
     b->items = p.n;
     TVK_TRY(check_sums(b, tvk_op_name(op),
-                       floats                      ? want_float
+                       caps & TVK_CAP_COOPMAT_F16  ? want_half
                        : caps & TVK_CAP_COOPMAT_I8 ? want_matrix
                        : caps & TVK_CAP_DOT        ? want_dot
+                       : floats                    ? want_float
                                                    : want_int,
                        err));
     *out = 1e9 * (double)b->sum_words * p.n * tvk_peak_ops(b->kernels, op) / ns;
@@ -191,7 +200,7 @@ fail:
 static uint32_t most_sums(const lab *b)
 {
     static const tvk_op ops[] = {TVK_OP_peak_read, TVK_OP_peak_int, TVK_OP_peak_matrix,
-                                 TVK_OP_peak_f32};
+                                 TVK_OP_peak_half, TVK_OP_peak_f32};
     uint32_t most = 0;
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         uint32_t n = tvk_peak_invocations(b->kernels, ops[i], b->groups);
@@ -217,6 +226,8 @@ tvk_status tvk_device_peaks(tvk_device *device, tvk_peaks *out, tvk_error *err)
     TVK_TRY(math(&b, TVK_OP_peak_f32, &out->float_ops, err));
     if (tvk_peak_row(b.kernels, TVK_OP_peak_matrix)->caps & TVK_CAP_COOPMAT_I8)
         TVK_TRY(math(&b, TVK_OP_peak_matrix, &out->matrix_ops, err));
+    if (tvk_peak_row(b.kernels, TVK_OP_peak_half)->caps & TVK_CAP_COOPMAT_F16)
+        TVK_TRY(math(&b, TVK_OP_peak_half, &out->half_ops, err));
     b.sum_words = tvk_peak_invocations(b.kernels, TVK_OP_peak_read, b.groups);
     TVK_TRY(memory(&b, out, err));
     out->int_row = tvk_peak_row(b.kernels, TVK_OP_peak_int)->name;

@@ -22,6 +22,8 @@ static const shape shapes[] = {
     {SMALL, TVK_OP_peak_int, 304, 3},    {REAL, TVK_OP_peak_int, 1024, 4096},
     {TINY, TVK_OP_peak_matrix, 0, 1},    {TINY, TVK_OP_peak_matrix, 8, 2},
     {SMALL, TVK_OP_peak_matrix, 304, 3}, {REAL, TVK_OP_peak_matrix, 1024, 1024},
+    {TINY, TVK_OP_peak_half, 0, 1},      {TINY, TVK_OP_peak_half, 8, 2},
+    {SMALL, TVK_OP_peak_half, 304, 3},   {REAL, TVK_OP_peak_half, 1024, 1024},
     {TINY, TVK_OP_peak_f32, 0, 1},       {TINY, TVK_OP_peak_f32, 8, 2},
     {SMALL, TVK_OP_peak_f32, 304, 3},    {REAL, TVK_OP_peak_f32, 1024, 4096},
 };
@@ -30,6 +32,7 @@ static const shape shapes[] = {
 
 static const struct tvk_peak_params int_step = {.a = 0x02FD0103u, .b = 7};
 static const float float_a = 1.0009765625f, float_b = 0.3f;
+static const float half_a = 0.5f, half_b = -1.5f; /* sums of their products are exact */
 
 typedef struct own {
     const shape *shape;
@@ -78,6 +81,10 @@ fail:
 static uint32_t want_word(const tvk_rig *rig, const shape *s)
 {
     const uint32_t caps = tvk_peak_row(rig->kernels, s->op)->caps;
+    if (caps & TVK_CAP_COOPMAT_F16)
+        return tvk_f32_bits(
+            tvk_ref_peak_half(s->n, half_a, half_b, tvk_gpu_plan(rig->device)->coopmat_f16.k));
+    if (s->op == TVK_OP_peak_half) return tvk_f32_bits(tvk_ref_peak_f32(s->n, half_a, half_b));
     if (s->op == TVK_OP_peak_f32) return tvk_f32_bits(tvk_ref_peak_f32(s->n, float_a, float_b));
     if (caps & TVK_CAP_COOPMAT_I8)
         return tvk_ref_peak_matrix(s->n, int_step.a, int_step.b,
@@ -119,6 +126,10 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
     if (s->op == TVK_OP_peak_f32) {
         p.a = tvk_f32_bits(float_a);
         p.b = tvk_f32_bits(float_b);
+    }
+    if (s->op == TVK_OP_peak_half) {
+        p.a = tvk_f32_bits(half_a);
+        p.b = tvk_f32_bits(half_b);
     }
     p.n = s->n;
     return tvk_op_peak_math(rig->kernels, &rig->list, s->op, o->y->span, &p, s->groups, err);

@@ -200,8 +200,8 @@ typedef struct tvk_profile_entry {
     const char *program; /* manifest row and configuration: "gemv_t2_i8_dp4[64,16,2]" */
     double ns;           /* between two time stamps, each of which drains the queue */
     double bytes;
-    double int_ops, float_ops; /* multiplications and additions */
-    double matrix_ops;         /* those of integers that cooperative matrices compute */
+    double int_ops, float_ops;   /* multiplications and additions */
+    double matrix_ops, half_ops; /* those of cooperative matrices, of bytes and of f16 */
 } tvk_profile_entry;
 
 /* Device time of each kernel of one step, measured by time stamps: calls fn once per dispatch in

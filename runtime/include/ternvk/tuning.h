@@ -52,10 +52,11 @@ typedef struct tvk_tuning {
 typedef struct tvk_peaks {
     double read_bytes;
     double copy_bytes; /* read and written */
-    double int_ops;   /* of codes: packed dot products where the device has them, else 16-bit halves
-                       * of 32-bit integers */
+    /* of codes: packed dot products where the device has them, else 16-bit halves of integers */
+    double int_ops;
     double float_ops; /* f32, each rounded: what exact kernels can use */
-    double matrix_ops;   /* cooperative matrices of bytes; 0: none are used on this device */
+    /* cooperative matrices of bytes, of f16 with sums in f32; 0: none on this device */
+    double matrix_ops, half_ops;
     const char *int_row; /* manifest row that int_ops is of; static */
 } tvk_peaks;
 
