@@ -13,8 +13,7 @@
 #define MEMORY_BYTES_GPU (1024ull << 20) /* many times the caches */
 #define GROUPS_CPU 64u
 #define GROUPS_GPU 8192u
-#define MOST_TURNS (1u << 15) /* sums of chains, of matrices of 32 inputs too, stay exact in f32   \
-                               */
+#define MOST_TURNS (1u << 15) /* sums stay exact in f32, those of matrices of 32 inputs too */
 #define ENOUGH_NS 2e6         /* of one dispatch */
 #define ROUNDS 5u
 
