@@ -46,8 +46,7 @@ static const tvk_config gemv_f[] = {
  * so many tiles; the group at 32 invocations a subgroup. CPU drivers, which make loops of matrices,
  * take minutes to compile the large ones and get none but their own. */
 static const tvk_config gemm_matrix[] = {
-    {CPU, 64, {16, 16, 64, 8, 16, 2}},
-    {CPU, 128, {16, 16, 64, 16, 8, 1}},
+    {CPU, 128, {32, 16, 64, 16, 16, 2}},
     {GPU, 256, {16, 32, 256, 16, 32, 2, 16}},
     {GPU, 128, {32, 32, 256, 32, 32, 2, 32}},
     {GPU, 128, {128, 128, 128, 64, 64, 1, UINT32_MAX, 256}},
@@ -60,8 +59,8 @@ static const tvk_config gemm_matrix[] = {
 };
 /* LANES, ROWS, TM */
 static const tvk_config gemm_f[] = {
-    {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},
-    {GPU, 128, {16, 1, 4}}, {GPU, 64, {16, 2, 8}},
+    {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},    {GPU, 128, {16, 4, 8}},
+    {GPU, 128, {16, 2, 8}}, {GPU, 64, {16, 4, 4}}, {GPU, 128, {16, 1, 4}},
 };
 /* LANES, WORDS */
 static const tvk_config gemv_sparse[] = {

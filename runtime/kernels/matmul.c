@@ -31,7 +31,7 @@ static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
 }
 
 typedef struct cut {
-    uint32_t constants[13], count;
+    uint32_t constants[14], count;
     uint32_t rows; /* weight rows a workgroup */
     uint32_t tm;   /* activation rows a workgroup */
 } cut;
@@ -58,18 +58,24 @@ static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one)
 }
 
 /* BM, BN, BK, WM, WN, STAGES */
-static cut matrix_cut(const tvk_config *c, const tvk_plan *plan)
+static cut matrix_cut(const tvk_config *c, const tvk_plan *plan, uint32_t gate)
 {
     const tvk_coopmat_shape *s = &plan->coopmat_i8;
     const uint32_t subgroup = plan->coopmat_subgroup;
     cut r = {
-        {c->group / 32 * subgroup, 1, 1, s->m, s->n, s->k, subgroup}, 13, c->tile[1], c->tile[0]};
+        {c->group / 32 * subgroup, 1, 1, s->m, s->n, s->k, subgroup}, 14, c->tile[1], c->tile[0]};
     memcpy(&r.constants[7], c->tile, 6 * sizeof c->tile[0]);
+    r.constants[13] = gate;
     return r;
 }
 
+static bool by_matrices(tvk_choice choice)
+{
+    return (tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_I8) != 0;
+}
+
 static tvk_status check(tvk_kernels *k, tvk_op op, const tvk_matrix *w, uint32_t act_words,
-                        tvk_span act, tvk_span y, uint32_t rows, tvk_error *err)
+                        tvk_span act, tvk_span y, uint32_t outputs, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint32_t words = tvk_layout_row_words(w->layout, w->k), next = 0;
@@ -80,7 +86,7 @@ static tvk_status check(tvk_kernels *k, tvk_op op, const tvk_matrix *w, uint32_t
     TVK_TRY(tvk_check_value(op, w->piece_count > 0 && w->piece_count <= TVK_MAX_PIECES,
                             "1 to 32 pieces", w->piece_count, err));
     TVK_TRY(tvk_check_span(k, op, "activations", act, 4ull * rows * act_words, err));
-    TVK_TRY(tvk_check_span(k, op, "y", y, 4ull * rows * w->n, err));
+    TVK_TRY(tvk_check_span(k, op, "y", y, 4ull * rows * outputs, err));
     for (uint32_t i = 0; i < w->piece_count; i++) {
         uint32_t n = w->piece[i].rows;
         TVK_TRY(tvk_check_value(op, w->piece[i].first == next && n > 0 && n <= w->n - next,
@@ -96,6 +102,51 @@ fail:
     return st;
 }
 
+typedef struct request {
+    const tvk_matrix *w;
+    tvk_format format;
+    tvk_span act, y;
+    uint32_t rows, gate; /* TVK_GATE_* */
+    bool add, outs;
+} request;
+
+static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, const request *r, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_matrix *w = r->w;
+    const bool coded = tvk_layout_coded(w->layout);
+    const tvk_op op = op_of(w, r->format, r->rows);
+    const uint32_t act_words = coded ? tvk_act_words(r->format, w->k) : w->k;
+    const uint32_t outputs = r->gate == TVK_GATE_NONE ? w->n : w->n / 2;
+    const uint8_t kind = r->outs ? TVK_AXIS_OUTS : TVK_AXIS_ROWS;
+    const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, r->rows);
+    const tvk_config *config = tvk_kernels_config_of(k, choice);
+    const cut c = by_matrices(choice)
+                      ? matrix_cut(config, tvk_gpu_plan(tvk_kernels_device(k)), r->gate)
+                      : make_cut(config, w, r->rows == 1);
+    TVK_TRY(check(k, op, w, act_words, r->act, r->y, outputs, r->rows, err));
+    for (uint32_t i = 0; i < w->piece_count; i++) {
+        const struct tvk_matmul_params p = {.n = w->piece[i].rows,
+                                            .k = w->k,
+                                            .row_words = w->row_words,
+                                            .first_row = w->piece[i].first,
+                                            .act_stride = act_words,
+                                            .y_stride = outputs,
+                                            .add = r->add,
+                                            .rows = r->rows};
+        const uint32_t columns = tvk_div_up(p.n, c.rows);
+        tvk_groups groups = {{TVK_AXIS_FIXED, kind, TVK_AXIS_FIXED}, {columns, c.tm, 1}};
+        tvk_span bindings[] = {w->piece[i].words, w->piece[i].scales, r->act, r->y};
+        if (!coded && r->rows > 1)
+            groups = (tvk_groups){{kind, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {c.tm, columns, 1}};
+        if (!tvk_layout_row_scales(w->layout, w->k)) bindings[1] = bindings[0];
+        TVK_TRY(tvk_kernels_append_choice(k, l, op, choice, c.constants, c.count, bindings, &p,
+                                          &groups, err));
+    }
+fail:
+    return st;
+}
+
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
                          tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err)
 {
@@ -106,32 +157,26 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
                              tvk_format format, tvk_span act, tvk_span y, uint32_t rows, bool add,
                              bool outs, tvk_error *err)
 {
+    const request r = {w, format, act, y, rows, TVK_GATE_NONE, add, outs};
+    return append(k, l, &r, err);
+}
+
+bool tvk_matmul_gates(tvk_kernels *k, const tvk_matrix *w, tvk_format format, uint32_t rows)
+{
+    return w->layout == TVK_LAYOUT_T2 && w->piece_count == 1 && w->n % 2 == 0 && rows > 1 &&
+           by_matrices(tvk_kernels_choose(k, op_of(w, format, rows), w->n, w->k, rows));
+}
+
+tvk_status tvk_op_matmul_gated(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
+                               tvk_format format, tvk_span act, tvk_span f, uint32_t rows,
+                               uint32_t gate, tvk_error *err)
+{
     tvk_status st = TVK_OK;
-    const tvk_op op = op_of(w, format, rows);
-    const uint32_t act_words = tvk_layout_coded(w->layout) ? tvk_act_words(format, w->k) : w->k;
-    const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, rows);
-    const tvk_config *config = tvk_kernels_config_of(k, choice);
-    const cut c = tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_I8
-                      ? matrix_cut(config, tvk_gpu_plan(tvk_kernels_device(k)))
-                      : make_cut(config, w, rows == 1);
-    TVK_TRY(check(k, op, w, act_words, act, y, rows, err));
-    for (uint32_t i = 0; i < w->piece_count; i++) {
-        const struct tvk_matmul_params p = {.n = w->piece[i].rows,
-                                            .k = w->k,
-                                            .row_words = w->row_words,
-                                            .first_row = w->piece[i].first,
-                                            .act_stride = act_words,
-                                            .y_stride = w->n,
-                                            .add = add,
-                                            .rows = rows};
-        const tvk_groups groups = {
-            {TVK_AXIS_FIXED, outs ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED},
-            {tvk_div_up(p.n, c.rows), c.tm, 1}};
-        tvk_span bindings[] = {w->piece[i].words, w->piece[i].scales, act, y};
-        if (!tvk_layout_row_scales(w->layout, w->k)) bindings[1] = bindings[0];
-        TVK_TRY(tvk_kernels_append_choice(k, l, op, choice, c.constants, c.count, bindings, &p,
-                                          &groups, err));
-    }
+    const request r = {w, format, act, f, rows, gate, false, false};
+    TVK_TRY(tvk_check_value(op_of(w, format, rows), tvk_matmul_gates(k, w, format, rows),
+                            "a matrix that is taken by matrices, in one piece", w->piece_count,
+                            err));
+    TVK_TRY(append(k, l, &r, err));
 fail:
     return st;
 }

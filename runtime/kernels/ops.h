@@ -121,6 +121,12 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
                             tvk_format format, tvk_span x, tvk_span gain, float eps, uint32_t gate,
                             bool add, tvk_span y, tvk_error *err);
 
+/* f [rows, N/2] = the gated unit (TVK_GATE_*) of the first half of W's outputs and of the second,
+ * in the mat-mat's own epilogue; only where tvk_matmul_gates says that the shape has one. */
+bool tvk_matmul_gates(tvk_kernels *k, const tvk_matrix *w, tvk_format format, uint32_t rows);
+tvk_status tvk_op_matmul_gated(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
+                               tvk_format format, tvk_span act, tvk_span f, uint32_t rows,
+                               uint32_t gate, tvk_error *err);
 /* ---- zeros that are skipped, one activation row ---- */
 
 /* y [N] (+)= act W^T from W's K-major codes, which all pieces must have; act is a byte record with

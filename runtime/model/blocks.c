@@ -312,6 +312,11 @@ fail:
     return st;
 }
 
+static uint32_t gate_of(const tvk_config *m)
+{
+    return m->glu == TVK_GLU_RELU2 ? TVK_GATE_RELU2 : TVK_GATE_SILU;
+}
+
 /* f [rows, F] = the gated unit of both projections; b1: GELU of up. */
 static tvk_status gate_up(tvk_block_context *c, uint32_t layer, tvk_span in, tvk_span *f,
                           tvk_error *err)
@@ -320,10 +325,17 @@ static tvk_status gate_up(tvk_block_context *c, uint32_t layer, tvk_span in, tvk
     const tvk_config *m = c->config;
     const bool gelu = m->glu == TVK_GLU_GELU;
     const uint32_t width = (gelu ? 1 : 2) * m->ffn;
+    const tvk_matrix *w = &c->weights->layers[layer].gate_up;
+    const tvk_format format = formats[m->act][GATE_UP];
     tvk_dispatch_list *list = &c->graph->list;
     tvk_span both;
+    if (!gelu && !c->graph->keep && !c->counters.buffer &&
+        tvk_matmul_gates(c->kernels, w, format, c->rows)) {
+        TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, f, err));
+        return tvk_op_matmul_gated(c->kernels, list, w, format, in, *f, c->rows, gate_of(m), err);
+    }
     TVK_TRY(floats(c, c->rows, width, "gate_up", layer, &both, err));
-    TVK_TRY(linear(c, GATE_UP, &c->weights->layers[layer].gate_up, &in, both, false, err));
+    TVK_TRY(linear(c, GATE_UP, w, &in, both, false, err));
     TVK_TRY(count_gates(c, both, width, layer, err));
     TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, f, err));
     if (gelu)
@@ -363,9 +375,8 @@ static tvk_status gated_unit(tvk_block_context *c, uint32_t layer, tvk_span *f, 
     const tvk_config *m = c->config;
     const tvk_layer_weights *w = &c->weights->layers[layer];
     TVK_TRY(floats(c, 1, m->ffn, "glu", layer, f, err));
-    TVK_TRY(tvk_op_norm_gemv(
-        c->kernels, &c->graph->list, &w->gate_up, formats[m->act][GATE_UP], c->x, w->ffn_norm,
-        m->norm_eps, m->glu == TVK_GLU_RELU2 ? TVK_GATE_RELU2 : TVK_GATE_SILU, false, *f, err));
+    TVK_TRY(tvk_op_norm_gemv(c->kernels, &c->graph->list, &w->gate_up, formats[m->act][GATE_UP],
+                             c->x, w->ffn_norm, m->norm_eps, gate_of(m), false, *f, err));
 fail:
     return st;
 }

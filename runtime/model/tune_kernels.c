@@ -14,7 +14,7 @@
 #define BUDGET_NS 2500000000u    /* for all of it on a GPU */
 #define BUDGET_CPU_NS 800000000u /* on host cores, which have other things to do */
 #define CPU_ROWS 32u             /* of a batch there */
-#define GPU_ROWS 512u /* what a prompt often has; a step may have room for more */
+#define GPU_ROWS 512u            /* what a prompt often has; a step may have room for more */
 /* Weights in a step of the tuner, or all that there are: several times the last caches where a step
  * of one row waits for them, less where many rows share what is read. */
 #define COLD_MIB(cpu, one) ((cpu) ? ((one) ? 48u : 8u) : (one) ? 256u : 96u)

@@ -7,7 +7,8 @@
 //   that are left share the inputs. The sums leave through the same memory, CM rows at a time
 // constants: 0-2 workgroup size, 3 CM, 4 CN, 5 CK shape of a matrix product, 6 SUBGROUP size,
 //            7 BM, 8 BN, 9 BK, 10 WM, 11 WN (multiples of the shape; BK of 64), 12 STAGES of
-//            shared memory, 1 or 2
+//            shared memory, 1 or 2, 13 GATE: TVK_GATE_NONE, or y = the gated unit of the first half of the
+//            weight rows and of the second: a tile then has BN / 2 of either
 // needs: TVK_CAP_COOPMAT_I8
 #version 450
 #extension GL_KHR_cooperative_matrix : require
@@ -16,6 +17,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int8 : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int32 : require
 #include "prelude.glsl"
+#include "exact.glsl"
 #include "ternary.glsl"
 
 layout(constant_id = 3) const uint CM = 16u;
@@ -28,6 +30,7 @@ layout(constant_id = 9) const uint BK = 64u;
 layout(constant_id = 10) const uint WM = 64u;
 layout(constant_id = 11) const uint WN = 64u;
 layout(constant_id = 12) const uint STAGES = 1u;
+layout(constant_id = 13) const uint GATE = TVK_GATE_NONE;
 
 layout(push_constant) uniform Push { tvk_matmul_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
@@ -65,10 +68,19 @@ const uint ACT_LOADS = (BM * (BK / PER_PIECE) + GROUP - 1u) / GROUP;
 const uint CODE_LOADS = (BN * (BK / 64u) + GROUP - 1u) / GROUP;
 uvec4 next_act[ACT_LOADS], next_codes[CODE_LOADS];
 
+// Weight row of column i of the tile; past the end the last one.
+const uint OUTS = GATE == TVK_GATE_NONE ? BN : BN / 2u; // of y, in a tile
+uint weight_row(uint i)
+{
+    if (GATE == TVK_GATE_NONE) return min(gl_WorkGroupID.x * BN + i, p.n - 1u);
+    uint f = p.n / 2u;
+    return i / OUTS * f + min(gl_WorkGroupID.x * OUTS + i % OUTS, f - 1u);
+}
+
 // Inputs k0 .. k0 + BK into registers. Rows past the end read the last one and are not written.
 void fetch(uint k0)
 {
-    uint t0 = gl_WorkGroupID.y * BM, n0 = gl_WorkGroupID.x * BN, depth = p.row_words * 16u;
+    uint t0 = gl_WorkGroupID.y * BM, depth = p.row_words * 16u;
     [[unroll]] for (uint j = 0u; j < ACT_LOADS; ++j) {
         uint i = gl_LocalInvocationIndex + GROUP * j, k = k0 + i % (BK / PER_PIECE) * PER_PIECE;
         uint row = min(t0 + i / (BK / PER_PIECE), p.rows - 1u);
@@ -77,7 +89,7 @@ void fetch(uint k0)
     }
     [[unroll]] for (uint j = 0u; j < CODE_LOADS; ++j) {
         uint i = gl_LocalInvocationIndex + GROUP * j, k = k0 + i % (BK / 64u) * 64u;
-        uint row = min(n0 + i / (BK / 64u), p.n - 1u);
+        uint row = weight_row(i / (BK / 64u));
         next_codes[j] = uvec4(0u);
         if (k < depth) next_codes[j] = codes[row * (p.row_words / 4u) + k / 64u];
     }
@@ -111,37 +123,68 @@ void stage(uint at)
 
 // What an invocation writes of a strip of CM rows of every subgroup, a few at a time: sums and
 // old values are on their way together.
-const uint OWN = (DOWN * CM * BN + GROUP - 1u) / GROUP;
+const uint OWN = (DOWN * CM * OUTS + GROUP - 1u) / GROUP;
 const uint TURN = OWN < 8u ? OWN : 8u;
+
+int sum_at(uint i)
+{
+    int sum = 0;
+    [[unroll]] for (uint part = 0u; part < ALONG; ++part) sum += int(mem[part * DOWN * CM * BN + i]);
+    return sum;
+}
+
+float scaled(int sum, uvec2 head, float scale)
+{
+#ifdef ACT_4
+    sum = tvk_act4_sum(sum);
+#endif
+    precise float v = (float(sum - int(head.y)) * uintBitsToFloat(head.x)) * scale;
+    return v;
+}
+
+float gated(float a, float b)
+{
+    precise float v;
+    if (GATE == TVK_GATE_RELU2) {
+        float m = max(a, 0.0);
+        v = (m * m) * b;
+    } else {
+        float s = tvk_sigmoid(a);
+        v = (a * s) * b;
+    }
+    return v;
+}
 
 void finish(uint m)
 {
-    uint t0 = gl_WorkGroupID.y * BM, n0 = gl_WorkGroupID.x * BN;
+    uint t0 = gl_WorkGroupID.y * BM, outputs = GATE == TVK_GATE_NONE ? p.n : p.n / 2u;
     for (uint first = 0u; first < OWN; first += TURN) {
         uint at[TURN], row[TURN];
         bool inside[TURN];
-        int sum[TURN];
-        float scale[TURN], old[TURN];
+        int sum[TURN], other[TURN];
+        float scale[TURN], other_scale[TURN], old[TURN];
         [[unroll]] for (uint u = 0u; u < TURN; ++u) {
-            uint i = gl_LocalInvocationIndex + GROUP * (first + u), n = n0 + i % BN;
-            row[u] = i / BN / CM * WM + m * CM + i / BN % CM;
+            uint i = gl_LocalInvocationIndex + GROUP * (first + u);
+            uint line = i / OUTS, n = gl_WorkGroupID.x * OUTS + i % OUTS;
+            row[u] = line / CM * WM + m * CM + line % CM;
             at[u] = (t0 + row[u]) * p.y_stride + p.first_row + n;
-            inside[u] = i < DOWN * CM * BN && t0 + row[u] < p.rows && n < p.n;
-            sum[u] = 0;
-            scale[u] = old[u] = 0.0;
+            inside[u] = i < DOWN * CM * OUTS && t0 + row[u] < p.rows && n < outputs;
+            sum[u] = other[u] = 0;
+            scale[u] = other_scale[u] = old[u] = 0.0;
             if (!inside[u]) continue;
-            [[unroll]] for (uint part = 0u; part < ALONG; ++part)
-                sum[u] += int(mem[part * DOWN * CM * BN + i]);
+            sum[u] = sum_at(line * BN + i % OUTS);
             scale[u] = scales[n];
+            if (GATE != TVK_GATE_NONE) {
+                other[u] = sum_at(line * BN + OUTS + i % OUTS);
+                other_scale[u] = scales[outputs + n];
+            }
             if (p.add != 0u) old[u] = y[at[u]];
         }
         [[unroll]] for (uint u = 0u; u < TURN; ++u) {
             if (!inside[u]) continue;
             uvec2 head = heads[row[u]];
-#ifdef ACT_4
-            sum[u] = tvk_act4_sum(sum[u]);
-#endif
-            precise float v = (float(sum[u] - int(head.y)) * uintBitsToFloat(head.x)) * scale[u];
+            float v = scaled(sum[u], head, scale[u]);
+            if (GATE != TVK_GATE_NONE) v = gated(v, scaled(other[u], head, other_scale[u]));
             precise float with = old[u] + v;
             y[at[u]] = p.add != 0u ? with : v;
         }

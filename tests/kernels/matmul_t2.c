@@ -6,14 +6,17 @@
 #include "tests/kernels/rig.h"
 
 typedef enum fill {
-    MIXED,  /* all weights, quantized f32 rows */
-    MINUS,  /* all weights -1; extreme codes */
-    ZERO,   /* all weights 0; of signs every second +1 */
-    PLUS,   /* all weights +1 */
-    LARGEST /* all weights -1, all codes the largest: the largest accumulator */
+    MIXED,   /* all weights, quantized f32 rows */
+    MINUS,   /* all weights -1; extreme codes */
+    ZERO,    /* all weights 0; of signs every second +1 */
+    PLUS,    /* all weights +1 */
+    LARGEST, /* all weights -1, all codes the largest: the largest accumulator */
+    RELU2,   /* as MIXED, and a gated unit of both halves of the outputs */
+    SILU
 } fill;
 
-static const char *const fill_names[] = {"", " all -1", " all 0", " all +1", " largest"};
+static const char *const fill_names[] = {"",         " all -1", " all 0", " all +1",
+                                         " largest", " relu2",  " silu"};
 
 typedef struct shape {
     tvk_case_size size;
@@ -82,6 +85,8 @@ static const shape shapes[] = {
     {SMALL, 63, 6912, 16, 16, 1, false, false, MIXED},
     {SMALL, 7, 8640, 5, 5, 1, false, false, MIXED},
     {SMALL, 7, 8640, 2, 2, 1, false, false, LARGEST},
+    {TINY, 40, 260, 33, 40, 1, false, false, SILU},
+    {REAL, 13824, 2560, 512, 512, 1, false, false, RELU2},
     {REAL, 2560, 512, 128, 128, 1, false, false, MIXED},
     {REAL, 512, 1280, 128, 128, 1, true, false, MIXED},
     {REAL, 13824, 2560, 16, 16, 1, false, false, MIXED},
@@ -116,7 +121,18 @@ typedef struct own {
     uint32_t act_words;
     tvk_matrix w;
     tvk_array *act, *y;
+    tvk_array *both; /* gated: what rows without a unit of their own write */
 } own;
+
+static bool gated(const shape *s)
+{
+    return s->fill == RELU2 || s->fill == SILU;
+}
+
+static bool mixed(const shape *s)
+{
+    return s->fill == MIXED || gated(s);
+}
 
 static uint32_t count(void)
 {
@@ -143,8 +159,8 @@ static void fill_t2(uint32_t *row, const shape *s, uint32_t n, uint32_t row_word
 {
     static const uint32_t constant[] = {0, 0, 0x55555555u, 0xAAAAAAAAu, 0};
     for (uint32_t w = 0; w < row_words; w++)
-        row[w] = s->fill == MIXED ? tvk_rig_t2_word(n, w, s->k)
-                                  : tvk_rig_t2_pad(constant[s->fill], w, s->k);
+        row[w] =
+            mixed(s) ? tvk_rig_t2_word(n, w, s->k) : tvk_rig_t2_pad(constant[s->fill], w, s->k);
 }
 
 /* Signs, padding 0. */
@@ -152,7 +168,7 @@ static void fill_t1(uint32_t *row, const shape *s, uint32_t n, uint32_t row_word
 {
     static const uint32_t constant[] = {0, 0, 0x0f0f0f0fu, 0xffffffffu, 0};
     for (uint32_t w = 0; w < row_words; w++) {
-        row[w] = s->fill == MIXED ? tvk_rig_hash(n, w) : constant[s->fill];
+        row[w] = mixed(s) ? tvk_rig_hash(n, w) : constant[s->fill];
         for (uint32_t v = 0; v < 32; v++)
             if (32 * w + v >= s->k) row[w] &= ~(1u << (8 * (v % 4) + v / 4));
     }
@@ -200,7 +216,7 @@ static tvk_status fill_act(tvk_rig *rig, own *o, tvk_error *err)
     for (uint32_t t = 0; t < s->t; t++) {
         for (uint32_t k = 0; k < s->k; k++) x[k] = 4.0f * tvk_rig_float(77 + t, k);
         uint32_t *record = o->act->words + (uint64_t)t * words;
-        if (s->fill != MIXED && s->fill != ZERO)
+        if (!mixed(s) && s->fill != ZERO)
             saturated_record(record, o, t);
         else if (o->format == TVK_FORMAT_I4)
             tvk_ref_act_i4(x, NULL, 0, s->k, record);
@@ -211,6 +227,47 @@ static tvk_status fill_act(tvk_rig *rig, own *o, tvk_error *err)
     }
 fail:
     return st;
+}
+
+/* Which results of a case are wanted: in a large one those of every so many-th row. */
+static bool wanted(const shape *s, uint32_t n)
+{
+    uint32_t step = (uint32_t)((uint64_t)s->n * s->k * s->t / 50000000u) + 1;
+    return n % step == 0 || n == s->n - 1;
+}
+
+static void want_outputs(const own *o, const tvk_array *codes, const tvk_array *scales,
+                         uint32_t first, uint32_t rows)
+{
+    const shape *s = o->shape;
+    for (uint32_t r = 0; r < rows; r++) {
+        for (uint32_t t = 0; wanted(s, first + r) && t < s->t; t++) {
+            uint64_t at = (uint64_t)t * s->n + first + r;
+            o->kind->gemv(codes->words + (uint64_t)r * o->w.row_words,
+                          tvk_rig_floats(scales->words) + r,
+                          o->act->words + (uint64_t)t * o->act_words, 1, s->k, s->add,
+                          tvk_rig_floats(o->y->want) + at);
+            tvk_rig_compare(o->y, at, 1);
+        }
+    }
+}
+
+static void want_units(const own *o, const tvk_array *codes, const tvk_array *scales)
+{
+    const shape *s = o->shape;
+    const uint32_t width = s->n / 2;
+    for (uint32_t n = 0; n < width; n++) {
+        for (uint32_t t = 0; wanted(s, n) && t < s->t; t++) {
+            uint64_t at = (uint64_t)t * width + n;
+            float pair[2];
+            for (uint32_t i = 0; i < 2; i++)
+                o->kind->gemv(codes->words + ((uint64_t)i * width + n) * o->w.row_words,
+                              tvk_rig_floats(scales->words) + i * width + n,
+                              o->act->words + (uint64_t)t * o->act_words, 1, s->k, false, &pair[i]);
+            tvk_ref_glu(pair, 1, s->fill == RELU2, tvk_rig_floats(o->y->want) + at);
+            tvk_rig_compare(o->y, at, 1);
+        }
+    }
 }
 
 static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
@@ -240,19 +297,8 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
         w->piece[p].first = first;
         w->piece[p].rows = rows;
         w->piece_count++;
-        /* wanted results; in a large case of every `step`-th row only */
-        for (uint32_t r = 0; r < rows; r++) {
-            uint32_t step = (uint32_t)((uint64_t)s->n * s->k * s->t / 50000000u) + 1, n = first + r;
-            if (n % step && n != s->n - 1) continue;
-            for (uint32_t t = 0; t < s->t; t++) {
-                uint64_t at = (uint64_t)t * s->n + n;
-                o->kind->gemv(codes->words + (uint64_t)r * w->row_words,
-                              tvk_rig_floats(scales->words) + r,
-                              o->act->words + (uint64_t)t * o->act_words, 1, s->k, s->add,
-                              tvk_rig_floats(o->y->want) + at);
-                tvk_rig_compare(o->y, at, 1);
-            }
-        }
+        if (!gated(s)) want_outputs(o, codes, scales, first, rows);
+        if (gated(s)) want_units(o, codes, scales);
     }
 fail:
     return st;
@@ -263,6 +309,7 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     tvk_status st = TVK_OK;
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
     const shape *s = &shapes[index % SHAPES];
+    uint32_t width;
     TVK_TRY_ALLOC(o);
     o->shape = s;
     o->kind = &kinds[index / SHAPES];
@@ -272,7 +319,11 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     rig->rows = rig->outs = s->t;
     if (s->outs) rig->rows = 1; /* the output rows alone count */
     TVK_TRY(fill_act(rig, o, err));
-    TVK_TRY(tvk_rig_array(rig, "y", (uint64_t)s->capacity * s->n, s->n, true, &o->y, err));
+    width = gated(s) ? s->n / 2 : s->n;
+    TVK_TRY(tvk_rig_array(rig, "y", (uint64_t)s->capacity * width, width, true, &o->y, err));
+    if (gated(s))
+        TVK_TRY(
+            tvk_rig_array(rig, "both", (uint64_t)s->capacity * s->n, s->n, false, &o->both, err));
     if (s->add) {
         tvk_rig_fill(o->y->words, o->y->count, 9, 8.0f);
         memcpy(o->y->want, o->y->words, (size_t)o->y->count * 4);
@@ -290,9 +341,23 @@ fail:
 
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
+    tvk_status st = TVK_OK;
     const own *o = rig->own;
-    return tvk_op_matmul_act(rig->kernels, &rig->list, &o->w, o->format, o->act->span, o->y->span,
-                             o->shape->capacity, o->shape->add, o->shape->outs, err);
+    const shape *s = o->shape;
+    tvk_kernels *k = rig->kernels;
+    if (!gated(s))
+        return tvk_op_matmul_act(k, &rig->list, &o->w, o->format, o->act->span, o->y->span,
+                                 s->capacity, s->add, s->outs, err);
+    if (tvk_matmul_gates(k, &o->w, o->format, s->capacity))
+        return tvk_op_matmul_gated(k, &rig->list, &o->w, o->format, o->act->span, o->y->span,
+                                   s->capacity, s->fill == RELU2 ? TVK_GATE_RELU2 : TVK_GATE_SILU,
+                                   err);
+    TVK_TRY(tvk_op_matmul_act(k, &rig->list, &o->w, o->format, o->act->span, o->both->span,
+                              s->capacity, false, false, err));
+    TVK_TRY(tvk_op_glu(k, &rig->list, o->both->span, o->y->span, s->n / 2, s->fill == RELU2,
+                       s->capacity, err));
+fail:
+    return st;
 }
 
 const tvk_family tvk_family_matmul_t2 = {count, describe, setup, append};
