@@ -26,7 +26,7 @@ uint32_t tvk_timing_decide(const tvk_timing *ways, uint32_t count)
     uint32_t best = 0;
     for (uint32_t i = 1; standing > 0 && i < count; i++) {
         const double t = tvk_timing_median(&ways[i]);
-        const double margin = ways[i].count < 3 || ways[0].count < 3 ? 0.9 : 0.97;
+        const double margin = ways[i].count < 3 || ways[0].count < 3 ? 0.9 : 0.96;
         if (t <= 0 || t >= standing * margin || t >= least) continue;
         best = i;
         least = t;
