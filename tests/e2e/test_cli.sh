@@ -203,7 +203,8 @@ done
 ls "$work"/cache/ternvk/tuning-*.json >/dev/null 2>&1 || note "run keeps what it measured"
 ls "$work"/cache/ternvk/programs-*.bin >/dev/null 2>&1 || note "run keeps what was compiled"
 for sparse in on off auto; do
-    accepts run -v -m "$model" -n 8 --temp 0 --sparse $sparse "Once upon a time"
+    [ $sparse = auto ] && measure= || measure=--no-tune
+    accepts run $measure -v -m "$model" -n 8 --temp 0 --sparse $sparse "Once upon a time"
     cmp -s "$work/out" "$work/greedy" || note "--sparse $sparse changes nothing"
     case $sparse in
         on) words="down: skipped, .* asked for" ;;
@@ -232,7 +233,7 @@ for record in "$work"/cache/ternvk/tuning-*.json; do
     rm "$record" "$programs"
 done
 [ "$(ls "$work/cache/ternvk")" = "" ] || note "nothing else is left in the cache folder"
-XDG_CACHE_HOME=/proc/nothing accepts run -m "$model" -n 8 --temp 0 "Once upon a time"
+XDG_CACHE_HOME=/proc/nothing accepts run --no-tune -m "$model" -n 8 --temp 0 "Once upon a time"
 for act in int8 a4.8 a4.8-fp4 none; do
     accepts run --no-tune -m "$model" -n 8 --temp 0 --act $act "Once upon a time"
     grep -q "activations $act\$" "$work/err" || note "run says that it uses --act $act"
