@@ -359,9 +359,9 @@ static tvk_status close(tvk_tuner *t, bool remake, tvk_error *err)
 {
     tvk_model *m = t->m;
     tvk_status st = TVK_OK;
-    if (t->scratch) {
+    while (t->replaced_count > 0) {
         tvk_buffer_destroy(&m->scratch);
-        m->scratch = t->scratch;
+        m->scratch = t->replaced[--t->replaced_count];
     }
     free(t->request);
     free(t->subjects);

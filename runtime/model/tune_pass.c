@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INEXACT 0.03 /* of the largest logit: how far an inexact row may be off */
+/* How far an inexact row may be off, of the largest logit. Codes that round the other way move
+ * logits by some hundredths of it, a wrong row by as much as they are large. */
+#define INEXACT 0.1f
 
 static tvk_choice picked(const tvk_subject *s, uint8_t pick)
 {
@@ -24,24 +26,23 @@ fail:
     return st;
 }
 
-/* Transients of a candidate may need more than those of the model's own steps. */
+/* Transients of a candidate may need more than those of the model's own steps. What is replaced
+ * stays: earlier passes are recorded with it. */
 static tvk_status reserve(tvk_tuner *t, uint64_t bytes, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_buffer *larger = NULL;
     if (bytes <= tvk_buffer_bytes(t->m->scratch)) return TVK_OK;
+    if (t->replaced_count == TVK_MAX_SCRATCHES)
+        TVK_FAIL(TVK_ERR_INTERNAL, "transients of more than %u sizes", TVK_MAX_SCRATCHES);
     TVK_TRY(tvk_buffer_create(t->m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, bytes,
                               "tuner's scratch", &larger, err));
-    if (t->scratch)
-        tvk_buffer_destroy(&t->m->scratch);
-    else
-        t->scratch = t->m->scratch;
+    t->replaced[t->replaced_count++] = t->m->scratch;
     t->m->scratch = larger;
 fail:
     return st;
 }
 
-/* Compiles and records passes that were built. */
 tvk_status tvk_pass_record(tvk_tuner *t, tvk_pass *passes, uint32_t count, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -78,7 +79,6 @@ fail:
     return st;
 }
 
-/* One run; sums (may be NULL) [count]: time of each subject. */
 tvk_status tvk_pass_run(tvk_tuner *t, tvk_pass *p, double *sums, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -116,7 +116,6 @@ static bool agrees(const tvk_tuner *t, bool bits)
     return off <= INEXACT * largest;
 }
 
-/* Runs a pass and compares it with the reference. */
 tvk_status tvk_pass_compare(tvk_tuner *t, tvk_pass *p, bool bits, bool *good, tvk_error *err)
 {
     tvk_status st = TVK_OK;

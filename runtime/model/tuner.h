@@ -8,6 +8,7 @@
 
 #define TVK_MAX_SUBJECTS 24u
 #define TVK_MAX_CANDIDATES 64u
+#define TVK_MAX_SCRATCHES 8u
 #define TVK_PICK_REFERENCE 0xffu /* in place of a candidate */
 
 typedef struct tvk_candidate {
@@ -46,9 +47,10 @@ typedef struct tvk_tuner {
     uint32_t count, most; /* subjects; candidates of the subject that has most */
     float *want, *got;    /* logits [outputs][vocab] */
     uint32_t outputs;
-    bool complete;       /* all candidates were tried */
-    uint32_t added;      /* to the record */
-    tvk_buffer *scratch; /* the model's, while a larger one takes its place */
+    bool complete;                           /* all candidates were tried */
+    uint32_t added;                          /* to the record */
+    tvk_buffer *replaced[TVK_MAX_SCRATCHES]; /* the model's scratch, and larger ones but the last */
+    uint32_t replaced_count;
 } tvk_tuner;
 
 bool tvk_same_choice(tvk_choice a, tvk_choice b);
@@ -57,8 +59,7 @@ bool tvk_tuner_asks(const tvk_model *model);
 /* Those of a step of the model, with their candidates, become the subjects. */
 void tvk_tuner_find(tvk_tuner *t, const tvk_step *step);
 
-/* Appends to its kernels' preferences what the pass picks, and builds its step; the caller collects
- * programs around it. */
+/* Makes the kernels prefer what the pass picks, and builds its step. */
 tvk_status tvk_pass_build(tvk_tuner *t, tvk_pass *p, tvk_error *err);
 /* Compiles and records passes that were built. */
 tvk_status tvk_pass_record(tvk_tuner *t, tvk_pass *passes, uint32_t count, tvk_error *err);
