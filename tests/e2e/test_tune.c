@@ -198,12 +198,50 @@ static void what_stops_it(void **state)
     free(found);
 }
 
+/* Whichever call of the driver fails: the model goes on as before, and nothing is kept. */
+static void calls_that_fail(void **state)
+{
+    const tiny_spec *spec = &tiny_specs[0];
+    float *want = make_floats(ROWS * spec->vocab), *found = make_floats(ROWS * spec->vocab);
+    tvk_memory_use before, after;
+    tvk_error err = {0};
+    uint32_t failures = 0;
+    (void)state;
+    tvk_device_memory(device, &before);
+    for (uint32_t n = 1; n < 2000; n = 2 * n + 3) {
+        opened o;
+        uint32_t added;
+        tvk_status st;
+        memset(&tuning, 0, sizeof tuning);
+        open_model(spec, &params, &o);
+        logits(spec, &o, want);
+        tvk_session_destroy(&o.session);
+        tvk_gpu_fail_at(device, n, n % 4 == 1 ? TVK_ERR_DEVICE_MEMORY : TVK_ERR_HOST_MEMORY);
+        st = tvk_model_tune_kernels(o.model, NULL, &tuning, &added, &err);
+        tvk_gpu_fail_at(device, 0, TVK_OK);
+        failures += st != TVK_OK;
+        assert_int_equal(added, tuning.choice_count);
+        require_ok(tvk_session_create(o.model, &o.session, &err), &err);
+        logits(spec, &o, found);
+        require_same_rows("after a failure", want, found, ROWS, spec->vocab);
+        close_model(&o);
+        require_ok(tvk_gpu_wait_idle(device, &err), &err);
+        tvk_device_memory(device, &after);
+        for (int p = 0; p < TVK_PURPOSE_STAGING; p++)
+            assert_true(after.by_purpose[p] == before.by_purpose[p]);
+    }
+    assert_true(failures > 5);
+    free(want);
+    free(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measured_once),
         cmocka_unit_test(a_record_is_followed),
         cmocka_unit_test(what_stops_it),
+        cmocka_unit_test(calls_that_fail),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);
 }
