@@ -26,7 +26,8 @@ typedef struct bench_profile {
 } bench_profile;
 
 /* The step of a test: of all its sessions in the middle of a text, or the first of a prompt.
- * batch: rows of the largest step; no session may be open. Returns an exit status. */
+ * batch: rows of the largest step; no session may be open. runs 0: what would run, without times.
+ * Returns an exit status. */
 int bench_profile_take(tvk_model *model, const bench_test *test, uint32_t batch, uint32_t runs,
                        bench_profile *out);
 

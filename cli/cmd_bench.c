@@ -124,12 +124,11 @@ static int run_test(bench *b, uint32_t index)
     row->count = b->runs;
     row->programs = programs;
     status = bench_run(&b->runner, &row->test, b->runs, ns, &row->cpu);
-    /* what ran is seen by time stamps: a device without them leaves the list empty */
-    if (!status && b->setup.device->timestamp_period_ns > 0)
-        status = bench_profile_take(b->e.model, &row->test, b->batch, b->profile ? PROFILE_RUNS : 1,
+    if (!status)
+        status = bench_profile_take(b->e.model, &row->test, b->batch, b->profile ? PROFILE_RUNS : 0,
                                     profile);
     bench_profile_programs(profile, programs, sizeof programs);
-    if (b->profile && profile->count) row->profile = profile;
+    if (b->profile) row->profile = profile;
     if (!status && !bench_report_row(b->form, &b->setup, row, index)) status = 1;
     free(ns);
     row->ns = NULL;

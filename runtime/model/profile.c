@@ -97,12 +97,12 @@ static tvk_status check(const tvk_model *m, const tvk_profile_params *p, tvk_err
     tvk_status st = TVK_OK;
     const tvk_state_layout *l = &m->layout;
     if (p->sessions == 0 || p->sessions > l->slots || p->rows == 0 || p->rows > l->context ||
-        p->depth > l->context - p->rows || p->rows > l->batch / p->sessions || p->runs == 0 ||
+        p->depth > l->context - p->rows || p->rows > l->batch / p->sessions ||
         p->runs > MOST_RUNS || m->open_sessions) {
         TVK_FAIL(
             TVK_ERR_ARG,
             "profile of %u rows of %u sessions at %u, %u runs: rows of 1 to %u sessions that "
-            "fit a step of %u rows and %u positions, 1 to %u runs and no open session expected",
+            "fit a step of %u rows and %u positions, at most %u runs and no open session expected",
             p->rows, p->sessions, p->depth, p->runs, l->slots, l->batch, l->context, MOST_RUNS);
     }
 fail:
@@ -127,11 +127,14 @@ tvk_status tvk_model_profile(tvk_model *m, const tvk_profile_params *p,
     dispatches = step->begin.count + step->graph.list.count;
     ns = calloc(dispatches, sizeof *ns);
     TVK_TRY_ALLOC(ns);
-    TVK_TRY(tvk_slots_write(m, p->sessions, err));
-    if (step_ns) {
-        TVK_TRY(run(m, step, TVK_STAMPS_ENDS, 2, request, work.rows, p->runs, step_ns, err));
+    if (p->runs > 0) {
+        TVK_TRY(tvk_slots_write(m, p->sessions, err));
+        if (step_ns) {
+            TVK_TRY(run(m, step, TVK_STAMPS_ENDS, 2, request, work.rows, p->runs, step_ns, err));
+        }
+        TVK_TRY(
+            run(m, step, TVK_STAMPS_EACH, dispatches + 1, request, work.rows, p->runs, ns, err));
     }
-    TVK_TRY(run(m, step, TVK_STAMPS_EACH, dispatches + 1, request, work.rows, p->runs, ns, err));
     for (uint32_t i = 0; i < dispatches; i++) {
         const tvk_dispatch *d = i < step->begin.count
                                     ? &step->begin.items[i]

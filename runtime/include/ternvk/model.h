@@ -190,7 +190,9 @@ typedef struct tvk_profile_params {
     uint32_t sessions;
     uint32_t rows;  /* of each session */
     uint32_t depth; /* position of its first row */
-    uint32_t runs;  /* times are medians of so many, 1 .. 64, after two that warm up */
+    /* times are medians of so many, at most 64, after two that warm up; 0: nothing runs, times are
+     * 0 */
+    uint32_t runs;
 } tvk_profile_params;
 
 /* One dispatch of it. What is moved and computed follows from shapes: each byte counts once however
@@ -207,7 +209,8 @@ typedef struct tvk_profile_entry {
 /* Device time of each kernel of one step, measured by time stamps: calls fn once per dispatch in
  * order. step_ns (may be NULL): of the whole step without stamps in between, which is less than
  * their sum. Overwrites the first pages of the KV cache: no session may be open.
- * Errors: TVK_ERR_ARG; TVK_ERR_UNSUPPORTED on a device without time stamps. Since: 0.1 */
+ * Errors: TVK_ERR_ARG; TVK_ERR_UNSUPPORTED where something runs on a device without time stamps.
+ * Since: 0.1 */
 TVK_API tvk_status tvk_model_profile(tvk_model *model, const tvk_profile_params *params,
                                      void (*fn)(void *user, const tvk_profile_entry *entry),
                                      void *user, double *step_ns, tvk_error *err);
