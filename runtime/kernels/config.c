@@ -10,7 +10,6 @@
 /* where a matrix configuration says for which steps it is the default */
 #define MOST_ROWS 6
 #define LEAST_TILES 7
-#define USUAL_ROWS 512u
 
 /* {class, group, {tile}} */
 static const tvk_config single[] = {{CPU, 8, {0}}, {GPU, 128, {0}}};
@@ -214,9 +213,7 @@ uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32
     const tvk_config *c;
     if (!(row->caps & TVK_CAP_COOPMAT_I8)) return 0;
     for (uint32_t i = 0; (c = tvk_config_get(plan, row, i)) != NULL; i++) {
-        /* a step that has room for many rows often has fewer */
-        uint32_t usual = rows < USUAL_ROWS ? rows : USUAL_ROWS;
-        uint32_t tiles = tvk_div_up(n, c->tile[1]) * tvk_div_up(usual, c->tile[0]);
+        const uint32_t tiles = tvk_div_up(n, c->tile[1]) * tvk_div_up(rows, c->tile[0]);
         if (rows <= c->tile[MOST_ROWS] && tiles >= c->tile[LEAST_TILES]) return i;
     }
     return 0;

@@ -140,6 +140,16 @@ static tvk_cost cost_rope(const tvk_dispatch *d, const struct tvk_rope_params *p
                       .float_ops = w->rows * 3 * turned};
 }
 
+static tvk_cost cost_rope_append(const tvk_dispatch *d, const struct tvk_rope_append_params *p,
+                                 const tvk_work *w)
+{
+    double turned = (double)(p->heads + p->kv_heads) * p->d;
+    double written = (double)p->heads * p->d + (double)p->page_words / TVK_CHUNK;
+    (void)d;
+    return (tvk_cost){.bytes = w->rows * WORD * (p->stride + p->d + written),
+                      .float_ops = w->rows * 3 * turned};
+}
+
 static tvk_cost cost_kv_append(const tvk_dispatch *d, const struct tvk_kv_append_params *p,
                                const tvk_work *w)
 {

@@ -156,6 +156,14 @@ typedef struct tvk_cache_types {
 tvk_status tvk_op_kv_append(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span qkv,
                             tvk_span pool, tvk_span queries, const struct tvk_kv_append_params *p,
                             tvk_cache_types types, uint32_t rows, tvk_error *err);
+/* Are RoPE and append one kernel for these types and this head? */
+bool tvk_rope_appends(tvk_cache_types types, uint32_t rotary, uint32_t d);
+/* tvk_op_rope of Q, and K (turned) and V into their pages; K in qkv stays as it is. Only where
+ * tvk_rope_appends says so. */
+tvk_status tvk_op_rope_append(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
+                              tvk_span qkv, tvk_span pool, const struct tvk_rope_append_params *p,
+                              bool interleaved, tvk_cache_types types, uint32_t rows,
+                              tvk_error *err);
 /* q: rows of qkv, or the query records where Q has levels.
  * With partials, [rows][H][max_chunks][4 + D] floats: chunks side by side, then a merge, which
  * suits few rows; without, each row walks its chunks. The same bits either way but for inexact rows

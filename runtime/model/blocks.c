@@ -232,6 +232,13 @@ static tvk_status attend(tvk_block_context *c, uint32_t layer, tvk_span qkv, uin
                                                 .max_pages = c->layout->max_pages,
                                                 .page_words = c->kv->page_words,
                                                 .heads = m->heads};
+    const struct tvk_rope_append_params both = {.heads = m->heads,
+                                                .kv_heads = m->kv_heads,
+                                                .d = m->head_size,
+                                                .stride = stride,
+                                                .pages_word = c->layout->pages_word,
+                                                .max_pages = c->layout->max_pages,
+                                                .page_words = c->kv->page_words};
     const uint32_t record_words = m->heads * TVK_QUERY_WORDS(m->head_size);
     const bool records = c->kv->types.q != TVK_QUERY_F32;
     const struct tvk_attention_params attn = {.heads = m->heads,
@@ -244,11 +251,16 @@ static tvk_status attend(tvk_block_context *c, uint32_t layer, tvk_span qkv, uin
                                               .page_words = c->kv->page_words,
                                               .scale = attention_scale(m),
                                               .max_chunks = c->layout->max_pages};
-    TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
-                        c->rows, err));
     if (records) TVK_TRY(floats(c, c->rows, record_words, "q", layer, &query, err));
-    TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, query, &append, c->kv->types,
-                             c->rows, err));
+    if (!c->graph->keep && tvk_rope_appends(c->kv->types, m->rotary, m->head_size)) {
+        TVK_TRY(tvk_op_rope_append(c->kernels, list, c->state, c->rope, qkv, pool, &both,
+                                   m->rope_interleaved, c->kv->types, c->rows, err));
+    } else {
+        TVK_TRY(tvk_op_rope(c->kernels, list, c->state, c->rope, qkv, &rope, m->rope_interleaved,
+                            c->rows, err));
+        TVK_TRY(tvk_op_kv_append(c->kernels, list, c->state, qkv, pool, query, &append,
+                                 c->kv->types, c->rows, err));
+    }
     TVK_TRY(floats(c, c->rows, q, "attn_out", layer, out, err));
     if (chunks_side_by_side(c))
         TVK_TRY(floats(c, c->rows * m->heads * attn.max_chunks, 4 + m->head_size, "partials", layer,

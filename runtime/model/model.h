@@ -19,10 +19,17 @@ typedef struct tvk_step {
     uint32_t command_count;
 } tvk_step;
 
-/* FEW: several sessions, drafts that are verified; not there (all zero) where the batch is no
- * larger. */
-enum { TVK_STEP_DECODE = 0, TVK_STEP_FEW = 1, TVK_STEP_BATCH = 2, TVK_STEP_COUNT = 3 };
+/* FEW: several sessions, drafts that are verified; SOME: a prompt as many are. Not there (all zero)
+ * where the batch is no larger. */
+enum {
+    TVK_STEP_DECODE = 0,
+    TVK_STEP_FEW = 1,
+    TVK_STEP_SOME = 2,
+    TVK_STEP_BATCH = 3,
+    TVK_STEP_COUNT = 4
+};
 #define TVK_FEW_ROWS 32u
+#define TVK_SOME_ROWS 512u
 
 struct tvk_model {
     tvk_device *device;

@@ -128,6 +128,7 @@ static tvk_status build_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_er
     const uint32_t batch = m->layout.batch, most_outs = m->layout.max_outs;
     const uint32_t sizes[] = {[TVK_STEP_DECODE] = 1,
                               [TVK_STEP_FEW] = batch > TVK_FEW_ROWS ? TVK_FEW_ROWS : 0,
+                              [TVK_STEP_SOME] = batch > TVK_SOME_ROWS ? TVK_SOME_ROWS : 0,
                               [TVK_STEP_BATCH] = batch};
     tvk_status st = TVK_OK;
     for (int i = 0; i < TVK_STEP_COUNT; i++)

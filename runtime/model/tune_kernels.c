@@ -14,7 +14,6 @@
 #define BUDGET_NS 2500000000u    /* for all of it on a GPU */
 #define BUDGET_CPU_NS 800000000u /* on host cores, which have other things to do */
 #define CPU_ROWS 32u             /* of a batch there */
-#define GPU_ROWS 512u            /* what a prompt often has; a step may have room for more */
 /* Weights in a step of the tuner, or all that there are: several times the last caches where a step
  * of one row waits for them, less where many rows share what is read. */
 #define COLD_MIB(cpu, one) ((cpu) ? ((one) ? 48u : 8u) : (one) ? 256u : 96u)
@@ -310,18 +309,18 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     tvk_status st = TVK_OK;
     const tvk_model *m = t->m;
     double sums[TVK_MAX_SUBJECTS];
-    const uint32_t most = t->cpu ? CPU_ROWS : GPU_ROWS;
-    uint32_t many = m->layout.batch > most ? most : m->layout.batch;
-    if (many >= m->layout.context) many = m->layout.context - 1;
+    const uint32_t batch = t->cpu && m->layout.batch > CPU_ROWS ? CPU_ROWS : m->layout.batch;
+    const uint32_t room = m->layout.context - 1, most = batch < room ? batch : room;
+    const uint32_t before = most < TVK_SOME_ROWS ? most : TVK_SOME_ROWS; /* a decode step */
     t->count = 0;
     if (step->rows == 0) return TVK_OK; /* not there */
     TVK_TRY(report(t, 0, 1, err));
-    if (step->rows == 1 && many > 1) { /* something to attend to */
-        ask(t, m->layout.batch, m->layout.max_outs, many, 0);
+    if (step->rows == 1 && before > 1) { /* something to attend to */
+        ask(t, m->layout.batch, m->layout.max_outs, before, 0);
         TVK_TRY(run_reference(t, NULL, NULL, err));
     }
-    ask(t, step->rows, step->outs, many < step->rows ? many : step->rows,
-        step->rows == 1 ? many : 0);
+    ask(t, step->rows, step->outs, most < step->rows ? most : step->rows,
+        step->rows == 1 ? before : 0);
     tvk_tuner_find(t, step);
     t->complete = false;
     if (t->count == 0) return TVK_OK;

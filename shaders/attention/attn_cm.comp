@@ -104,23 +104,25 @@ void make_scores()
     }
 }
 
-// Scores of positions from `first` on to weights; m and l of the row go on.
+// Scores to weights; m and l of the row go on. Pairs of positions are dealt in turn to the invocations
+// that share the row, so that they meet different banks.
 void soften(uint row, uint valid, inout float m, inout float l)
 {
     uint lane = gl_SubgroupInvocationID % SHARE;
     float v[OWN], top = m, total = 0.0;
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        uint j = lane * OWN + i;
+        uint j = 2u * (lane + SHARE * (i / 2u)) + i % 2u;
         v[i] = scores[row * TALL + j];
         if (j < valid) top = max(top, v[i]);
     }
     [[unroll]] for (uint s = 1u; s < SHARE; s *= 2u) top = max(top, subgroupShuffleXor(top, s));
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        v[i] = lane * OWN + i < valid ? exp2(v[i] - top) : 0.0;
+        uint j = 2u * (lane + SHARE * (i / 2u)) + i % 2u;
+        v[i] = j < valid ? exp2(v[i] - top) : 0.0;
         total += v[i];
     }
     [[unroll]] for (uint i = 0u; i < OWN; i += 2u)
-        weights[row * HALF + (lane * OWN + i) / 2u] = packHalf2x16(vec2(v[i], v[i + 1u]));
+        weights[row * HALF + lane + SHARE * (i / 2u)] = packHalf2x16(vec2(v[i], v[i + 1u]));
     [[unroll]] for (uint s = 1u; s < SHARE; s *= 2u) total += subgroupShuffleXor(total, s);
     float keep = exp2(m - top);
     l = l * keep + total;
@@ -170,6 +172,13 @@ void write(uint t0, uint head, uvec2 live, uint row, float l)
     }
 }
 
+// where the keys of a KV head from `first` on lie
+uint keys_at(uint slot, uint g, uint first)
+{
+    uint page = state[p.pages_word + slot * p.max_pages + first / TVK_CHUNK];
+    return page * (p.page_words / 4u) + (g * TVK_CHUNK + first % TVK_CHUNK) * (D / 8u);
+}
+
 // Rows live.x .. live.y - 1 of the block, which are of one session.
 void run(uint t0, uint head, uvec2 live)
 {
@@ -181,19 +190,17 @@ void run(uint t0, uint head, uvec2 live)
     for (uint r = live.x; r < live.y; ++r) most = max(most, places[r].y);
     [[unroll]] for (uint n = 0u; n < D / CN; ++n)
         sum[n] = coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>(0.0);
+    fetch(keys_at(slot, g, 0u));
     for (uint first = 0u; first <= most; first += SPAN) {
-        uint page = state[p.pages_word + slot * p.max_pages + first / TVK_CHUNK] *
-                    (p.page_words / 4u);
-        uint keys = page + (g * TVK_CHUNK + first % TVK_CHUNK) * (D / 8u);
         uint seen = min(SPAN, most + 1u - first);
-        fetch(keys);
         barrier();
         stage(seen);
         barrier();
-        fetch(keys + p.kv_heads * TVK_CHUNK * (D / 8u));
+        fetch(keys_at(slot, g, first) + p.kv_heads * TVK_CHUNK * (D / 8u));
         make_scores();
         barrier();
         stage(seen);
+        if (first + SPAN <= most) fetch(keys_at(slot, g, first + SPAN));
         soften(row, min(max(end, first) - first, SPAN), m, l);
         barrier();
         add_values();

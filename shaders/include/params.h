@@ -216,6 +216,13 @@ struct tvk_rope_params {
     TVK_U32 rotary; /* dimensions that turn, <= d, even */
 };
 
+struct tvk_rope_append_params {
+    TVK_U32 heads, kv_heads, d;
+    TVK_U32 stride; /* floats from row to row of qkv: Q, K, V */
+    TVK_U32 pages_word, max_pages;
+    TVK_U32 page_words; /* TVK_CACHE_PAGE_WORDS */
+};
+
 struct tvk_kv_append_params {
     TVK_U32 kv_heads, d;
     TVK_U32 stride;             /* floats from row to row of qkv */
