@@ -174,7 +174,9 @@ tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span stat
     tvk_status st = TVK_OK;
     const tvk_op op = types.k == TVK_CACHE_F32 ? TVK_OP_attn_token_f32 : TVK_OP_attn_token_f16;
     const tvk_config *c = tvk_kernels_active(k, op);
-    const uint32_t constants[] = {c->group, 1, 1, c->tile[0], step(c, p->d / 4), interleaved};
+    const bool wide = c->group > TVK_CHUNK;
+    const uint32_t constants[] = {
+        c->group, 1, 1, wide ? p->d / 4 : c->tile[0], wide ? 0 : step(c, p->d / 4), interleaved};
     const tvk_span bindings[] = {state, table, pool, work};
     const tvk_groups groups = {{TVK_AXIS_CHUNKS, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, p->heads, 1}};
     TVK_TRY(tvk_check_value(op, tvk_attn_token_fits(types), "f32 or f16 of K and V, floats in Q",

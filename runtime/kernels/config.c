@@ -22,10 +22,9 @@ static const tvk_config gemv_t2[] = {
 };
 /* LANES, ROWS, most workgroups: each makes the codes for itself, which few host cores feel */
 static const tvk_config norm_gemv[] = {
-    {CPU, 8, {1, 8, 4}},      {CPU, 8, {1, 8, 2}},      {CPU, 8, {1, 8, 16}},
-    {CPU, 16, {1, 8, 4}},     {GPU, 128, {8, 2, 512}},  {GPU, 128, {8, 4, 512}},
-    {GPU, 128, {16, 2, 512}}, {GPU, 128, {16, 4, 512}}, {GPU, 128, {32, 2, 512}},
-    {GPU, 128, {32, 4, 512}}, {GPU, 64, {8, 2, 512}},   {GPU, 128, {4, 2, 512}},
+    {CPU, 8, {1, 8, 4}},     {CPU, 8, {1, 8, 2}},      {CPU, 8, {1, 8, 16}},
+    {GPU, 512, {8, 1, 400}}, {GPU, 256, {16, 1, 400}}, {GPU, 512, {32, 1, 400}},
+    {GPU, 128, {8, 2, 400}},
 };
 /* TM, TILE, ROWS */
 static const tvk_config gemm_t2[] = {
@@ -74,6 +73,7 @@ static const tvk_config kmajor[] = {{CPU, 8, {0}}, {GPU, 64, {0}}};
 static const tvk_config attention[] = {
     {CPU, 8, {1, 5}}, {CPU, 16, {4, 5}}, {GPU, 128, {4, 16}}, {GPU, 64, {1, 8}}};
 /* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
+static const tvk_config attention_wide[] = {{GPU, 512, {0}}};
 static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}}};
 /* positions a turn; the group at 32 invocations a subgroup */
 static const tvk_config attention_matrix[] = {
@@ -95,6 +95,9 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     }
     if (!strcmp(row->variant, "tile")) {
         TABLE(attention_tile);
+    }
+    if (!strcmp(row->variant, "wide")) {
+        TABLE(attention_wide);
     }
     switch (row->op) {
     case TVK_OP_step_begin:

@@ -1,12 +1,23 @@
 /* RMSNorm to f32 rows, and activation records with or without the norm. */
 #include "kernels/internal.h"
 
+/* Groups of four values that an invocation loads together: of a few numbers the first that is
+ * enough, so that few programs are compiled; 0: more than registers should hold. */
+static uint32_t held(uint32_t quads, const tvk_config *c)
+{
+    static const uint32_t counts[] = {2, 5, 8, 16};
+    for (size_t i = 0; !c->cpu && i < sizeof counts / sizeof *counts; i++)
+        if (tvk_div_up(quads, c->group) <= counts[i]) return counts[i];
+    return 0;
+}
+
 static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
                               const tvk_span bindings[4], bool gain,
                               const struct tvk_norm_params *p, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const uint32_t constants[] = {tvk_kernels_active(k, op)->group, 1, 1, p->list_word != 0};
+    const tvk_config *c = tvk_kernels_active(k, op);
+    const uint32_t constants[] = {c->group, 1, 1, p->list_word != 0, held(p->k / 4, c)};
     const tvk_groups groups = {
         {p->gather ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
     TVK_TRY(tvk_check_value(op, p->k > 0 && p->k % 4 == 0, "a width that is a multiple of 4", p->k,
@@ -16,8 +27,7 @@ static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
     TVK_TRY(tvk_check_span(k, op, "x", bindings[1], 4ull * rows * p->x_stride, err));
     if (gain) TVK_TRY(tvk_check_span(k, op, "gain", bindings[2], 4ull * p->k, err));
     TVK_TRY(tvk_check_span(k, op, "y", bindings[3], 4ull * rows * p->y_stride, err));
-    TVK_TRY(
-        tvk_kernels_append(k, l, op, constants, p->list_word ? 4 : 3, bindings, p, &groups, err));
+    TVK_TRY(tvk_kernels_append(k, l, op, constants, 5, bindings, p, &groups, err));
 fail:
     return st;
 }

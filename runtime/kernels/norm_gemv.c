@@ -9,40 +9,86 @@ static const tvk_op ops[] = {
     [TVK_FORMAT_FP4] = TVK_OP_norm_gemv_fp4,
 };
 
-/* Units of 16 bytes that an invocation loads before the codes are there: registers hold them. */
-#define AHEAD_UNITS 16u
-/* Workgroups that keep a GPU busy; with more of them rows are shared by fewer. */
+/* Units of 16 bytes that an invocation loads together, and groups of four values of the row that it
+ * keeps: registers hold them. */
+#define MOST_AHEAD 20u
+#define MOST_HELD 22u
+/* Below this a workgroup's start takes longer than its rows: small groups start sooner. */
+#define SMALL_BYTES (512u << 10)
+#define SMALL_GROUP 128u
+/* Workgroups that a GPU is kept busy with. */
+#define FEW_GROUPS 100u
 #define ENOUGH_GROUPS 320u
 
-/* Shared memory beside the codes: sums of 128 invocations with 8 rows, scratch of reductions. */
-#define MOST_SHARED_BESIDE (4 * (128 * 8 + 32) + 16 * 128)
+/* Shared memory that 128 invocations with 8 rows each take beside the codes. */
+#define LEAST_SHARED_BESIDE (4 * (128 * 8 + 32) + 16 * 128)
 
 typedef struct cut {
-    uint32_t constants[9];
+    uint32_t constants[10];
     uint32_t rows, groups; /* weight rows a block; workgroups */
 } cut;
+
+/* Groups of four values an invocation keeps; 0: more than registers should hold. */
+static uint32_t held(uint32_t quads, uint32_t group)
+{
+    uint32_t own = tvk_div_up(quads, group);
+    return own <= MOST_HELD ? own : 0;
+}
 
 static uint32_t units(const tvk_matrix *w)
 {
     return w->row_words / 4;
 }
 
-/* adapt: the default; more rows a workgroup where there are many. */
-static cut make_cut(const tvk_config *c, bool adapt, const tvk_matrix *w, bool norm, uint32_t gate)
+/* The default on GPUs: as many lanes as give each workgroup few rows, more rows where there are
+ * many. */
+static void adapt(tvk_config *c, const tvk_matrix *w)
 {
-    uint32_t lanes = c->tile[0], rows = c->tile[1], per_lane, ahead, blocks;
+    if ((uint64_t)w->n * w->row_words * 4 < SMALL_BYTES && c->group > SMALL_GROUP) {
+        c->group = SMALL_GROUP;
+        c->tile[1] = 2;
+        return;
+    }
+    while (tvk_div_up(w->n, c->group / c->tile[0] * c->tile[1]) < FEW_GROUPS && c->tile[0] < 32 &&
+           2 * c->tile[0] <= units(w))
+        c->tile[0] *= 2;
+    while (tvk_div_up(w->n, c->group / c->tile[0] * c->tile[1]) > ENOUGH_GROUPS && c->tile[1] < 4)
+        c->tile[1] *= 2;
+}
+
+static uint32_t shared_bytes(const tvk_config *c, const tvk_matrix *w, tvk_format format)
+{
+    uint32_t codes = 64 * units(w), sums = 4 * (c->group * c->tile[1] + c->tile[0]);
+    uint32_t wide = 4 * c->group * tvk_div_up(16 * units(w), c->group);
+    if (c->group <= TVK_NORM_PARTIALS) return codes + sums + 16 * c->group;
+    return codes + sums + 20 * c->group + (format == TVK_FORMAT_I4 ? 2 : 1) * wide;
+}
+
+/* A configuration for this matrix: the given one, or with fewer invocations where the device's
+ * shared memory asks for that. */
+static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool first,
+                         const tvk_matrix *w, tvk_format format, uint32_t gate)
+{
+    tvk_config c = *given;
+    if (gate != TVK_GATE_NONE && c.tile[1] < 2) c.tile[1] = 2;
+    if (first && !c.cpu) adapt(&c, w);
+    while (c.group > TVK_NORM_PARTIALS && shared_bytes(&c, w, format) > plan->max_shared_bytes)
+        c.group /= 2;
+    return c;
+}
+
+static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
+{
+    uint32_t lanes = c.tile[0], rows = c.tile[1], per_lane = tvk_div_up(units(w), lanes), ahead = 1;
+    uint32_t blocks, rounds;
     cut r;
-    if (gate != TVK_GATE_NONE && rows < 2) rows = 2;
-    while (adapt && !c->cpu && tvk_div_up(w->n, c->group / lanes * rows) > ENOUGH_GROUPS &&
-           rows < 4)
-        rows *= 2;
-    per_lane = tvk_div_up(units(w), lanes);
-    ahead = c->cpu ? 0 : AHEAD_UNITS / rows;
+    if (!c.cpu && MOST_AHEAD / rows > 1) ahead = MOST_AHEAD / rows;
     if (ahead > per_lane) ahead = per_lane;
-    r.rows = c->group / lanes * rows;
+    r.rows = c.group / lanes * rows;
     blocks = tvk_div_up(w->n, r.rows);
-    r.groups = blocks < c->tile[2] ? blocks : c->tile[2];
-    r.constants[0] = c->group;
+    rounds = tvk_div_up(blocks, c.tile[2]); /* the same for all workgroups */
+    r.groups = tvk_div_up(blocks, rounds);
+    r.constants[0] = c.group;
     r.constants[1] = r.constants[2] = 1;
     r.constants[3] = lanes;
     r.constants[4] = rows;
@@ -50,6 +96,7 @@ static cut make_cut(const tvk_config *c, bool adapt, const tvk_matrix *w, bool n
     r.constants[6] = units(w);
     r.constants[7] = norm;
     r.constants[8] = gate;
+    r.constants[9] = c.cpu ? 0 : held(16 * units(w), c.group);
     return r;
 }
 
@@ -74,9 +121,7 @@ bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, 
     if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || ops[format] == TVK_OP_COUNT ||
         w->k % 4 || gain_at(w, gain) == UINT32_MAX)
         return false;
-    /* which configuration is in force changes little: with all lanes and rows of one there is room
-     */
-    return 64 * units(w) + MOST_SHARED_BESIDE <=
+    return 64 * units(w) + LEAST_SHARED_BESIDE <=
            tvk_gpu_plan(tvk_kernels_device(k))->max_shared_bytes;
 }
 
@@ -101,7 +146,9 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a ternary matrix in one piece with its gain "
                               "behind its scales expected");
     choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
-    c = make_cut(tvk_kernels_config_of(k, choice), choice.config == 0, w, given(gain), gate);
+    c = make_cut(fitted(tvk_gpu_plan(tvk_kernels_device(k)), tvk_kernels_config_of(k, choice),
+                        choice.config == 0, w, format, gate),
+                 w, given(gain), gate);
     TVK_TRY(
         tvk_check_value(op, gate == TVK_GATE_NONE || w->n % 2 == 0, "pairs of rows", w->n, err));
     TVK_TRY(tvk_check_span(k, op, "weights", bindings[0], 4ull * w->n * w->row_words, err));
@@ -114,7 +161,7 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
     }
     groups.value[0] = c.groups;
     TVK_TRY(
-        tvk_kernels_append_choice(k, l, op, choice, c.constants, 9, bindings, &p, &groups, err));
+        tvk_kernels_append_choice(k, l, op, choice, c.constants, 10, bindings, &p, &groups, err));
 fail:
     return st;
 }

@@ -25,7 +25,8 @@ const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, 
     if (exact && (row->caps & TVK_CAP_INEXACT)) return "not exact, and exact results are asked for";
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (missing & reasons[i].cap) return reasons[i].missing;
-    return missing ? "an unknown capability is missing" : NULL;
+    if (missing) return "an unknown capability is missing";
+    return tvk_config_get(plan, row, 0) ? NULL : "its workgroups are too large";
 }
 
 uint32_t tvk_select_subgroup(const tvk_plan *plan, const tvk_shader_info *row)
@@ -39,7 +40,7 @@ static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
 {
     if (!strcmp(row->variant, "dp4")) return plan->dot_signed_fast;
     if (!strcmp(row->variant, "mix")) return plan->dot_mixed_fast;
-    if (!strcmp(row->variant, "tile")) return !plan->cpu;
+    if (!strcmp(row->variant, "tile") || !strcmp(row->variant, "wide")) return !plan->cpu;
     /* a CPU driver makes loops of matrices */
     if (row->caps & (TVK_CAP_COOPMAT_I8 | TVK_CAP_COOPMAT_F16)) return !plan->cpu;
     return true;

@@ -7,13 +7,18 @@
 // workgroup (chunk, head)
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT, 4 STEP as of attn_chunk,
 //            5 INTERLEAVED: pairs of RoPE are neighbours
+//            WIDE: 512 invocations, 3 QUADS: D / 4
 // needs: nothing
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "reduce.glsl"
 #define FRESH
+#ifdef WIDE
+#include "attention_wide.glsl"
+#else
 #include "attention.glsl"
+#endif
 
 layout(constant_id = 5) const uint INTERLEAVED = 0u;
 
@@ -63,8 +68,8 @@ void main()
 {
     uint chunk = gl_WorkGroupID.x, head = gl_WorkGroupID.y;
     uint lid = gl_LocalInvocationIndex;
-    if (state[TVK_STATE_COUNT] == 0u) return;
     uint slot = state[TVK_STATE_ROWS], position = state[TVK_STATE_ROWS + 1u];
+    if (state[TVK_STATE_COUNT] == 0u) return;
     uint last = position / TVK_CHUNK, chunks = min(last + 1u, p.max_chunks);
     if (chunk >= chunks) return;
     uint valid = min(TVK_CHUNK, position + 1u - chunk * TVK_CHUNK);
@@ -79,7 +84,11 @@ void main()
     }
     barrier();
     float m, l;
+#ifdef WIDE
+    attention_chunk(slot, chunk, g, valid, m, l);
+#else
     attention_chunk(0u, slot, chunk, g, valid, m, l);
+#endif
 
     out_at = p.out_vec4 + head * quads;
     if (chunks == 1u) {

@@ -5,10 +5,11 @@
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N], at p.gain the gain [K] | 2 x [K] f32
 //           3 y [N] f32, GLU: [N / 2]
 // workgroup x: blocks of GROUP / LANES * ROWS weight rows, from its own on in steps of all workgroups
-// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LANES invocations that share a row along K
+// constants: 0-2 workgroup size (x: power of two, 8 .. 512; above 128 with HELD), 3 LANES invocations that share a row along K
 //            (power of two), 4 ROWS rows an invocation (GLU: even), 5 AHEAD units of a row that are
-//            loaded before its codes are there, 6 UNITS of 64 codes a row, 7 NORM: 0 x itself, without
-//            a gain, 8 GLU: TVK_GATE_*
+//            loaded together, the first ones before the codes are there, 6 UNITS of 64 codes a row, 7 NORM: 0 x itself, without
+//            a gain, 8 GLU: TVK_GATE_*, 9 HELD groups of four
+//            values that an invocation keeps: all of its own, or 0
 // needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
 #version 450
 #include "prelude.glsl"
@@ -20,6 +21,7 @@ layout(constant_id = 4) const uint ROWS = 2u;
 layout(constant_id = 5) const uint AHEAD = 1u;
 layout(constant_id = 6) const uint UNITS = 2u;
 layout(constant_id = 7) const uint NORM = 1u;
+layout(constant_id = 9) const uint HELD = 0u;
 layout(constant_id = 8) const uint GLU = TVK_GATE_NONE;
 
 #define TVK_NORM (NORM != 0u)
@@ -41,12 +43,7 @@ shared int sums[LANES > 1u ? LANES * ROW_STEP : 1u];
 shared int code_sum[GROUP];
 
 vec4 tvk_row_x(uint c) { return x[c]; }
-vec4 tvk_row_scaled(uint c)
-{
-    if (NORM == 0u) return x[c];
-    precise vec4 v = x[c] * gain[p.gain + c];
-    return v;
-}
+vec4 tvk_row_gain(uint c) { return gain[p.gain + c]; }
 
 // The weight row that row i of a block is.
 uint row_of(uint block, uint i)
@@ -82,6 +79,18 @@ void finish(uint row, float v)
     y[row] = v;
 }
 
+// Four values y of group c as codes into shared memory; returns their sum.
+int put_codes(uint c, vec4 y, float s)
+{
+    precise vec4 v = y * s;
+    ivec4 q = tvk_codes_of(v);
+    if (c >= p.k / 4u) q = ivec4(0); // padding
+    act[(c / 4u % 4u) * UNITS + c / 16u][c % 4u] =
+        (uint(q.x) & 0xffu) | ((uint(q.y) & 0xffu) << 8) | ((uint(q.z) & 0xffu) << 16) |
+        (uint(q.w) << 24);
+    return (q.x + q.y) + (q.z + q.w);
+}
+
 // Codes of the row into shared memory, their sum a share an invocation; returns their step.
 float make_codes()
 {
@@ -89,25 +98,29 @@ float make_codes()
     uint quads = p.k / 4u;
     tvk_row row = tvk_row_pass(quads, p.inv_k, p.eps);
     int total = 0;
-    for (uint c = lid; c < 16u * UNITS; c += GROUP) {
-        uint word = 0u;
-        if (c < quads) {
-            precise vec4 v = tvk_row_normed(c, row.r);
-            precise vec4 scaled_v = v * row.s;
-            ivec4 q = tvk_codes_of(scaled_v);
-            total += (q.x + q.y) + (q.z + q.w);
-            word = (uint(q.x) & 0xffu) | ((uint(q.y) & 0xffu) << 8) |
-                   ((uint(q.z) & 0xffu) << 16) | (uint(q.w) << 24);
+    if (HELD > 0u) {
+        [[unroll]] for (uint h = 0u; h < HELD; ++h) {
+            uint c = lid + GROUP * h;
+            if (c < 16u * UNITS)
+                total += put_codes(c, tvk_row_times_r(tvk_held[h], row.r), row.s);
         }
-        act[(c / 4u % 4u) * UNITS + c / 16u][c % 4u] = word;
+    } else {
+        for (uint c = lid; c < 16u * UNITS; c += GROUP)
+            total += put_codes(c, tvk_row_normed(min(c, quads - 1u), row.r), row.s);
     }
     code_sum[lid] = total;
     barrier();
     if (LANES > 1u && lid < 8u) { // read behind the next barrier
-        [[unroll]] for (uint i = 1u; i < EIGHTHS; ++i) total += code_sum[lid + 8u * i];
+        for (uint i = 1u; i < GROUP / 8u; ++i) total += code_sum[lid + 8u * i];
         code_sum[lid] = total;
     }
     return row.d;
+}
+
+// Unit u of row i of a block; past the end of either: another one, whose sum is not used.
+uvec4 weight_unit(uint block, uint i, uint u)
+{
+    return codes[min(row_of(block, i), p.n - 1u) * UNITS + min(u, UNITS - 1u)];
 }
 
 tvk_t2_act act_unit(uint u)
@@ -124,36 +137,27 @@ void main()
     uint blocks = (p.n / halves + BLOCK / halves - 1u) / (BLOCK / halves);
 
     // the first weights do not wait for the row
-    uvec4 early[AHEAD * ROWS > 0u ? AHEAD * ROWS : 1u];
-    [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-        uint base = min(row_of(gl_WorkGroupID.x, set + SETS * i), p.n - 1u) * UNITS;
-        [[unroll]] for (uint j = 0u; j < AHEAD; ++j)
-            early[i * AHEAD + j] = codes[base + min(lane + LANES * j, UNITS - 1u)];
-    }
+    uvec4 next[AHEAD * ROWS];
+    [[unroll]] for (uint i = 0u; i < AHEAD * ROWS; ++i)
+        next[i] = weight_unit(gl_WorkGroupID.x, set + SETS * (i / AHEAD), lane + LANES * (i % AHEAD));
     float d = make_codes();
 
     for (uint block = gl_WorkGroupID.x; block < blocks; block += gl_NumWorkGroups.x) {
-        uint base[ROWS];
         int sum[ROWS];
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-            base[i] = min(row_of(block, set + SETS * i), p.n - 1u) * UNITS;
-            sum[i] = 0;
-        }
-        uint start = lane;
-        if (AHEAD > 0u && block == gl_WorkGroupID.x) {
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] = 0;
+        for (uint first = lane; first < UNITS; first += LANES * AHEAD) {
+            if (first != lane || block != gl_WorkGroupID.x) {
+                [[unroll]] for (uint i = 0u; i < AHEAD * ROWS; ++i)
+                    next[i] = weight_unit(block, set + SETS * (i / AHEAD),
+                                          first + LANES * (i % AHEAD));
+            }
             [[unroll]] for (uint j = 0u; j < AHEAD; ++j) {
-                uint u = lane + LANES * j;
+                uint u = first + LANES * j;
                 if (u >= UNITS) break;
                 tvk_t2_act a = act_unit(u);
                 [[unroll]] for (uint i = 0u; i < ROWS; ++i)
-                    sum[i] += tvk_t2_unit(early[i * AHEAD + j], a);
+                    sum[i] += tvk_t2_unit(next[i * AHEAD + j], a);
             }
-            start += LANES * AHEAD;
-        }
-        for (uint u = start; u < UNITS; u += LANES) {
-            tvk_t2_act a = act_unit(u);
-            [[unroll]] for (uint i = 0u; i < ROWS; ++i)
-                sum[i] += tvk_t2_unit(codes[base[i] + u], a);
         }
         if (LANES == 1u) {
             int all = 0;

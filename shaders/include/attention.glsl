@@ -18,17 +18,6 @@ shared vec4 chunk_out[MAX_QUADS];
 #ifdef FRESH
 shared vec4 fresh_q[MAX_QUADS];
 uint fresh_at; // place of the row in the chunk; TVK_CHUNK: in another one
-// K and V as the pool has them. In shared memory: NVIDIA's compiler takes unpacking what was just
-// packed for the identity, without the rounding.
-#ifdef KV_F32
-#define CACHED vec4
-vec4 tvk_pack(vec4 v) { return v; }
-vec4 tvk_unpack(vec4 v) { return v; }
-#else
-#define CACHED uvec2
-uvec2 tvk_pack(vec4 v) { return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw)); }
-vec4 tvk_unpack(uvec2 v) { return vec4(unpackHalf2x16(v.x), unpackHalf2x16(v.y)); }
-#endif
 shared CACHED fresh_k[MAX_QUADS];
 shared CACHED fresh_v[MAX_QUADS];
 vec4 query(uint at) { return fresh_q[at]; }

@@ -25,6 +25,20 @@ vec4 load_kv(uint quad) { return vec4(unpackHalf2x16(pool[quad].x), unpackHalf2x
 #define QUADS_A_WORD 2u
 #endif
 
+#ifdef FRESH
+// K and V as the pool has them. In shared memory: NVIDIA's compiler takes unpacking what was just
+// packed for the identity, without the rounding.
+#ifdef KV_F32
+#define CACHED vec4
+vec4 tvk_pack(vec4 v) { return v; }
+vec4 tvk_unpack(vec4 v) { return v; }
+#else
+#define CACHED uvec2
+uvec2 tvk_pack(vec4 v) { return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw)); }
+vec4 tvk_unpack(uvec2 v) { return vec4(unpackHalf2x16(v.x), unpackHalf2x16(v.y)); }
+#endif
+#endif
+
 // first group of four values of the page that holds `chunk` of the row's session
 uint chunk_page(uint slot, uint chunk)
 {

@@ -8,10 +8,11 @@
 #define TVK_MERGE_GLSL
 
 const uint MERGE_AHEAD = 8u;
-shared float merge_m[GROUP];
-shared float merge_l[GROUP];
-shared float merge_a[GROUP];
-shared float merge_b[GROUP];
+const uint MERGE_TILE = GROUP < 128u ? GROUP : 128u; // chunks
+shared float merge_m[MERGE_TILE];
+shared float merge_l[MERGE_TILE];
+shared float merge_a[MERGE_TILE];
+shared float merge_b[MERGE_TILE];
 shared vec4 merge_o[64]; // D <= 256
 
 // first: of the head's partials, chunks of 1 + quads vectors {m, l, 0, 0}, o
@@ -19,8 +20,8 @@ void tvk_merge(uint first, uint chunks, uint quads)
 {
     uint lid = gl_LocalInvocationIndex;
     precise float running = 0.0, l = 0.0;
-    for (uint tile = 0u; tile < chunks; tile += GROUP) {
-        uint count = min(GROUP, chunks - tile);
+    for (uint tile = 0u; tile < chunks; tile += MERGE_TILE) {
+        uint count = min(MERGE_TILE, chunks - tile);
         barrier();
         if (lid < count) {
             vec4 head = merge_load(first + (tile + lid) * (1u + quads));

@@ -6,7 +6,7 @@
 #ifndef TVK_REDUCE_GLSL
 #define TVK_REDUCE_GLSL
 
-const uint PARTS = 128u / GROUP; // elements an invocation holds
+const uint PARTS = GROUP > 128u ? 1u : 128u / GROUP; // elements an invocation holds
 const uint MAX_PARTS = 16u;
 
 shared float tvk_scratch_a[GROUP];
@@ -30,7 +30,7 @@ float tvk_tree8(float a, float b, float c, float d, float e, float f, float g, f
     return s;
 }
 
-const uint EIGHTHS = GROUP / 8u;
+const uint EIGHTHS = GROUP > 128u ? 16u : GROUP / 8u;
 // levels of the tree over elements that stand eight apart
 float tvk_tree_eighths(float v[MAX_PARTS])
 {
@@ -63,6 +63,23 @@ void tvk_fold_max(uint lid)
     tvk_scratch_b[lid] = m;
 }
 
+// The last eight elements.
+float tvk_tree8_a()
+{
+    return tvk_tree8(tvk_scratch_a[0], tvk_scratch_a[1], tvk_scratch_a[2], tvk_scratch_a[3],
+                     tvk_scratch_a[4], tvk_scratch_a[5], tvk_scratch_a[6], tvk_scratch_a[7]);
+}
+float tvk_tree8_b()
+{
+    return tvk_tree8(tvk_scratch_b[0], tvk_scratch_b[1], tvk_scratch_b[2], tvk_scratch_b[3],
+                     tvk_scratch_b[4], tvk_scratch_b[5], tvk_scratch_b[6], tvk_scratch_b[7]);
+}
+float tvk_max8_b()
+{
+    return max(max(max(tvk_scratch_b[0], tvk_scratch_b[1]), max(tvk_scratch_b[2], tvk_scratch_b[3])),
+               max(max(tvk_scratch_b[4], tvk_scratch_b[5]), max(tvk_scratch_b[6], tvk_scratch_b[7])));
+}
+
 // sum_tree over 128 elements, and the maximum of one value an invocation; all invocations get both
 void tvk_reduce_sum_max(float v[MAX_PARTS], float m, out float sum, out float top)
 {
@@ -78,10 +95,8 @@ void tvk_reduce_sum_max(float v[MAX_PARTS], float m, out float sum, out float to
         }
         barrier();
     }
-    sum = tvk_tree8(tvk_scratch_a[0], tvk_scratch_a[1], tvk_scratch_a[2], tvk_scratch_a[3],
-                    tvk_scratch_a[4], tvk_scratch_a[5], tvk_scratch_a[6], tvk_scratch_a[7]);
-    top = max(max(max(tvk_scratch_b[0], tvk_scratch_b[1]), max(tvk_scratch_b[2], tvk_scratch_b[3])),
-              max(max(tvk_scratch_b[4], tvk_scratch_b[5]), max(tvk_scratch_b[6], tvk_scratch_b[7])));
+    sum = tvk_tree8_a();
+    top = tvk_max8_b();
 }
 
 // two sums side by side; all invocations get both
@@ -99,10 +114,8 @@ void tvk_reduce_sums(float v[MAX_PARTS], float w[MAX_PARTS], out float a, out fl
         }
         barrier();
     }
-    a = tvk_tree8(tvk_scratch_a[0], tvk_scratch_a[1], tvk_scratch_a[2], tvk_scratch_a[3],
-                  tvk_scratch_a[4], tvk_scratch_a[5], tvk_scratch_a[6], tvk_scratch_a[7]);
-    b = tvk_tree8(tvk_scratch_b[0], tvk_scratch_b[1], tvk_scratch_b[2], tvk_scratch_b[3],
-                  tvk_scratch_b[4], tvk_scratch_b[5], tvk_scratch_b[6], tvk_scratch_b[7]);
+    a = tvk_tree8_a();
+    b = tvk_tree8_b();
 }
 
 // maximum of one value an invocation; all invocations get it
@@ -116,8 +129,7 @@ float tvk_reduce_max(float m)
         if (lid < 8u) tvk_fold_max(lid);
         barrier();
     }
-    return max(max(max(tvk_scratch_b[0], tvk_scratch_b[1]), max(tvk_scratch_b[2], tvk_scratch_b[3])),
-               max(max(tvk_scratch_b[4], tvk_scratch_b[5]), max(tvk_scratch_b[6], tvk_scratch_b[7])));
+    return tvk_max8_b();
 }
 
 // sum of one integer an invocation (exact in any order); all invocations get it

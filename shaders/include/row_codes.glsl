@@ -1,12 +1,13 @@
 // One pass over a row gives what its codes need: r of the norm, the scale s and the step d
-// (docs/numerics.md). The includer defines TVK_NORM (a constant expression: is there a norm?) before
-// and the two functions that read the row behind.
+// (docs/numerics.md). The includer defines TVK_NORM (a constant expression: is there a norm?) and HELD
+// before and the two functions that read the row behind. HELD > 0: an invocation loads its values, HELD
+// groups of four, together and keeps them; 0: one after the other.
 // Formats: QUANT_I8, QUANT_I4, QUANT_FP4; none: r alone. Needs exact.glsl and reduce.glsl.
 #ifndef TVK_ROW_CODES_GLSL
 #define TVK_ROW_CODES_GLSL
 
-vec4 tvk_row_x(uint c);      // values 4 c .. 4 c + 3 of the row
-vec4 tvk_row_scaled(uint c); // the same times the gain, where there is a norm
+vec4 tvk_row_x(uint c);    // values 4 c .. 4 c + 3 of the row
+vec4 tvk_row_gain(uint c); // of the norm's gain, where there is a norm
 
 struct tvk_row {
     float r;     // of the norm; 1 without
@@ -18,12 +19,26 @@ struct tvk_row {
 #define QUANT
 #endif
 
-vec4 tvk_row_normed(uint c, float r)
+vec4 tvk_held[HELD > 0u ? HELD : 1u]; // x g of groups lid + GROUP h
+
+vec4 tvk_row_times_gain(vec4 x, uint c)
 {
-    vec4 v = tvk_row_scaled(c);
+    if (!TVK_NORM) return x;
+    precise vec4 v = x * tvk_row_gain(c);
+    return v;
+}
+
+vec4 tvk_row_times_r(vec4 v, float r)
+{
     if (!TVK_NORM) return v;
     precise vec4 y = v * r;
     return y;
+}
+
+// y of group c
+vec4 tvk_row_normed(uint c, float r)
+{
+    return tvk_row_times_r(tvk_row_times_gain(tvk_row_x(c), c), r);
 }
 
 #ifdef QUANT
@@ -44,51 +59,132 @@ ivec4 tvk_codes_of(vec4 v)
     ivec4 q = mix(mix(4 * n, 2 * n, lessThan(a, vec4(8.0))), n, lessThan(a, vec4(4.0)));
     return mix(q, -q, lessThan(v, vec4(0.0)));
 #else
-    return ivec4(clamp(roundEven(v), vec4(LOW), vec4(HIGH)));
+    // adding 1.5 2^23 rounds to even; conversions are slow on GPUs
+    precise vec4 t = clamp(v, vec4(LOW), vec4(HIGH)) + 12582912.0;
+    return floatBitsToInt(t) - 0x4B400000;
 #endif
 }
 #endif
 
-tvk_row tvk_row_pass(uint quads, float inv_k, float eps)
+// What a pass adds up: of squares and of magnitudes for each partial sum, the largest |x g|.
+float tvk_squares[MAX_PARTS], tvk_sizes[MAX_PARTS], tvk_top;
+
+void tvk_row_add(uint part, vec4 x, vec4 scaled)
+{
+    if (TVK_NORM) {
+        precise float acc = tvk_squares[part] + tvk_dot4(x, x);
+        tvk_squares[part] = acc;
+    }
+#if defined(QUANT_I4)
+    precise vec4 a = abs(scaled);
+    precise float size = tvk_sizes[part] + ((a.x + a.y) + (a.z + a.w));
+    tvk_sizes[part] = size;
+#elif defined(QUANT)
+    vec4 a = abs(scaled);
+    tvk_top = max(tvk_top, max(max(a.x, a.y), max(a.z, a.w)));
+#endif
+}
+
+void tvk_row_read(uint quads)
 {
     uint lid = gl_LocalInvocationIndex;
-    float part[MAX_PARTS];
-#ifdef QUANT_I4
-    float sizes[MAX_PARTS];
-#endif
-    precise float top = 0.0;
-    [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
-        precise float acc = 0.0;
-        precise float size = 0.0;
-        for (uint c = lid + GROUP * i; c < quads; c += TVK_NORM_PARTIALS) {
-            if (TVK_NORM) {
-                vec4 v = tvk_row_x(c);
-                acc = acc + tvk_dot4(v, v);
+    [[unroll]] for (uint i = 0u; i < PARTS; ++i) tvk_squares[i] = tvk_sizes[i] = 0.0;
+    tvk_top = 0.0;
+    if (HELD > 0u) {
+        vec4 x[HELD > 0u ? HELD : 1u];
+        [[unroll]] for (uint h = 0u; h < HELD; ++h) x[h] = tvk_row_x(min(lid + GROUP * h, quads - 1u));
+        [[unroll]] for (uint h = 0u; h < HELD; ++h)
+            tvk_held[h] = tvk_row_times_gain(x[h], min(lid + GROUP * h, quads - 1u));
+        [[unroll]] for (uint h = 0u; h < HELD; ++h)
+            if (lid + GROUP * h < quads) tvk_row_add(h % PARTS, x[h], tvk_held[h]);
+    } else {
+        [[unroll]] for (uint i = 0u; i < PARTS; ++i) {
+            for (uint c = lid + GROUP * i; c < quads; c += TVK_NORM_PARTIALS) {
+                vec4 x = tvk_row_x(c);
+                tvk_row_add(i, x, tvk_row_times_gain(x, c));
             }
-#if defined(QUANT_I4)
-            precise vec4 a = abs(tvk_row_scaled(c));
-            size = size + ((a.x + a.y) + (a.z + a.w));
-#elif defined(QUANT)
-            vec4 a = abs(tvk_row_scaled(c));
-            top = max(top, max(max(a.x, a.y), max(a.z, a.w)));
+        }
+    }
+}
+
+// The same by more than 128 invocations: what a group of four adds is made by any of them, into shared
+// memory, and added by the one that a partial sum belongs to.
+const bool WIDE_GROUP = GROUP > TVK_NORM_PARTIALS;
+shared float tvk_wide_squares[WIDE_GROUP ? HELD * GROUP : 1u];
+#ifdef QUANT_I4
+shared float tvk_wide_sizes[WIDE_GROUP ? HELD * GROUP : 1u];
+#endif
+shared float tvk_wide_top[WIDE_GROUP ? GROUP : 1u];
+
+void tvk_row_pass_wide(uint quads, out float sum, out float size, out float top)
+{
+    uint lid = gl_LocalInvocationIndex;
+    vec4 x[HELD > 0u ? HELD : 1u];
+    [[unroll]] for (uint h = 0u; h < HELD; ++h) x[h] = tvk_row_x(min(lid + GROUP * h, quads - 1u));
+    [[unroll]] for (uint h = 0u; h < HELD; ++h)
+        tvk_held[h] = tvk_row_times_gain(x[h], min(lid + GROUP * h, quads - 1u));
+    tvk_top = 0.0;
+    [[unroll]] for (uint h = 0u; h < HELD; ++h) {
+        bool own = lid + GROUP * h < quads;
+        tvk_squares[0] = tvk_sizes[0] = 0.0; // 0 + v is v, and partial sums begin with 0
+        if (own) tvk_row_add(0u, x[h], tvk_held[h]);
+        tvk_wide_squares[lid + GROUP * h] = tvk_squares[0];
+#ifdef QUANT_I4
+        tvk_wide_sizes[lid + GROUP * h] = tvk_sizes[0];
+#endif
+    }
+    tvk_wide_top[lid] = tvk_top;
+    barrier();
+    if (lid < TVK_NORM_PARTIALS) {
+        precise float squares = 0.0, sizes = 0.0;
+        float most = tvk_wide_top[lid];
+        for (uint c = lid; c < quads; c += TVK_NORM_PARTIALS) {
+            squares = squares + tvk_wide_squares[c];
+#ifdef QUANT_I4
+            sizes = sizes + tvk_wide_sizes[c];
 #endif
         }
-        part[i] = acc;
+        [[unroll]] for (uint i = TVK_NORM_PARTIALS; i < GROUP; i += TVK_NORM_PARTIALS)
+            most = max(most, tvk_wide_top[lid + i]);
+        tvk_scratch_a[lid] = squares;
 #ifdef QUANT_I4
-        sizes[i] = size;
+        tvk_scratch_b[lid] = sizes;
+#else
+        tvk_scratch_b[lid] = most;
+#endif
+    }
+    barrier();
+    if (lid < 8u) {
+        tvk_fold_a(lid);
+#ifdef QUANT_I4
+        tvk_fold_b(lid);
+#else
+        tvk_fold_max(lid);
+#endif
+    }
+    barrier();
+    sum = tvk_tree8_a();
+    size = tvk_tree8_b();
+    top = tvk_max8_b();
+}
+
+tvk_row tvk_row_pass(uint quads, float inv_k, float eps)
+{
+    float sum = 0.0, size = 0.0, top = 0.0;
+    if (WIDE_GROUP) {
+        tvk_row_pass_wide(quads, sum, size, top);
+    } else {
+        tvk_row_read(quads);
+#ifdef QUANT_I4
+        tvk_reduce_sums(tvk_squares, tvk_sizes, sum, size);
+#else
+        if (TVK_NORM)
+            tvk_reduce_sum_max(tvk_squares, tvk_top, sum, top);
+        else
+            top = tvk_reduce_max(tvk_top);
 #endif
     }
     tvk_row row = tvk_row(1.0, 0.0, 0.0, 0.0);
-    float sum = 0.0;
-#ifdef QUANT_I4
-    float size;
-    tvk_reduce_sums(part, sizes, sum, size);
-#else
-    if (TVK_NORM)
-        tvk_reduce_sum_max(part, top, sum, top);
-    else
-        top = tvk_reduce_max(top);
-#endif
     if (TVK_NORM) {
         precise float mean = sum * inv_k + eps;
         row.r = tvk_rsqrt(mean);

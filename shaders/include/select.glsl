@@ -5,9 +5,10 @@
 #define TVK_SELECT_GLSL
 
 const uint SLOTS = GROUP > TVK_CANDIDATES ? GROUP : TVK_CANDIDATES;
-// logits an invocation looks at in one turn of a loop: old llvmpipe (Mesa 22.3) ends the loops of an
-// invocation after 65535 turns altogether
-const uint TURN = 4u;
+// logits an invocation looks at in one turn of a loop: on GPUs as many as shall be on their way
+// together; old llvmpipe (Mesa 22.3) ends the loops of an invocation after 65535 turns altogether
+const uint TURN = GROUP >= 128u ? 16u : 4u;
+const uint QUAD_TURN = GROUP >= 128u ? 8u : 1u; // the same of groups of four
 shared uint found_key[SLOTS];
 shared uint found_id[SLOTS];
 shared uint bins[256];
@@ -102,8 +103,26 @@ uint tvk_select(uint base, uint vocab)
 uint tvk_argmax(uint base, uint vocab)
 {
     uint lid = gl_LocalInvocationIndex;
-    uint best = 0u, best_id = 0xffffffffu;
-    for (uint turn = lid; turn < vocab; turn += TURN * GROUP) {
+    uint best = 0u, best_id = 0xffffffffu, quads = 0u;
+    if (base % 4u == 0u) { // four side by side as long as there are four
+        quads = vocab / 4u;
+        for (uint turn = lid; turn < quads; turn += QUAD_TURN * GROUP) {
+            uvec4 four[QUAD_TURN];
+            [[unroll]] for (uint n = 0u; n < QUAD_TURN; ++n)
+                four[n] = logit_quads[base / 4u + min(turn + n * GROUP, quads - 1u)];
+            [[unroll]] for (uint n = 0u; n < QUAD_TURN; ++n) {
+                if (turn + n * GROUP >= quads) break;
+                [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                    uint key = tvk_order(four[n][j]);
+                    if (key > best) {
+                        best = key;
+                        best_id = 4u * (turn + n * GROUP) + j;
+                    }
+                }
+            }
+        }
+    }
+    for (uint turn = 4u * quads + lid; turn < vocab; turn += TURN * GROUP) {
         [[unroll]] for (uint n = 0u; n < TURN; ++n) {
             uint i = turn + n * GROUP;
             uint key = tvk_order(logits[base + min(i, vocab - 1u)]);

@@ -12,6 +12,7 @@
 
 layout(push_constant) uniform Push { tvk_sample_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer Logits { uint logits[]; };
+layout(set = 0, binding = 0, std430) readonly buffer LogitQuads { uvec4 logit_quads[]; };
 layout(set = 0, binding = 1, std430) buffer State { uint state[]; };
 layout(set = 0, binding = 2, std430) buffer Results { uint results[]; };
 

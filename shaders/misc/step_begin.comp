@@ -18,7 +18,6 @@ layout(set = 0, binding = 2, std430) buffer Rules { uint rules[]; };
 shared uint kept[4]; // a bit a row of the pass
 shared uint wanted[4];
 shared uint chunks;
-shared uint sequence;
 
 uint rank(uint mask[4], uint lid)
 {
@@ -44,35 +43,29 @@ uint groups(uint kind, uint value, uint rows, uint outs, uint deepest)
 void main()
 {
     uint lid = gl_LocalInvocationIndex;
-    if (lid == 0u) {
-        sequence = state[TVK_STATE_SEQ];
-        chunks = 0u;
-    }
-    barrier();
+    uint sequence = state[TVK_STATE_SEQ];
+    if (lid == 0u) chunks = 0u;
     uint entry = (sequence % p.ring_entries) * p.ring_entry_words;
     uint asked = min(requests[entry], p.batch);
     uint rows = 0u, outs = 0u;
-    for (uint first = 0u; first < asked; first += GROUP) {
+    uint first = 0u;
+    do {
         if (lid < 4u) {
             kept[lid] = 0u;
             wanted[lid] = 0u;
         }
-        barrier();
+        // the row is on its way while the number of rows is: the ring may be far away
         uint r = first + lid;
+        uint from = entry + TVK_REQUEST_HEADER + TVK_REQUEST_ROW * min(r, p.batch - 1u);
+        uint slot = requests[from], position = requests[from + 1u], token = requests[from + 2u],
+             flags = requests[from + 3u];
         bool keep = r < asked;
-        uint slot = 0u, position = 0u, token = 0u, flags = 0u;
-        if (keep) {
-            uint at = entry + TVK_REQUEST_HEADER + TVK_REQUEST_ROW * r;
-            slot = requests[at];
-            position = requests[at + 1u];
-            token = requests[at + 2u];
-            flags = requests[at + 3u];
-            if ((flags & TVK_REQUEST_FROM_SLOT) != 0u) {
-                uint s = p.slots_word + TVK_SLOT_WORDS * slot;
-                keep = state[s + TVK_SLOT_STOPPED] == 0u;
-                token = state[s + TVK_SLOT_TOKEN];
-                position = state[s + TVK_SLOT_POSITION];
-            }
+        barrier();
+        if (keep && (flags & TVK_REQUEST_FROM_SLOT) != 0u) {
+            uint s = p.slots_word + TVK_SLOT_WORDS * slot;
+            keep = state[s + TVK_SLOT_STOPPED] == 0u;
+            token = state[s + TVK_SLOT_TOKEN];
+            position = state[s + TVK_SLOT_POSITION];
         }
         bool want = keep && (flags & TVK_REQUEST_OUTPUT) != 0u;
         if (keep) atomicOr(kept[lid / 32u], 1u << (lid % 32u));
@@ -97,7 +90,8 @@ void main()
         rows += total(kept);
         outs += total(wanted);
         barrier();
-    }
+        first += GROUP;
+    } while (first < asked);
     outs = min(outs, p.max_outs);
     if (lid == 0u) {
         state[TVK_STATE_COUNT] = rows;

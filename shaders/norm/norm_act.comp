@@ -9,7 +9,8 @@
 //           with LIST, byte codes only: {bits(d), sum q, entries, 0, codes, list}, an entry k << 8 |
 //           code byte for every code that is not 0, ascending, zero entries to a multiple of 16
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
-// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LIST
+// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LIST, 4 HELD groups of four values that an
+//            invocation loads together: all of its own, or 0
 // needs: nothing
 #version 450
 #include "prelude.glsl"
@@ -21,6 +22,7 @@
 #else
 #define TVK_NORM false
 #endif
+layout(constant_id = 4) const uint HELD = 0u;
 #include "row_codes.glsl"
 #ifdef QUANT_I8
 #define LISTS
@@ -41,12 +43,7 @@ layout(set = 0, binding = 3, std430) writeonly buffer Y { vec4 y[]; };
 uint base; // first group of four of this row
 
 vec4 tvk_row_x(uint c) { return x[base + c]; }
-vec4 tvk_row_scaled(uint c)
-{
-    if (!TVK_NORM) return x[base + c];
-    precise vec4 v = x[base + c] * gain[c];
-    return v;
-}
+vec4 tvk_row_gain(uint c) { return gain[c]; }
 
 #ifdef TOPK
 uvec4 tvk_row_bits(uint c, float r)
