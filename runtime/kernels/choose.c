@@ -27,6 +27,15 @@ uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, uint32_t shader_in
     return n;
 }
 
+uint32_t tvk_kernels_own_configs(const tvk_kernels *kernels, uint32_t shader_index)
+{
+    const tvk_plan *plan = tvk_gpu_plan(kernels->device);
+    const tvk_config *c;
+    uint32_t n = 0;
+    while ((c = tvk_config_get(plan, tvk_shader_get(shader_index), n)) && c->cpu == plan->cpu) n++;
+    return n;
+}
+
 static tvk_status check(const tvk_kernels *k, tvk_op op, tvk_choice choice, tvk_error *err)
 {
     tvk_status st = TVK_OK;

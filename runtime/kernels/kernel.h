@@ -77,6 +77,8 @@ uint32_t tvk_kernels_default(const tvk_kernels *kernels, tvk_op op);
 /* Number of configurations of a row on this device; 0 is the default one where nothing is known of
  * the shape. */
 uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, uint32_t shader_index);
+/* Of these the first so many are made for devices of this class, host cores or GPUs. */
+uint32_t tvk_kernels_own_configs(const tvk_kernels *kernels, uint32_t shader_index);
 
 /* ---- many programs at once ---- */
 
