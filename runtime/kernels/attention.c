@@ -118,8 +118,9 @@ static cut by_matrices(const tvk_config *c, const tvk_plan *plan, uint32_t d)
     const uint32_t rows = subgroups * s->m, staged = rows > turn ? rows : turn;
     const uint32_t words = staged * (d / 2 + 4) + rows * (turn + 4 + turn / 2 + 4 + 3);
     /* CPU drivers take long to compile the large ones */
-    const bool good =
-        d % 16 == 0 && d <= (plan->cpu ? 48u : 128u) && 4 * words <= plan->max_shared_bytes;
+    const bool good = d % 16 == 0 && d % s->k == 0 && d % s->n == 0 && turn % s->k == 0 &&
+                      turn % s->n == 0 && d <= (plan->cpu ? 48u : 128u) &&
+                      4 * words <= plan->max_shared_bytes;
     return (cut){
         {subgroups * subgroup, 1, 1, s->m, s->n, s->k, subgroup, d, turn}, 9, good ? rows : 0};
 }
@@ -134,7 +135,8 @@ static tvk_status walk(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op, const tv
     cut c = {.rows = 0};
     tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {p->heads, 1, 1}};
     if (tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_F16) {
-        c = by_matrices(tvk_kernels_config_of(k, choice), plan, p->d);
+        /* steps of few rows are decoded tokens and drafts, whose bits are those of one row */
+        if (rows > TVK_FEW_ROWS) c = by_matrices(tvk_kernels_config_of(k, choice), plan, p->d);
         if (c.rows == 0) {
             choice.row = tvk_select_row(plan, op, true);
             choice.config = 0;

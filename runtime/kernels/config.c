@@ -72,8 +72,8 @@ static const tvk_config kmajor[] = {{CPU, 8, {0}}, {GPU, 64, {0}}};
 /* SPLIT, most groups of four dimensions a turn */
 static const tvk_config attention[] = {
     {CPU, 8, {1, 5}}, {CPU, 16, {4, 5}}, {GPU, 128, {4, 16}}, {GPU, 64, {1, 8}}};
-/* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
 static const tvk_config attention_wide[] = {{GPU, 512, {0}}};
+/* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
 static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}}};
 /* positions a turn; the group at 32 invocations a subgroup */
 static const tvk_config attention_matrix[] = {
@@ -187,11 +187,14 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
 
 static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_config *c)
 {
+    if (row->caps & ~plan->caps & ~(uint32_t)TVK_CAP_INEXACT) return false;
     if (row->caps & TVK_CAP_COOPMAT_I8) return matrices_fit(plan, c);
     if (row->caps & TVK_CAP_COOPMAT_F16) {
         return c->cpu == plan->cpu && plan->coopmat_subgroup % plan->coopmat_f16.m == 0 &&
                c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations;
     }
+    /* keys of a stage, sums and partial outputs at the largest head, scratch of 512 invocations */
+    if (!strcmp(row->variant, "wide") && plan->max_shared_bytes < 28u << 10) return false;
     if (!strcmp(row->variant, "tile") && c->tile[0] * 16 + 10000 > plan->max_shared_bytes)
         return false;
     return c->group <= plan->max_invocations;

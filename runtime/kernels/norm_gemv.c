@@ -65,14 +65,15 @@ static uint32_t shared_bytes(const tvk_config *c, const tvk_matrix *w, tvk_forma
 }
 
 /* A configuration for this matrix: the given one, or with fewer invocations where the device's
- * shared memory asks for that. */
+ * shared memory asks for that, or where a large group could not keep its values. */
 static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool first,
                          const tvk_matrix *w, tvk_format format, uint32_t gate)
 {
     tvk_config c = *given;
     if (gate != TVK_GATE_NONE && c.tile[1] < 2) c.tile[1] = 2;
     if (first && !c.cpu) adapt(&c, w);
-    while (c.group > TVK_NORM_PARTIALS && shared_bytes(&c, w, format) > plan->max_shared_bytes)
+    while (c.group > TVK_NORM_PARTIALS &&
+           (!held(16 * units(w), c.group) || shared_bytes(&c, w, format) > plan->max_shared_bytes))
         c.group /= 2;
     return c;
 }

@@ -64,6 +64,10 @@ uint32_t tvk_act_words(tvk_format format, uint32_t k);
 /* Words of a list of non-zero codes behind a record of bytes. */
 uint32_t tvk_list_words(uint32_t k);
 
+/* A step of so many rows or fewer has decoded tokens of several sessions, or drafts: no row whose
+ * bits differ from those of one row serves it. */
+#define TVK_FEW_ROWS 32u
+
 /* ---- step control ---- */
 
 tvk_status tvk_op_begin(tvk_kernels *k, tvk_dispatch_list *l, tvk_span requests, tvk_span state,

@@ -28,7 +28,6 @@ enum {
     TVK_STEP_BATCH = 3,
     TVK_STEP_COUNT = 4
 };
-#define TVK_FEW_ROWS 32u
 #define TVK_SOME_ROWS 512u
 
 struct tvk_model {

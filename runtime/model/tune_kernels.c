@@ -313,7 +313,7 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     const uint32_t room = m->layout.context - 1, most = batch < room ? batch : room;
     const uint32_t before = most < TVK_SOME_ROWS ? most : TVK_SOME_ROWS; /* a decode step */
     t->count = 0;
-    if (step->rows == 0) return TVK_OK; /* not there */
+    if (step->rows == 0 || most == 0) return TVK_OK; /* not there, or no room for a row */
     TVK_TRY(report(t, 0, 1, err));
     if (step->rows == 1 && before > 1) { /* something to attend to */
         ask(t, m->layout.batch, m->layout.max_outs, before, 0);
@@ -384,6 +384,10 @@ tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress
     uint32_t changed = 0;
     const uint64_t start = tvk_clock_ns();
     if (added) *added = 0;
+    if (tuning->choice_count > TVK_TUNING_MAX)
+        return tvk_error_set(err, TVK_ERR_ARG, __FILE__, __LINE__,
+                             "a tuning record of at most %u choices expected, %u found",
+                             TVK_TUNING_MAX, tuning->choice_count);
     if (!tvk_gpu_plan(model->device)->timestamps || !tvk_tuner_asks(model)) return TVK_OK;
     if (model->open_sessions > 0)
         return tvk_error_set(err, TVK_ERR_ARG, __FILE__, __LINE__,

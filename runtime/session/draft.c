@@ -14,9 +14,11 @@
 void tvk_drafter_init(tvk_drafter *d, const tvk_draft_params *params)
 {
     *d = (tvk_drafter){.params = *params, .length = FIRST_LENGTH, .patience = FIRST_PAUSE};
-    if (d->params.max == 0) d->params.max = DEFAULT_DRAFT;
     if (d->params.min == 0) d->params.min = 1;
+    if (d->params.max == 0)
+        d->params.max = d->params.min > DEFAULT_DRAFT ? d->params.min : DEFAULT_DRAFT;
     if (d->params.max > TVK_DRAFT_MOST) d->params.max = TVK_DRAFT_MOST;
+    if (d->length < d->params.min) d->length = d->params.min;
 }
 
 /* How many tokens before `end` equal those before `count`, at most MOST_GRAM. */

@@ -107,7 +107,7 @@ tvk_status tvk_session_set_draft(tvk_session *s, const tvk_draft_params *p, tvk_
 {
     tvk_status st = TVK_OK;
     if ((unsigned)p->kind > TVK_DRAFT_LOOKUP || p->max > TVK_DRAFT_MOST ||
-        (p->max && p->min > p->max)) {
+        p->min > TVK_DRAFT_MOST || (p->max && p->min > p->max)) {
         TVK_FAIL(TVK_ERR_ARG,
                  "draft: none or lookup, at most %u tokens, at least no more than that expected; "
                  "%u to %u found",

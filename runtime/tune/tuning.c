@@ -43,6 +43,16 @@ const char *tvk_tuning_choice_text(const tvk_tuning_choice *c, char *text, size_
 
 void tvk_tuning_add(tvk_tuning *tuning, const tvk_tuning_choice *choice)
 {
+    /* in place of one for the same shape, of the same kind of rows */
+    for (uint32_t i = 0; i < tuning->choice_count; i++) {
+        const tvk_tuning_choice *c = &tuning->choices[i];
+        const tvk_shader_info *old = tvk_shader_get(c->row), *row = tvk_shader_get(choice->row);
+        if (!old || !row || old->op != row->op || c->n != choice->n || c->k != choice->k ||
+            c->rows != choice->rows || c->exact != choice->exact)
+            continue;
+        tuning->choices[i] = *choice;
+        return;
+    }
     /* a full record loses what it has held longest */
     if (tuning->choice_count == TVK_TUNING_MAX)
         memmove(tuning->choices, tuning->choices + 1,

@@ -19,6 +19,7 @@
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "ternary.glsl"
+#include "gate.glsl"
 
 layout(constant_id = 3) const uint CM = 16u;
 layout(constant_id = 4) const uint CN = 16u;
@@ -142,19 +143,6 @@ float scaled(int sum, uvec2 head, float scale)
     return v;
 }
 
-float gated(float a, float b)
-{
-    precise float v;
-    if (GATE == TVK_GATE_RELU2) {
-        float m = max(a, 0.0);
-        v = (m * m) * b;
-    } else {
-        float s = tvk_sigmoid(a);
-        v = (a * s) * b;
-    }
-    return v;
-}
-
 void finish(uint m)
 {
     uint t0 = gl_WorkGroupID.y * BM, outputs = GATE == TVK_GATE_NONE ? p.n : p.n / 2u;
@@ -184,7 +172,7 @@ void finish(uint m)
             if (!inside[u]) continue;
             uvec2 head = heads[row[u]];
             float v = scaled(sum[u], head, scale[u]);
-            if (GATE != TVK_GATE_NONE) v = gated(v, scaled(other[u], head, other_scale[u]));
+            if (GATE != TVK_GATE_NONE) v = tvk_gated(GATE, v, scaled(other[u], head, other_scale[u]));
             precise float with = old[u] + v;
             y[at[u]] = p.add != 0u ? with : v;
         }

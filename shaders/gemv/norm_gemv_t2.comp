@@ -26,6 +26,7 @@ layout(constant_id = 8) const uint GLU = TVK_GATE_NONE;
 
 #define TVK_NORM (NORM != 0u)
 #include "row_codes.glsl"
+#include "gate.glsl"
 #include "ternary.glsl"
 
 layout(push_constant) uniform Push { tvk_norm_gemv_params p; };
@@ -56,17 +57,6 @@ uint row_of(uint block, uint i)
 float scaled(uint row, int sum, float d)
 {
     precise float v = (float(sum) * d) * scales[row];
-    return v;
-}
-
-float glu(float a, float b)
-{
-    if (GLU == TVK_GATE_RELU2) {
-        float m = max(a, 0.0);
-        precise float v = (m * m) * b;
-        return v;
-    }
-    precise float v = (a * tvk_sigmoid(a)) * b;
     return v;
 }
 
@@ -171,7 +161,7 @@ void main()
                 [[unroll]] for (uint i = 0u; i < ROWS; i += 2u) {
                     uint row = row_of(block, set + SETS * i), up = row + p.n / 2u;
                     if (row < p.n / 2u)
-                        finish(row, glu(scaled(row, sum[i] - all, d), scaled(up, sum[i + 1u] - all, d)));
+                        finish(row, tvk_gated(GLU, scaled(row, sum[i] - all, d), scaled(up, sum[i + 1u] - all, d)));
                 }
             }
             continue;
@@ -193,7 +183,7 @@ void main()
                 int up = -all;
                 [[unroll]] for (uint l = 0u; l < LANES; ++l)
                     up += sums[l * ROW_STEP + i + SETS];
-                v = glu(v, scaled(row + p.n / 2u, up, d));
+                v = tvk_gated(GLU, v, scaled(row + p.n / 2u, up, d));
             }
             finish(row, v);
         }

@@ -1,4 +1,5 @@
-// Reductions over the workgroup in the order of sum_tree(v, 128). GROUP is a power of two, 8 .. 128.
+// Reductions over the workgroup in the order of sum_tree(v, 128). GROUP is a power of two from 8 on; of
+// more than 128 invocations the first 128 have the elements (and the integers, and the maxima).
 // Slot i of an invocation stands for element lid + GROUP * i, so that the upper levels of the tree
 // stay inside an invocation; eight invocations add the levels down to eight elements, and these are
 // added by every invocation for itself: two barriers whatever the size. Each function starts with a

@@ -6,6 +6,12 @@
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
+#include "gate.glsl"
+#ifdef RELU2
+const uint GATE = TVK_GATE_RELU2;
+#else
+const uint GATE = TVK_GATE_SILU;
+#endif
 
 layout(push_constant) uniform Push { tvk_glu_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer GateUp { vec4 gate_up[]; };
@@ -19,12 +25,7 @@ void main()
     if (c >= quads) return;
     uint at = t * (p.in_stride / 4u) + c;
     vec4 a = gate_up[at], b = gate_up[at + quads];
-#ifdef RELU2
-    vec4 m = max(a, vec4(0.0));
-    precise vec4 v = (m * m) * b;
-#else
-    vec4 s = vec4(tvk_sigmoid(a.x), tvk_sigmoid(a.y), tvk_sigmoid(a.z), tvk_sigmoid(a.w));
-    precise vec4 v = (a * s) * b;
-#endif
+    vec4 v;
+    [[unroll]] for (uint i = 0u; i < 4u; ++i) v[i] = tvk_gated(GATE, a[i], b[i]);
     f[t * (p.out_stride / 4u) + c] = v;
 }

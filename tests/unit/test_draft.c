@@ -82,11 +82,29 @@ static void drafts_grow_and_pause(void **state)
     assert_int_equal(d.stats.drafted, 4 + 8 + 12 + 50 + 2 + 4);
 }
 
+/* A least length above the first and the default lengths is one that is tried. */
+static void least_length_is_tried(void **state)
+{
+    static const struct {
+        uint32_t min, max, first;
+    } cases[] = {{0, 0, 4}, {4, 0, 4}, {5, 0, 5}, {15, 15, 15}, {20, 0, 20}, {64, 64, 64}};
+    (void)state;
+    for (uint32_t i = 0; i < COUNT(cases); i++) {
+        const tvk_draft_params params = {
+            .kind = TVK_DRAFT_LOOKUP, .max = cases[i].max, .min = cases[i].min};
+        tvk_drafter d;
+        tvk_drafter_init(&d, &params);
+        tvk_drafter_decoded(&d, 8, 800);
+        assert_int_equal(propose(&d, 100), cases[i].first);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lookup_finds_the_longest_latest),
         cmocka_unit_test(drafts_grow_and_pause),
+        cmocka_unit_test(least_length_is_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "kernels/internal.h"
 #include "vk/plan.h"
 #include "vk/quirks.h"
 
@@ -495,10 +496,34 @@ static void rank_is_type_then_memory(void **state)
     }
 }
 
+/* A row has configurations where its capabilities are granted and they fit, and none elsewhere. */
+static void rows_have_what_fits(void **state)
+{
+    tvk_caps caps = poorest();
+    tvk_plan plan;
+    uint32_t base = 0;
+    (void)state;
+    tvk_plan_make(&caps, &plan);
+    assert_true(plan.usable);
+    for (uint32_t row = 0; row < tvk_shader_count(); row++) {
+        const tvk_shader_info *info = tvk_shader_get(row);
+        const tvk_config *c = tvk_config_get(&plan, info, 0);
+        if ((info->caps & ~(uint32_t)TVK_CAP_INEXACT) || !strcmp(info->variant, "wide")) {
+            assert_null(c);
+            continue;
+        }
+        assert_non_null(c);
+        assert_in_range(c->group, 1, 128);
+        base += !strcmp(info->variant, "base");
+    }
+    assert_int_equal(base, TVK_OP_COUNT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(poorest_is_usable),
+        cmocka_unit_test(rows_have_what_fits),
         cmocka_unit_test(refusals_say_needed_and_found),
         cmocka_unit_test(no_int8_leaves_the_rest),
         cmocka_unit_test(fixed_subgroup_sizes),

@@ -81,7 +81,9 @@ typedef struct tvk_generate_item {
 
 /* Generates up to max_tokens tokens in each session, side by side: a step draws one for every
  * session that is not over, and several steps are ahead of the host where the device samples for
- * all of them. The texts are those that each session would get alone. fn is called for each token,
+ * all of them. The texts are those that each session would get alone
+ * (of more than 32 sessions only where the model is exact: a batch of so many rows may be computed
+ * by kernels that are not). fn is called for each token,
  * in order within a session (item: its index); returning false ends that session, which is rolled
  * back to the tokens that were reported, and the others go on.
  * Errors: TVK_ERR_ARG for a session without a token, of another model, or that appears twice.
