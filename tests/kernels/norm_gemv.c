@@ -28,7 +28,7 @@ static const shape shapes[] = {
     {TINY, 126, 252, false, false, TVK_GATE_SILU, false},
     {SMALL, 130, 2560, true, false, TVK_GATE_SILU, false},
     {SMALL, 12300, 128, true, false, TVK_GATE_RELU2, false}, /* several blocks a workgroup */
-    {SMALL, 5, 28672, true, false, TVK_GATE_NONE, false},    /* more than a large group keeps */
+    {SMALL, 5, 24576, true, false, TVK_GATE_NONE, false},    /* more than a group keeps */
     {REAL, 1024, 512, true, false, TVK_GATE_NONE, false},
     {REAL, 3072, 512, true, false, TVK_GATE_RELU2, false},
     {REAL, 512, 1536, true, true, TVK_GATE_NONE, false},
