@@ -136,6 +136,7 @@ int main(int argc, char **argv)
     uint32_t configs = UINT32_MAX;
     bool size_given = false;
     tvk_device *device = NULL;
+    const tvk_plan *plan;
     tvk_kernels *kernels = NULL;
     tvk_error err = {0};
     totals all = {0};
@@ -156,15 +157,16 @@ int main(int argc, char **argv)
     }
 #endif
     if (tvk_device_create(&params, &device, &err) != TVK_OK) return no_device(&err);
+    plan = tvk_gpu_plan(device);
     /* compiles 20 times slower; the configurations for GPUs come behind these and run elsewhere */
     if (!size_given && strstr(tvk_device_get_info(device)->name, "SwiftShader")) {
         size = TVK_CASE_TINY;
         configs = 2;
     }
-    /* most kernels do not know a subgroup: all their configurations run where it has 8 invocations
-     */
-    if (!size_given && tvk_gpu_plan(device)->cpu && tvk_gpu_plan(device)->subgroup_fixed != 8 &&
-        configs > FEW_CONFIGS)
+    /* most kernels know neither subgroup nor driver: all their configurations run on one CPU
+     * driver, that with cooperative matrices and 8 invocations a subgroup */
+    if (!size_given && plan->cpu && configs > FEW_CONFIGS &&
+        (plan->subgroup_fixed != 8 || !(plan->caps & TVK_CAP_COOPMAT_I8)))
         configs = FEW_CONFIGS;
     printf("%s (%s), %s cases\n", tvk_device_get_info(device)->name,
            tvk_device_get_info(device)->driver, sizes[size]);
