@@ -15,6 +15,10 @@
 static const tvk_config single[] = {{CPU, 8, {0}}, {GPU, 128, {0}}};
 static const tvk_config plain[] = {{CPU, 32, {0}}, {GPU, 128, {0}}, {GPU, 64, {0}}};
 static const tvk_config norm[] = {{CPU, 8, {0}}, {CPU, 16, {0}}, {GPU, 128, {0}}, {GPU, 64, {0}}};
+static const tvk_config norm_act[] = {
+    {CPU, 8, {0}},  {CPU, 16, {0}},  {GPU, 128, {0}},
+    {GPU, 64, {0}}, {GPU, 256, {0}}, {GPU, 512, {0}},
+};
 /* LANES, ROWS */
 static const tvk_config gemv_t2[] = {
     {CPU, 8, {1, 8}},   {CPU, 8, {1, 4}},    {CPU, 16, {1, 8}},   {GPU, 64, {16, 2}},
@@ -111,6 +115,7 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     case TVK_OP_quant_i4:
     case TVK_OP_rmsnorm_fp4:
     case TVK_OP_quant_fp4:
+        TABLE(norm_act);
     case TVK_OP_layernorm_f32:
     case TVK_OP_layernorm_i8:
     case TVK_OP_hadamard:

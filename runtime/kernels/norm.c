@@ -1,14 +1,40 @@
 /* RMSNorm to f32 rows, and activation records with or without the norm. */
 #include "kernels/internal.h"
 
-/* Groups of four values that an invocation loads together: of a few numbers the first that is
- * enough, so that few programs are compiled; 0: more than registers should hold. */
+/* Groups of four values that an invocation keeps: more than registers should hold. */
+#define MOST_HELD 16u
+/* Of so many or more a row, 128 invocations would wait for their registers. */
+#define LONG_ROW 1024u
+/* Rows of which each gets a large group; of more, groups wait for each other. */
+#define WIDE_ROWS 512u
+
+/* Those that an invocation has of so many; 0: too many to keep, or host cores, which do not care.
+ */
 static uint32_t held(uint32_t quads, const tvk_config *c)
 {
-    static const uint32_t counts[] = {2, 5, 8, 16};
-    for (size_t i = 0; !c->cpu && i < sizeof counts / sizeof *counts; i++)
-        if (tvk_div_up(quads, c->group) <= counts[i]) return counts[i];
-    return 0;
+    uint32_t own = tvk_div_up(quads, c->group);
+    return !c->cpu && own <= MOST_HELD ? own : 0;
+}
+
+/* Does a group of more than 128 suit: do its invocations keep their values, and is there shared
+ * memory for what each of them adds? */
+static bool suits(const tvk_plan *plan, const tvk_config *c, uint32_t quads, bool one_by_one)
+{
+    const uint32_t bytes = 4 * (2 * c->group * held(quads, c) + 4 * c->group);
+    return !one_by_one && held(quads, c) && bytes <= plan->max_shared_bytes &&
+           c->group <= plan->max_invocations;
+}
+
+/* The configuration for rows of so many groups of four, the first one of GPUs adapted to them; with
+ * fewer invocations where so many do not suit. */
+static tvk_config fitted(tvk_kernels *k, tvk_op op, uint32_t quads, uint32_t rows, bool one_by_one)
+{
+    const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
+    tvk_config c = *tvk_kernels_active(k, op);
+    if (!c.cpu && k->choices[op].config == 0 && quads >= LONG_ROW)
+        c.group = rows <= WIDE_ROWS ? 512 : 256;
+    while (c.group > TVK_NORM_PARTIALS && !suits(plan, &c, quads, one_by_one)) c.group /= 2;
+    return c;
 }
 
 static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
@@ -16,8 +42,11 @@ static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
                               const struct tvk_norm_params *p, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_config *c = tvk_kernels_active(k, op);
-    const uint32_t constants[] = {c->group, 1, 1, p->list_word != 0, held(p->k / 4, c)};
+    const uint32_t quads = p->k / 4 > p->code_words ? p->k / 4 : p->code_words;
+    const bool one_by_one =
+        p->list_word != 0 || op == TVK_OP_rmsnorm_topk || op == TVK_OP_quant_topk;
+    const tvk_config c = fitted(k, op, quads, rows, one_by_one);
+    const uint32_t constants[] = {c.group, 1, 1, p->list_word != 0, held(quads, &c)};
     const tvk_groups groups = {
         {p->gather ? TVK_AXIS_OUTS : TVK_AXIS_ROWS, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
     TVK_TRY(tvk_check_value(op, p->k > 0 && p->k % 4 == 0, "a width that is a multiple of 4", p->k,

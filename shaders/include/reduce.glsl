@@ -140,10 +140,10 @@ int tvk_reduce_int(int v)
     barrier();
     tvk_scratch_i[lid] = v;
     barrier();
-    if (EIGHTHS > 1u) {
+    if (GROUP > 8u) {
         if (lid < 8u) {
             int sum = tvk_scratch_i[lid];
-            [[unroll]] for (uint i = 1u; i < EIGHTHS; ++i) sum += tvk_scratch_i[lid + 8u * i];
+            [[unroll]] for (uint i = 1u; i < GROUP / 8u; ++i) sum += tvk_scratch_i[lid + 8u * i];
             tvk_scratch_i[lid] = sum;
         }
         barrier();

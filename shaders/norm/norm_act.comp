@@ -9,8 +9,9 @@
 //           with LIST, byte codes only: {bits(d), sum q, entries, 0, codes, list}, an entry k << 8 |
 //           code byte for every code that is not 0, ascending, zero entries to a multiple of 16
 // workgroup: one row; with p.gather row t of the output is row outs[t] of x
-// constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 LIST, 4 HELD groups of four values that an
-//            invocation loads together: all of its own, or 0
+// constants: 0-2 workgroup size (x: power of two, 8 .. 512; above 128 with HELD, without LIST and TOPK),
+//            3 LIST, 4 HELD groups of four values that an invocation loads together and keeps: all of
+//            its own up to the padding of the codes, or 0
 // needs: nothing
 #version 450
 #include "prelude.glsl"
@@ -65,15 +66,14 @@ uvec4 nibbles_of(ivec4 q)
 #endif
 
 #ifdef LISTS
-// Word c of the codes; adds to their sum.
-uint code_word(uint c, float r, float s,
+// Word c of the codes, of the four values v; adds to their sum.
+uint code_word(uint c, vec4 v, float s,
 #ifdef TOPK
                tvk_border border,
 #endif
                inout int total)
 {
     if (c >= p.k / 4u) return 0u;
-    precise vec4 v = tvk_row_normed(c, r);
     precise vec4 scaled_v = v * s;
     ivec4 q = tvk_codes_of(scaled_v);
 #ifdef TOPK
@@ -124,17 +124,19 @@ void main()
     uint lid = gl_LocalInvocationIndex;
     uint t = gl_WorkGroupID.x;
     uint count = p.gather != 0u ? state[TVK_STATE_OUTS] : state[TVK_STATE_COUNT];
+    uint source = t;
+    if (p.gather != 0u) source = t < count ? state[p.outs_word + TVK_OUT_WORDS * t] : 0u;
+    base = source * (p.x_stride / 4u);
+    uint quads = p.k / 4u;
+
+    // the row does not wait for the count: those past it exist, too
+    tvk_row row = tvk_row_pass(quads, p.inv_k, p.eps);
 #ifdef LISTS
     if (LIST != 0u && t >= count && lid < TVK_ACT_HEADER_WORDS) {
         y[t * p.y_stride + lid] = 0u; // who follows a list must find one
     }
 #endif
     if (t >= count) return;
-    uint source = p.gather != 0u ? state[p.outs_word + TVK_OUT_WORDS * t] : t;
-    base = source * (p.x_stride / 4u);
-    uint quads = p.k / 4u;
-
-    tvk_row row = tvk_row_pass(quads, p.inv_k, p.eps);
     float r = row.r, s = row.s;
 #ifdef QUANT
 #ifdef TOPK
@@ -160,18 +162,24 @@ void main()
     }
 #else
 #ifdef TOPK
-#define CODE_WORD(c) code_word(c, r, s, border, total)
+#define CODE_WORD(c, v) code_word(c, v, s, border, total)
 #else
-#define CODE_WORD(c) code_word(c, r, s, total)
+#define CODE_WORD(c, v) code_word(c, v, s, total)
 #endif
-    if (LIST == 0u) {
-        for (uint c = lid; c < p.code_words; c += GROUP) y[codes + c] = CODE_WORD(c);
+    if (LIST == 0u && HELD > 0u) {
+        [[unroll]] for (uint h = 0u; h < HELD; ++h) {
+            uint c = lid + GROUP * h;
+            if (c < p.code_words) y[codes + c] = CODE_WORD(c, tvk_row_times_r(tvk_held[h], r));
+        }
+    } else if (LIST == 0u) {
+        for (uint c = lid; c < p.code_words; c += GROUP)
+            y[codes + c] = CODE_WORD(c, tvk_row_normed(min(c, quads - 1u), r));
     } else {
         uint list = out_base + p.list_word;
         for (uint first = 0u; first < p.code_words; first += GROUP * TILE) {
             for (uint i = lid; i < GROUP * TILE; i += GROUP) {
                 uint c = first + i;
-                uint word = CODE_WORD(c);
+                uint word = CODE_WORD(c, tvk_row_normed(min(c, quads - 1u), r));
                 if (c < p.code_words) y[codes + c] = word;
                 tile[i] = word;
             }
@@ -190,9 +198,12 @@ void main()
         y[out_base + 3u] = 0u;
     }
 #else
-    for (uint c = lid; c < quads; c += GROUP) {
-        precise vec4 v = tvk_row_normed(c, r);
-        y[t * (p.y_stride / 4u) + c] = v;
+    uint to = t * (p.y_stride / 4u);
+    if (HELD > 0u) {
+        [[unroll]] for (uint h = 0u; h < HELD; ++h)
+            if (lid + GROUP * h < quads) y[to + lid + GROUP * h] = tvk_row_times_r(tvk_held[h], r);
+    } else {
+        for (uint c = lid; c < quads; c += GROUP) y[to + c] = tvk_row_normed(c, r);
     }
 #endif
 }

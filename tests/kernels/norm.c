@@ -53,6 +53,7 @@ static const shape shapes[] = {
     {TINY, 516, 4, 4, SPREAD, false},       {SMALL, 4100, 2, 2, STEPS, false},
     {SMALL, 4096, 2, 2, SPREAD, false},     {SMALL, 32768, 1, 1, SATURATED, false},
     {SMALL, 32768, 3, 3, DENORMALS, false}, {SMALL, 32768, 2, 2, SPREAD, false},
+    {TINY, 2052, 2, 2, MIXED, false},       {TINY, 4100, 1, 1, MIXED, false},
     {REAL, 512, 1, 1, MIXED, false},        {REAL, 1280, 1, 1, MIXED, false},
     {REAL, 2560, 1, 1, MIXED, false},       {REAL, 6912, 1, 1, MIXED, false},
     {REAL, 2560, 512, 512, MIXED, false},   {REAL, 6912, 512, 512, MIXED, false},
