@@ -74,8 +74,9 @@ static tvk_cost cost_hadamard(const tvk_dispatch *d, const struct tvk_hadamard_p
                               const tvk_work *w)
 {
     double gain = same(&d->bindings[1], &d->bindings[2]) ? 0 : WORD * p->k;
-    return (tvk_cost){.bytes = w->rows * WORD * 2 * p->k + gain,
-                      .float_ops = w->rows * (double)p->k * (log2(p->k) + 1 + (gain > 0 ? 4 : 0))};
+    const double rows = rows_of(d, w);
+    return (tvk_cost){.bytes = rows * WORD * 2 * p->k + gain,
+                      .float_ops = rows * p->k * (log2(p->k) + 1 + (gain > 0 ? 4 : 0))};
 }
 
 static tvk_cost cost_matmul(const tvk_dispatch *d, const struct tvk_matmul_params *p,
@@ -192,11 +193,17 @@ static tvk_cost cost_attn_token(const tvk_dispatch *d, const struct tvk_attn_tok
                       .float_ops = 4 * w->scores * p->heads * p->d};
 }
 
+static tvk_cost cost_gather(const tvk_dispatch *d, const struct tvk_gather_params *p,
+                            const tvk_work *w)
+{
+    return (tvk_cost){.bytes = rows_of(d, w) * WORD * 2 * p->k};
+}
+
 static tvk_cost cost_glu(const tvk_dispatch *d, const struct tvk_glu_params *p, const tvk_work *w)
 {
-    (void)d;
-    return (tvk_cost){.bytes = w->rows * WORD * ((double)p->in_stride + p->f),
-                      .float_ops = w->rows * 3.0 * p->f};
+    const double rows = rows_of(d, w);
+    return (tvk_cost){.bytes = rows * WORD * ((double)p->in_stride + p->f),
+                      .float_ops = rows * 3.0 * p->f};
 }
 
 static tvk_cost cost_count(const tvk_dispatch *d, const struct tvk_count_params *p,

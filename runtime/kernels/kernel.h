@@ -58,6 +58,7 @@ typedef struct tvk_dispatch_list {
     tvk_dispatch *items; /* malloc'd */
     uint32_t count, capacity;
     const char *label; /* given to the dispatches that are appended */
+    bool outs;         /* what is appended has a row for each output row (tvk_op_gather) */
 } tvk_dispatch_list;
 
 void tvk_dispatch_list_free(tvk_dispatch_list *list);

@@ -206,6 +206,8 @@ tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *li
     memcpy(d->bindings, bindings, d->binding_count * sizeof *bindings);
     memcpy(d->push, push, tvk_op_push_bytes(op));
     d->groups = *groups;
+    for (int axis = 0; list->outs && axis < 3; axis++)
+        if (d->groups.kind[axis] == TVK_AXIS_ROWS) d->groups.kind[axis] = TVK_AXIS_OUTS;
     list->count++;
 fail:
     return st;

@@ -27,7 +27,7 @@ fail:
 
 tvk_status tvk_op_layernorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
                             tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
-                            uint32_t outs_word, tvk_error *err)
+                            bool outs, uint32_t outs_word, tvk_error *err)
 {
     const tvk_span bindings[] = {state, x, gain, y};
     const struct tvk_layernorm_params p = {.k = width,
@@ -35,7 +35,7 @@ tvk_status tvk_op_layernorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
                                            .y_stride = width,
                                            .inv_k = 1.0f / (float)width,
                                            .eps = eps,
-                                           .gather = 1,
+                                           .gather = outs,
                                            .outs_word = outs_word};
     return append_layernorm(k, l, TVK_OP_layernorm_f32, bindings, &p, rows, err);
 }

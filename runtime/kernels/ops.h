@@ -95,11 +95,11 @@ bool tvk_hadamard_fits(uint32_t width);
 tvk_status tvk_op_hadamard(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
                            tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
                            tvk_error *err);
-/* LayerNorm(x) of the values [first, first + width) of rows of `stride`: y [rows, width] f32 of the
- * step's output rows (gathered), with a gain; or act records (INT8) without one. */
+/* LayerNorm(x) of the values [first, first + width) of rows of `stride`: y [rows, width] f32 with a
+ * gain, outs: of the step's output rows (gathered); or act records (INT8) without one. */
 tvk_status tvk_op_layernorm(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
                             tvk_span gain, tvk_span y, uint32_t width, float eps, uint32_t rows,
-                            uint32_t outs_word, tvk_error *err);
+                            bool outs, uint32_t outs_word, tvk_error *err);
 tvk_status tvk_op_layernorm_act(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
                                 tvk_span act, uint32_t first, uint32_t width, uint32_t stride,
                                 float eps, uint32_t rows, tvk_error *err);
@@ -187,6 +187,10 @@ tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span stat
                              bool interleaved, tvk_cache_types types, tvk_error *err);
 tvk_status tvk_op_glu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span gate_up, tvk_span f,
                       uint32_t width, bool relu2, uint32_t rows, tvk_error *err);
+/* y [outs, width] = those rows of x [rows, width] that the step wants logits of. width % 4 == 0 */
+tvk_status tvk_op_gather(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span x,
+                         tvk_span y, uint32_t width, uint32_t rows, uint32_t outs,
+                         uint32_t outs_word, tvk_error *err);
 /* f [rows, width] = GELU(x [rows, width]) */
 tvk_status tvk_op_gelu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span x, tvk_span f, uint32_t width,
                        uint32_t rows, tvk_error *err);

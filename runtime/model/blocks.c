@@ -293,6 +293,36 @@ static tvk_status attend_token(tvk_block_context *c, uint32_t layer, tvk_span wo
                              c->kv->types, err);
 }
 
+/* Behind the last layer's attention only rows whose logits are wanted go on: in a batch, few. What
+ * keeps or counts activations is about all rows. */
+static bool leaves_rows(const tvk_block_context *c, uint32_t layer)
+{
+    return layer + 1 == c->config->layers && c->rows > TVK_FEW_ROWS && !c->graph->keep &&
+           !c->counters.buffer;
+}
+
+/* The residual stream and `out`, the attention's result, become those of the output rows. */
+static tvk_status leave_rows(tvk_block_context *c, uint32_t layer, uint32_t width, tvk_span *out,
+                             tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const uint32_t hidden = c->config->hidden, outs_word = c->layout->outs_word;
+    tvk_dispatch_list *list = &c->graph->list;
+    tvk_span x, few;
+    TVK_TRY(floats(c, c->outs, hidden, "x_outs", layer, &x, err));
+    TVK_TRY(floats(c, c->outs, width, "attn_outs", layer, &few, err));
+    TVK_TRY(tvk_op_gather(c->kernels, list, c->state, c->x, x, hidden, c->rows, c->outs, outs_word,
+                          err));
+    TVK_TRY(tvk_op_gather(c->kernels, list, c->state, *out, few, width, c->rows, c->outs, outs_word,
+                          err));
+    c->x = x;
+    *out = few;
+    c->rows = c->outs;
+    list->outs = true;
+fail:
+    return st;
+}
+
 static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -318,6 +348,7 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
         TVK_TRY(attend_token(c, layer, work, out_at / 4, partials_at / 4, err));
     else
         TVK_TRY(attend(c, layer, qkv, stride, &out, err));
+    if (leaves_rows(c, layer)) TVK_TRY(leave_rows(c, layer, q, &out, err));
     TVK_TRY(normed_linear(c, O, out, w->attn_sub_norm, w->o, q, "o_in", layer, c->x, true, err));
     TVK_TRY(keep_residual(c, "attn_res", layer, err));
 fail:
@@ -422,6 +453,7 @@ static tvk_status head(tvk_block_context *c, tvk_error *err)
     const tvk_config *m = c->config;
     tvk_dispatch_list *list = &c->graph->list;
     tvk_span y;
+    const bool gather = !list->outs; /* else x has the output rows alone */
     const struct tvk_sample_params sample = {.vocab = m->vocab,
                                              .logits_stride = m->vocab,
                                              .outs_word = c->layout->outs_word,
@@ -434,10 +466,11 @@ static tvk_status head(tvk_block_context *c, tvk_error *err)
     TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->outs * m->hidden * 4, &y, err, "head_in"));
     if (m->arch->b1)
         TVK_TRY(tvk_op_layernorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y,
-                                 m->hidden, m->norm_eps, c->outs, c->layout->outs_word, err));
+                                 m->hidden, m->norm_eps, c->outs, gather, c->layout->outs_word,
+                                 err));
     else
         TVK_TRY(tvk_op_rmsnorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y,
-                               m->hidden, m->norm_eps, c->outs, true, c->layout->outs_word, err));
+                               m->hidden, m->norm_eps, c->outs, gather, c->layout->outs_word, err));
     TVK_TRY(tvk_op_matmul(c->kernels, list, c->weights->output, y, c->logits, c->outs, false, true,
                           err));
     list->label = "sample";

@@ -257,6 +257,11 @@ struct tvk_glu_params {
     TVK_U32 out_stride;
 };
 
+struct tvk_gather_params {
+    TVK_U32 k;         /* row length, k % 4 == 0 */
+    TVK_U32 outs_word; /* of the state buffer: which rows */
+};
+
 struct tvk_count_params {
     TVK_U32 k;            /* values of a row */
     TVK_U32 stride;       /* words from row to row */

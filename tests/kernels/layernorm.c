@@ -122,7 +122,7 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
         return tvk_op_layernorm_act(rig->kernels, &rig->list, rig->state->span, o->x->span,
                                     o->y->span, s->first, s->k, s->stride, eps, s->capacity, err);
     return tvk_op_layernorm(rig->kernels, &rig->list, rig->state->span, o->x->span, o->gain->span,
-                            o->y->span, s->k, eps, s->capacity, rig->layout.outs_word, err);
+                            o->y->span, s->k, eps, s->capacity, true, rig->layout.outs_word, err);
 }
 
 const tvk_family tvk_family_layernorm = {count, describe, setup, append};
