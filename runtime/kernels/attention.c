@@ -171,7 +171,7 @@ fail:
 
 tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
                              tvk_span pool, tvk_span work, const struct tvk_attn_token_params *p,
-                             bool interleaved, tvk_cache_types types, tvk_error *err)
+                             bool interleaved, tvk_cache_types types, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_op op = types.k == TVK_CACHE_F32 ? TVK_OP_attn_token_f32 : TVK_OP_attn_token_f16;
@@ -180,7 +180,7 @@ tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span stat
     const uint32_t constants[] = {
         c->group, 1, 1, wide ? p->d / 4 : c->tile[0], wide ? 0 : step(c, p->d / 4), interleaved};
     const tvk_span bindings[] = {state, table, pool, work};
-    const tvk_groups groups = {{TVK_AXIS_CHUNKS, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, p->heads, 1}};
+    const tvk_groups groups = {{TVK_AXIS_CHUNKS, TVK_AXIS_FIXED, TVK_AXIS_ROWS}, {1, p->heads, 1}};
     TVK_TRY(tvk_check_value(op, tvk_attn_token_fits(types), "f32 or f16 of K and V, floats in Q",
                             types.k, err));
     TVK_TRY(tvk_check_value(op, p->d > 0 && p->d % 4 == 0 && p->d <= MAX_D,
@@ -191,12 +191,13 @@ tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span stat
                             "an even number of dimensions of a head", p->rotary, err));
     TVK_TRY(tvk_check_value(op, p->max_chunks > 0, "room for at least one chunk", 0, err));
     TVK_TRY(tvk_check_page(op, types, p->kv_heads, p->d, p->page_words, err));
-    TVK_TRY(tvk_check_span(k, op, "state", state, 4ull * (p->merge_word + p->heads), err));
+    TVK_TRY(tvk_check_span(k, op, "state", state,
+                           4ull * (p->merge_word + (uint64_t)rows * p->heads), err));
     TVK_TRY(tvk_check_span(k, op, "table", table, 4ull * p->rotary, err));
     TVK_TRY(tvk_check_span(k, op, "pool", pool, 4ull * p->page_words, err));
-    TVK_TRY(tvk_check_span(k, op, "work", work,
-                           16ull * p->partials_vec4 + 4ull * p->heads * p->max_chunks * (4 + p->d),
-                           err));
+    TVK_TRY(tvk_check_span(
+        k, op, "work", work,
+        16ull * p->partials_vec4 + 4ull * rows * p->heads * p->max_chunks * (4 + p->d), err));
     TVK_TRY(tvk_kernels_append(k, l, op, constants, 6, bindings, p, &groups, err));
 fail:
     return st;

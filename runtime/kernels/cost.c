@@ -186,8 +186,8 @@ static tvk_cost cost_attention(const tvk_dispatch *d, const struct tvk_attention
 static tvk_cost cost_attn_token(const tvk_dispatch *d, const struct tvk_attn_token_params *p,
                                 const tvk_work *w)
 {
-    const double row = (2.0 * p->heads + 2.0 * p->kv_heads) * p->d;
-    const double partials = w->chunks > 1 ? 2 * w->chunks * p->heads * (4.0 + p->d) : 0;
+    const double row = w->rows * (2.0 * p->heads + 2.0 * p->kv_heads) * p->d;
+    const double partials = w->chunks > w->rows ? 2 * w->chunks * p->heads * (4.0 + p->d) : 0;
     (void)d;
     return (tvk_cost){.bytes = WORD * (row + partials + w->cached * p->page_words / TVK_CHUNK),
                       .float_ops = 4 * w->scores * p->heads * p->d};

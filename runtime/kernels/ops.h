@@ -178,13 +178,14 @@ tvk_status tvk_op_attention(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state
                             uint32_t rows, tvk_error *err);
 /* Has tvk_op_attn_token a kernel of these types? */
 bool tvk_attn_token_fits(tvk_cache_types types);
-/* RoPE, KV append and attention of one row in one dispatch; the bits of tvk_op_rope,
- * tvk_op_kv_append and tvk_op_attention. work: Q, K, V [(H + 2 G) D], at p->out_vec4 the output
- * [H D], at p->partials_vec4 room for [H][max_chunks][4 + D]. The counters of the state buffer at
- * p->merge_word are 0 before and after. */
+/* RoPE, KV append and attention of rows of different sessions in one dispatch; the bits of
+ * tvk_op_rope, tvk_op_kv_append and tvk_op_attention. work: Q, K, V [rows][(H + 2 G) D], at
+ * p->out_vec4 the output [rows][H D], at p->partials_vec4 room for [rows][H][max_chunks][4 + D].
+ * The counters [rows][H] of the state buffer at p->merge_word are 0 before and after. */
 tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
                              tvk_span pool, tvk_span work, const struct tvk_attn_token_params *p,
-                             bool interleaved, tvk_cache_types types, tvk_error *err);
+                             bool interleaved, tvk_cache_types types, uint32_t rows,
+                             tvk_error *err);
 tvk_status tvk_op_glu(tvk_kernels *k, tvk_dispatch_list *l, tvk_span gate_up, tvk_span f,
                       uint32_t width, bool relu2, uint32_t rows, tvk_error *err);
 /* y [outs, width] = those rows of x [rows, width] that the step wants logits of. width % 4 == 0 */

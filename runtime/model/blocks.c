@@ -203,12 +203,17 @@ static float attention_scale(const tvk_config *m)
     return (float)(1.0 / sqrt((double)m->head_size));
 }
 
+/* Floats that the chunks of a row leave for their merge. */
+static uint32_t partials_of_row(const tvk_block_context *c)
+{
+    return c->config->heads * c->layout->max_pages * (4 + c->config->head_size);
+}
+
 /* Few rows do not fill a device by themselves: the chunks of each are taken side by side, where the
  * memory for it stays small. */
 static bool chunks_side_by_side(const tvk_block_context *c)
 {
-    const tvk_config *m = c->config;
-    const uint64_t bytes = 4ull * c->rows * m->heads * c->layout->max_pages * (4 + m->head_size);
+    const uint64_t bytes = 4ull * c->rows * partials_of_row(c);
     return c->rows == 1 || (c->rows <= TVK_FEW_ROWS && bytes <= TVK_MOST_PARTIALS);
 }
 
@@ -271,7 +276,8 @@ fail:
     return st;
 }
 
-/* The same of one row in one dispatch. work: qkv, at out_vec4 the output, then partials. */
+/* The same of rows of different sessions in one dispatch. work: qkv, at out_vec4 the output, then
+ * partials. */
 static tvk_status attend_token(tvk_block_context *c, uint32_t layer, tvk_span work,
                                uint32_t out_vec4, uint32_t partials_vec4, tvk_error *err)
 {
@@ -290,7 +296,7 @@ static tvk_status attend_token(tvk_block_context *c, uint32_t layer, tvk_span wo
                                             .partials_vec4 = partials_vec4};
     return tvk_op_attn_token(c->kernels, &c->graph->list, c->state, c->rope,
                              tvk_buffer_span(c->kv->layers[layer]), work, &p, m->rope_interleaved,
-                             c->kv->types, err);
+                             c->kv->types, c->rows, err);
 }
 
 /* Behind the last layer's attention only rows whose logits are wanted go on: in a batch, few. What
@@ -330,15 +336,17 @@ static tvk_status attention(tvk_block_context *c, uint32_t layer, tvk_error *err
     const tvk_layer_weights *w = &c->weights->layers[layer];
     uint32_t q = m->heads * m->head_size, stride = q + 2 * m->kv_heads * m->head_size;
     /* parts of a place that are bound by themselves begin where every device may bind */
-    uint32_t out_at = tvk_div_up(stride, BIND_ALIGN) * BIND_ALIGN, partials_at = out_at + q;
-    bool token = c->rows == 1 && !c->graph->keep && tvk_attn_token_fits(c->kv->types);
+    uint32_t out_at = tvk_div_up(c->rows * stride, BIND_ALIGN) * BIND_ALIGN;
+    uint32_t partials_at = out_at + c->rows * q;
+    bool token =
+        c->apart && !c->graph->keep && tvk_attn_token_fits(c->kv->types) && chunks_side_by_side(c);
     tvk_span work, qkv, out;
     c->graph->list.label = tvk_graph_text(c->graph, "l%u.attn", layer);
     if (token) {
-        uint32_t partials = m->heads * c->layout->max_pages * (4 + m->head_size);
-        TVK_TRY(floats(c, 1, partials_at + partials, "attn_work", layer, &work, err));
-        qkv = tvk_span_sub(work, 0, 4ull * stride);
-        out = tvk_span_sub(work, 4ull * out_at, 4ull * q);
+        TVK_TRY(floats(c, 1, partials_at + c->rows * partials_of_row(c), "attn_work", layer, &work,
+                       err));
+        qkv = tvk_span_sub(work, 0, 4ull * c->rows * stride);
+        out = tvk_span_sub(work, 4ull * out_at, 4ull * c->rows * q);
     } else {
         TVK_TRY(floats(c, c->rows, stride, "qkv", layer, &qkv, err));
     }

@@ -18,6 +18,7 @@ typedef struct tvk_block_context {
     tvk_span counters;    /* buffer NULL: nothing is counted */
     const tvk_skip *skip; /* by tvk_skip_at, for a step of one row */
     uint32_t rows;        /* capacity of the step */
+    bool apart;           /* each row is of another session */
     uint32_t outs;        /* output rows it can have */
     tvk_span x;           /* residual stream [rows, hidden], made by the embedding block */
 } tvk_block_context;

@@ -11,6 +11,7 @@
 /* A recorded step for up to `rows` rows. */
 typedef struct tvk_step {
     uint32_t rows, outs;
+    bool apart; /* each row is of another session */
     tvk_graph graph;
     tvk_rules rules;
     tvk_buffer *rules_buffer;
@@ -20,13 +21,15 @@ typedef struct tvk_step {
 } tvk_step;
 
 /* FEW: several sessions, drafts that are verified; SOME: a prompt as many are. Not there (all zero)
- * where the batch is no larger. */
+ * where the batch is no larger. SESSIONS: as FEW, each row of another session; not there where that
+ * makes no difference. */
 enum {
     TVK_STEP_DECODE = 0,
     TVK_STEP_FEW = 1,
     TVK_STEP_SOME = 2,
     TVK_STEP_BATCH = 3,
-    TVK_STEP_COUNT = 4
+    TVK_STEP_SESSIONS = 4,
+    TVK_STEP_COUNT = 5
 };
 #define TVK_SOME_ROWS 512u
 
@@ -65,13 +68,14 @@ tvk_status tvk_steps_record(tvk_model *model, tvk_error *err);
  * Nothing may be in flight. */
 tvk_status tvk_steps_remake(tvk_model *model, tvk_error *err);
 /* Graph and first dispatch of a step for `rows` rows, of which `outs` may give logits, of the model
- * or of one with fewer of its layers (config). *step is zeroed before, destroyed by the caller in
- * any case. */
+ * or of one with fewer of its layers (config). *step is zeroed before but for `apart`, destroyed by
+ * the caller in any case. */
 tvk_status tvk_step_build(tvk_model *model, const tvk_config *config, uint32_t rows, uint32_t outs,
                           tvk_step *step, tvk_error *err);
 void tvk_step_destroy(tvk_step *step);
-/* The least step that has room for so many rows, else the largest. */
-tvk_step *tvk_step_for(tvk_model *model, uint32_t rows);
+/* The least step that has room for so many rows, else the largest; that of rows of different
+ * sessions where these are. */
+tvk_step *tvk_step_for(tvk_model *model, const tvk_request_row *rows, uint32_t count);
 /* Command buffers of a step, *list to be destroyed with tvk_commands_list_destroy. */
 tvk_status tvk_step_record(tvk_model *model, tvk_step *step, tvk_stamps stamps,
                            tvk_commands ***list, uint32_t *count, tvk_error *err);

@@ -123,7 +123,7 @@ tvk_status tvk_model_profile(tvk_model *m, const tvk_profile_params *p,
     request = calloc((size_t)p->sessions * p->rows, sizeof *request);
     TVK_TRY_ALLOC(request);
     fill_request(p, request, &work);
-    step = tvk_step_for(m, work.rows);
+    step = tvk_step_for(m, request, work.rows);
     dispatches = step->begin.count + step->graph.list.count;
     ns = calloc(dispatches, sizeof *ns);
     TVK_TRY_ALLOC(ns);

@@ -1,5 +1,7 @@
 #include "model/state.h"
 
+#include "kernels/ops.h"
+
 tvk_state_layout tvk_state_layout_make(uint32_t batch, uint32_t max_outs, uint32_t slots,
                                        uint32_t context, uint32_t heads)
 {
@@ -10,7 +12,7 @@ tvk_state_layout tvk_state_layout_make(uint32_t batch, uint32_t max_outs, uint32
     s.slots_word = s.pages_word + slots * s.max_pages;
     s.history_word = s.slots_word + slots * TVK_SLOT_WORDS;
     s.merge_word = s.history_word + slots * context;
-    s.total_words = s.merge_word + heads;
+    s.total_words = s.merge_word + heads * TVK_FEW_ROWS;
     s.request_words = TVK_REQUEST_HEADER + batch * TVK_REQUEST_ROW;
     s.result_words = TVK_RESULT_HEADER + max_outs;
     return s;

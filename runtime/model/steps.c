@@ -21,6 +21,7 @@ static tvk_status build_graph(tvk_model *m, const tvk_config *config, tvk_step *
                            .results = tvk_buffer_span(m->results),
                            .skip = m->info.skip,
                            .rows = step->rows,
+                           .apart = step->apart,
                            .outs = step->outs};
     tvk_block block;
     if (m->counters) c.counters = tvk_buffer_span(m->counters);
@@ -67,6 +68,7 @@ tvk_status tvk_step_build(tvk_model *m, const tvk_config *config, uint32_t rows,
 {
     tvk_status st = TVK_OK;
     step->rows = rows;
+    step->apart = step->apart || rows == 1;
     step->outs = outs;
     TVK_TRY(build_graph(m, config, step, err));
     TVK_TRY(make_begin(m, step, err));
@@ -78,6 +80,7 @@ tvk_status tvk_step_record(tvk_model *m, tvk_step *step, tvk_stamps stamps, tvk_
                            uint32_t *count, tvk_error *err)
 {
     const tvk_record_params p = {.name = step->rows == 1              ? "decode"
+                                         : step->apart                ? "sessions"
                                          : step->rows == TVK_FEW_ROWS ? "few"
                                                                       : "batch",
                                  .before = &step->begin,
@@ -123,14 +126,23 @@ fail:
     return st;
 }
 
+/* Is a step whose rows are of different sessions made in another way? */
+static bool sessions_differ(const tvk_model *m)
+{
+    return m->layout.slots > 1 && !m->params.keep_activations && tvk_attn_token_fits(m->kv.types);
+}
+
 static tvk_status build_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
 {
     const uint32_t batch = m->layout.batch, most_outs = m->layout.max_outs;
+    const uint32_t few = batch > TVK_FEW_ROWS ? TVK_FEW_ROWS : 0;
     const uint32_t sizes[] = {[TVK_STEP_DECODE] = 1,
-                              [TVK_STEP_FEW] = batch > TVK_FEW_ROWS ? TVK_FEW_ROWS : 0,
+                              [TVK_STEP_FEW] = few,
                               [TVK_STEP_SOME] = batch > TVK_SOME_ROWS ? TVK_SOME_ROWS : 0,
-                              [TVK_STEP_BATCH] = batch};
+                              [TVK_STEP_BATCH] = batch,
+                              [TVK_STEP_SESSIONS] = sessions_differ(m) ? few : 0};
     tvk_status st = TVK_OK;
+    steps[TVK_STEP_SESSIONS].apart = true;
     for (int i = 0; i < TVK_STEP_COUNT; i++)
         if (sizes[i])
             TVK_TRY(tvk_step_build(m, &m->config, sizes[i],
@@ -239,11 +251,20 @@ static void write_request(tvk_model *m, const tvk_request_row *rows, uint32_t co
     memcpy(entry + TVK_REQUEST_HEADER, rows, count * sizeof *rows);
 }
 
-tvk_step *tvk_step_for(tvk_model *m, uint32_t rows)
+static bool apart(const tvk_request_row *rows, uint32_t count)
 {
+    for (uint32_t i = 1; i < count; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (rows[i].slot == rows[j].slot) return false;
+    return true;
+}
+
+tvk_step *tvk_step_for(tvk_model *m, const tvk_request_row *rows, uint32_t count)
+{
+    tvk_step *sessions = &m->steps[TVK_STEP_SESSIONS];
     int i = TVK_STEP_DECODE;
-    while (i < TVK_STEP_BATCH && m->steps[i].rows < rows) i++;
-    return &m->steps[i];
+    while (i < TVK_STEP_BATCH && m->steps[i].rows < count) i++;
+    return i == TVK_STEP_FEW && sessions->rows && apart(rows, count) ? sessions : &m->steps[i];
 }
 
 tvk_status tvk_step_submit(tvk_model *m, const tvk_step *step, tvk_commands *const *list,
@@ -265,7 +286,7 @@ fail:
 tvk_status tvk_model_submit(tvk_model *m, const tvk_request_row *rows, uint32_t count,
                             uint32_t *seq, uint64_t *ticket, tvk_error *err)
 {
-    const tvk_step *step = tvk_step_for(m, count);
+    const tvk_step *step = tvk_step_for(m, rows, count);
     return tvk_step_submit(m, step, step->commands, step->command_count, rows, count, seq, ticket,
                            err);
 }

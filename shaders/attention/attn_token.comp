@@ -1,10 +1,11 @@
-// Attention of one row from the projections on: turns Q and K (RoPE), stores K and V of the row,
+// Attention of rows of different sessions from the projections on: turns Q and K (RoPE), stores K and V of each row,
 // attends to all chunks side by side; of each head the workgroup that ends last merges its chunks.
 // The bits of rope, kv_append, attn_chunk and attn_merge (docs/numerics.md)
-// bindings: 0 state; at p.merge_word a counter a head, 0 between steps
+// bindings: 0 state; at p.merge_word a counter a row and head, 0 between steps
 //           1 rope table [context, rotary/2] {cos, sin} | 2 pool: pages of K, then V
-//           3 work: Q K V f32 | at p.out_vec4 the output [H, D] | at p.partials_vec4 [H, max_chunks, 4 + D]
-// workgroup (chunk, head)
+//           3 work: Q K V f32 [T, (H + 2 G) D] | at p.out_vec4 the output [T, H, D] | at p.partials_vec4
+//           [T, H, max_chunks, 4 + D]
+// workgroup (chunk, head, row)
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT, 4 STEP as of attn_chunk,
 //            5 INTERLEAVED: pairs of RoPE are neighbours
 //            WIDE: 512 invocations, 3 QUADS: D / 4
@@ -47,14 +48,14 @@ float turned(uint head, uint i, uint position)
 
 // K and V of the row, as the pool holds them: into shared memory, and by one head of each group
 // into the page.
-void fresh_row(uint page, uint g, uint position, bool store)
+void fresh_row(uint row, uint page, uint g, uint position, bool store)
 {
     uint quads = p.d / 4u;
     for (uint c = gl_LocalInvocationIndex; c < quads; c += GROUP) {
-        uint key = (p.heads + g) * quads;
+        uint key = row + (p.heads + g) * quads;
         vec4 k;
         [[unroll]] for (uint n = 0u; n < 4u; ++n) k[n] = turned(key, 4u * c + n, position);
-        vec4 v = work[(p.heads + p.kv_heads + g) * quads + c];
+        vec4 v = work[row + (p.heads + p.kv_heads + g) * quads + c];
         fresh_k[c] = tvk_pack(k);
         fresh_v[c] = tvk_pack(v);
         if (!store) continue;
@@ -66,21 +67,24 @@ void fresh_row(uint page, uint g, uint position, bool store)
 
 void main()
 {
-    uint chunk = gl_WorkGroupID.x, head = gl_WorkGroupID.y;
+    uint chunk = gl_WorkGroupID.x, head = gl_WorkGroupID.y, t = gl_WorkGroupID.z;
     uint lid = gl_LocalInvocationIndex;
-    uint slot = state[TVK_STATE_ROWS], position = state[TVK_STATE_ROWS + 1u];
-    if (state[TVK_STATE_COUNT] == 0u) return;
+    uint place = TVK_STATE_ROWS + TVK_ROW_WORDS * t;
+    uint slot = state[place], position = state[place + 1u];
+    if (t >= state[TVK_STATE_COUNT]) return;
     uint last = position / TVK_CHUNK, chunks = min(last + 1u, p.max_chunks);
     if (chunk >= chunks) return;
     uint valid = min(TVK_CHUNK, position + 1u - chunk * TVK_CHUNK);
     uint quads = p.d / 4u;
     uint group = p.heads / p.kv_heads, g = head / group;
+    uint row = t * (p.heads + 2u * p.kv_heads) * quads; // first vector of its Q, K and V
+    uint counter = t * p.heads + head;
     for (uint i = lid; i < p.d; i += GROUP)
-        fresh_q[i / 4u][i % 4u] = turned(head * quads, i, position);
+        fresh_q[i / 4u][i % 4u] = turned(row + head * quads, i, position);
     fresh_at = TVK_CHUNK;
     if (chunk == last) {
         fresh_at = position % TVK_CHUNK;
-        fresh_row(chunk_page(slot, chunk), g, position, head % group == 0u);
+        fresh_row(row, chunk_page(slot, chunk), g, position, head % group == 0u);
     }
     barrier();
     float m, l;
@@ -90,7 +94,7 @@ void main()
     attention_chunk(0u, slot, chunk, g, valid, m, l);
 #endif
 
-    out_at = p.out_vec4 + head * quads;
+    out_at = p.out_vec4 + counter * quads;
     if (chunks == 1u) {
         precise float inv = tvk_rcp(l);
         for (uint i = lid; i < quads; i += GROUP) {
@@ -99,15 +103,15 @@ void main()
         }
         return;
     }
-    uint first = head * p.max_chunks * (1u + quads), at = p.partials_vec4 + first + chunk * (1u + quads);
+    uint first = counter * p.max_chunks * (1u + quads), at = p.partials_vec4 + first + chunk * (1u + quads);
     if (lid == 0u) work[at] = vec4(m, l, 0.0, 0.0);
     for (uint i = lid; i < quads; i += GROUP) work[at + 1u + i] = chunk_out[i];
     memoryBarrierBuffer();
     barrier();
-    if (lid == 0u) arrived = atomicAdd(state[p.merge_word + head], 1u);
+    if (lid == 0u) arrived = atomicAdd(state[p.merge_word + counter], 1u);
     barrier();
     if (arrived + 1u != chunks) return;
     memoryBarrierBuffer();
-    if (lid == 0u) state[p.merge_word + head] = 0u;
+    if (lid == 0u) state[p.merge_word + counter] = 0u;
     tvk_merge(first, chunks, quads);
 }
