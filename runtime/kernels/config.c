@@ -30,6 +30,13 @@ static const tvk_config norm_gemv[] = {
     {GPU, 512, {8, 1, 400}}, {GPU, 256, {16, 1, 400}}, {GPU, 512, {32, 1, 400}},
     {GPU, 128, {8, 2, 400}},
 };
+/* ROWS, units of theirs in flight, most workgroups: each norms the row for itself */
+static const tvk_config norm_gemv_f[] = {
+    {GPU, 128, {2, 10, 600}},
+    {GPU, 256, {1, 10, 600}},
+    {GPU, 512, {1, 5, 600}},
+    {GPU, 256, {2, 18, 200}},
+};
 /* TM, TILE, ROWS */
 static const tvk_config gemm_t2[] = {
     {CPU, 32, {4, 512, 4}},  {CPU, 16, {4, 512, 8}},  {CPU, 16, {8, 256, 2}},
@@ -133,6 +140,9 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     case TVK_OP_norm_gemv_i4:
     case TVK_OP_norm_gemv_fp4:
         TABLE(norm_gemv);
+    case TVK_OP_norm_gemv_f32:
+    case TVK_OP_norm_gemv_f16:
+        TABLE(norm_gemv_f);
     case TVK_OP_gemv_t2_sparse:
         TABLE(gemv_sparse);
     case TVK_OP_relu_list:

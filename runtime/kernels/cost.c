@@ -31,10 +31,11 @@ static double extra(const tvk_dispatch *d, uint32_t binding)
 /* Do its products have float factors? */
 static bool of_floats(tvk_op op)
 {
-    static const tvk_op ops[] = {TVK_OP_gemv_f32, TVK_OP_gemv_f16, TVK_OP_gemv_q8,
-                                 TVK_OP_gemv_q6,  TVK_OP_gemv_q4,  TVK_OP_gemv_t2_f32,
-                                 TVK_OP_gemm_f32, TVK_OP_gemm_f16, TVK_OP_gemm_q8,
-                                 TVK_OP_gemm_q6,  TVK_OP_gemm_q4,  TVK_OP_gemm_t2_f32};
+    static const tvk_op ops[] = {TVK_OP_gemv_f32,      TVK_OP_gemv_f16,     TVK_OP_gemv_q8,
+                                 TVK_OP_gemv_q6,       TVK_OP_gemv_q4,      TVK_OP_gemv_t2_f32,
+                                 TVK_OP_gemm_f32,      TVK_OP_gemm_f16,     TVK_OP_gemm_q8,
+                                 TVK_OP_gemm_q6,       TVK_OP_gemm_q4,      TVK_OP_gemm_t2_f32,
+                                 TVK_OP_norm_gemv_f32, TVK_OP_norm_gemv_f16};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         if (ops[i] == op) return true;
     return false;
@@ -96,9 +97,10 @@ static tvk_cost cost_norm_gemv(const tvk_dispatch *d, const struct tvk_norm_gemv
                                const tvk_work *w)
 {
     const double written = (double)d->bindings[3].bytes * (p->add ? 2 : 1);
+    tvk_cost c = {.bytes = (double)d->bindings[0].bytes + extra(d, 1) + WORD * p->k + written};
     (void)w;
-    return (tvk_cost){.bytes = (double)d->bindings[0].bytes + extra(d, 1) + WORD * p->k + written,
-                      .int_ops = 2.0 * p->n * p->k};
+    *(of_floats(d->op) ? &c.float_ops : &c.int_ops) = 2.0 * p->n * p->k;
+    return c;
 }
 
 static tvk_cost cost_sparse(const tvk_dispatch *d, const struct tvk_sparse_params *p,

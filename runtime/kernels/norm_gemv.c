@@ -119,6 +119,8 @@ static uint32_t gain_at(const tvk_matrix *w, tvk_span gain)
 
 bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, tvk_span gain)
 {
+    if (!tvk_layout_coded(w->layout))
+        return !tvk_gpu_plan(tvk_kernels_device(k))->cpu && tvk_norm_gemv_f_fits(k, w, gain);
     if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || ops[format] == TVK_OP_COUNT ||
         w->k % 4 || gain_at(w, gain) == UINT32_MAX)
         return false;
@@ -143,6 +145,8 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
     tvk_choice choice;
     cut c;
     tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
+    if (!tvk_layout_coded(w->layout))
+        return tvk_op_norm_gemv_f(k, l, w, x, gain, eps, gate, add, y, err);
     if (!tvk_norm_gemv_fits(k, w, format, gain))
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a ternary matrix in one piece with its gain "
                               "behind its scales expected");

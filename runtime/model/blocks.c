@@ -150,8 +150,7 @@ fail:
 static bool fuses(const tvk_block_context *c, linear_at which, const tvk_matrix *w, tvk_span gain)
 {
     const tvk_config *m = c->config;
-    if (c->rows != 1 || c->graph->keep || c->counters.buffer || m->act == TVK_ACT_NONE ||
-        m->arch->b1 || listed(c, which))
+    if (c->rows != 1 || c->graph->keep || c->counters.buffer || m->arch->b1 || listed(c, which))
         return false;
     if (tvk_act_transforms(m->act) && (which == O || which == DOWN)) return false;
     return tvk_norm_gemv_fits(c->kernels, w, formats[m->act][which], gain);

@@ -12,11 +12,12 @@
 #define MAX_STAMPS 257u
 
 static const tvk_family *const families[] = {
-    &tvk_family_step_begin, &tvk_family_embed,     &tvk_family_norm,       &tvk_family_layernorm,
-    &tvk_family_hadamard,   &tvk_family_matmul_t2, &tvk_family_matmul_f,   &tvk_family_rope,
-    &tvk_family_kv_append,  &tvk_family_attention, &tvk_family_glu,        &tvk_family_gather,
-    &tvk_family_count,      &tvk_family_sample,    &tvk_family_repack,     &tvk_family_sparse,
-    &tvk_family_peak,       &tvk_family_norm_gemv, &tvk_family_attn_token, &tvk_family_rope_append};
+    &tvk_family_step_begin, &tvk_family_embed,     &tvk_family_norm,        &tvk_family_layernorm,
+    &tvk_family_hadamard,   &tvk_family_matmul_t2, &tvk_family_matmul_f,    &tvk_family_rope,
+    &tvk_family_kv_append,  &tvk_family_attention, &tvk_family_glu,         &tvk_family_gather,
+    &tvk_family_count,      &tvk_family_sample,    &tvk_family_repack,      &tvk_family_sparse,
+    &tvk_family_peak,       &tvk_family_norm_gemv, &tvk_family_norm_gemv_f, &tvk_family_attn_token,
+    &tvk_family_rope_append};
 #define FAMILIES (sizeof families / sizeof *families)
 
 struct tvk_case_data {

@@ -63,7 +63,7 @@ extern const tvk_family tvk_family_step_begin, tvk_family_embed, tvk_family_norm
     tvk_family_layernorm, tvk_family_hadamard, tvk_family_matmul_t2, tvk_family_matmul_f,
     tvk_family_rope, tvk_family_kv_append, tvk_family_attention, tvk_family_glu, tvk_family_count,
     tvk_family_sample, tvk_family_repack, tvk_family_sparse, tvk_family_peak, tvk_family_norm_gemv,
-    tvk_family_attn_token, tvk_family_rope_append, tvk_family_gather;
+    tvk_family_norm_gemv_f, tvk_family_attn_token, tvk_family_rope_append, tvk_family_gather;
 
 /* count > 0 words of poison; output: want is a copy of them, to be changed by the reference.
  * row: words a row, 0: all one row. */
