@@ -76,8 +76,9 @@ void tvk_step_destroy(tvk_step *step);
 /* The least step that has room for so many rows, else the largest; that of rows of different
  * sessions where these are. */
 tvk_step *tvk_step_for(tvk_model *model, const tvk_request_row *rows, uint32_t count);
-/* Command buffers of a step, *list to be destroyed with tvk_commands_list_destroy. */
-tvk_status tvk_step_record(tvk_model *model, tvk_step *step, tvk_stamps stamps,
+/* Command buffers of a step with its transients in `scratch`; *list to be destroyed with
+ * tvk_commands_list_destroy. */
+tvk_status tvk_step_record(tvk_model *model, tvk_step *step, tvk_span scratch, tvk_stamps stamps,
                            tvk_commands ***list, uint32_t *count, tvk_error *err);
 /* Writes the request and submits command buffers of the step; as tvk_model_submit. */
 tvk_status tvk_step_submit(tvk_model *model, const tvk_step *step, tvk_commands *const *list,

@@ -75,7 +75,7 @@ static tvk_status run(tvk_model *m, tvk_step *step, tvk_stamps kind, uint32_t st
     all = calloc((size_t)runs * (stamps - 1), sizeof *all);
     TVK_TRY_ALLOC(ns);
     TVK_TRY_ALLOC(all);
-    TVK_TRY(tvk_step_record(m, step, kind, &list, &count, err));
+    TVK_TRY(tvk_step_record(m, step, tvk_buffer_span(m->scratch), kind, &list, &count, err));
     for (uint32_t r = 0; r < WARM_RUNS + runs; r++) {
         TVK_TRY(tvk_step_submit(m, step, list, count, request, rows, &seq, &ticket, err));
         TVK_TRY(tvk_gpu_wait(m->device, ticket, err));

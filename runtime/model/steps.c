@@ -76,8 +76,8 @@ fail:
     return st;
 }
 
-tvk_status tvk_step_record(tvk_model *m, tvk_step *step, tvk_stamps stamps, tvk_commands ***list,
-                           uint32_t *count, tvk_error *err)
+tvk_status tvk_step_record(tvk_model *m, tvk_step *step, tvk_span scratch, tvk_stamps stamps,
+                           tvk_commands ***list, uint32_t *count, tvk_error *err)
 {
     const tvk_record_params p = {.name = step->rows == 1              ? "decode"
                                          : step->apart                ? "sessions"
@@ -86,7 +86,7 @@ tvk_status tvk_step_record(tvk_model *m, tvk_step *step, tvk_stamps stamps, tvk_
                                  .before = &step->begin,
                                  .rules = &step->rules,
                                  .rules_span = tvk_buffer_span(step->rules_buffer),
-                                 .scratch = tvk_buffer_span(m->scratch),
+                                 .scratch = scratch,
                                  .rows = step->rows,
                                  .cut_every = stamps ? 0 : tvk_gpu_plan(m->device)->submit_layers,
                                  .stamps = stamps};
@@ -156,8 +156,8 @@ static tvk_status record_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_e
     tvk_status st = TVK_OK;
     for (int i = 0; i < TVK_STEP_COUNT; i++)
         if (steps[i].rows)
-            TVK_TRY(tvk_step_record(m, &steps[i], TVK_STAMPS_NONE, &steps[i].commands,
-                                    &steps[i].command_count, err));
+            TVK_TRY(tvk_step_record(m, &steps[i], tvk_buffer_span(m->scratch), TVK_STAMPS_NONE,
+                                    &steps[i].commands, &steps[i].command_count, err));
 fail:
     return st;
 }

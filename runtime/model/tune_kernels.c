@@ -66,53 +66,68 @@ static void refuse(const tvk_tuner *t, tvk_subject *s, uint8_t pick)
                   s->shape.k, s->shape.rows);
 }
 
+static tvk_picks no_picks(void)
+{
+    tvk_picks p;
+    memset(p.of, TVK_PICK_REFERENCE, sizeof p.of);
+    return p;
+}
+
+/* One pass by itself, recorded. */
+static tvk_status make_pass(tvk_tuner *t, const tvk_picks *picks, tvk_passes *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(tvk_passes_open(t, 1, out, err));
+    TVK_TRY(tvk_passes_build(t, out, picks, err));
+    TVK_TRY(tvk_passes_record(t, out, err));
+fail:
+    return st;
+}
+
 /* A pass differs from the reference: which candidate does by itself? */
 static tvk_status blame(tvk_tuner *t, const tvk_pass *bad, bool bits, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_pass *p = NULL;
+    tvk_passes alone = {0};
+    const uint8_t *pick = bad->picks.of;
     uint32_t found = 0;
     for (uint32_t i = 0; i < t->count; i++) {
+        tvk_picks one = no_picks();
         bool good = false;
-        if (bad->pick[i] == TVK_PICK_REFERENCE) continue;
-        p = calloc(1, sizeof *p);
-        TVK_TRY_ALLOC(p);
-        memset(p->pick, TVK_PICK_REFERENCE, sizeof p->pick);
-        p->pick[i] = bad->pick[i];
-        TVK_TRY(tvk_pass_build(t, p, err));
-        TVK_TRY(tvk_pass_record(t, p, 1, err));
-        TVK_TRY(tvk_pass_compare(t, p, bits, &good, err));
-        tvk_passes_free(p, 1);
-        p = NULL;
+        if (pick[i] == TVK_PICK_REFERENCE) continue;
+        one.of[i] = pick[i];
+        TVK_TRY(make_pass(t, &one, &alone, err));
+        TVK_TRY(tvk_pass_compare(t, alone.items, bits, &good, err));
+        tvk_passes_free(&alone);
         if (good) continue;
-        refuse(t, &t->subjects[i], bad->pick[i]);
+        refuse(t, &t->subjects[i], pick[i]);
         found++;
     }
     for (uint32_t i = 0; found == 0 && i < t->count; i++) /* only together, or not always */
-        if (bad->pick[i] != TVK_PICK_REFERENCE) refuse(t, &t->subjects[i], bad->pick[i]);
+        if (pick[i] != TVK_PICK_REFERENCE) refuse(t, &t->subjects[i], pick[i]);
 fail:
-    tvk_passes_free(p, 1);
+    tvk_passes_free(&alone);
     return st;
 }
 
 static void keep_times(tvk_tuner *t, const tvk_pass *p, const double *sums)
 {
     for (uint32_t i = 0; i < t->count; i++) {
-        tvk_candidate *c =
-            p->pick[i] == TVK_PICK_REFERENCE ? NULL : &t->subjects[i].list[p->pick[i]];
+        const uint8_t pick = p->picks.of[i];
+        tvk_candidate *c = pick == TVK_PICK_REFERENCE ? NULL : &t->subjects[i].list[pick];
         if (c && !c->wrong && sums[i] > 0 && c->timing.count < TVK_TIMING_ROUNDS)
             c->timing.ns[c->timing.count++] = sums[i];
     }
 }
 
 /* Candidates number j of all subjects, exact ones or the others. false: there is none. */
-static bool pick_all(const tvk_tuner *t, uint32_t j, bool bits, tvk_pass *p)
+static bool pick_all(const tvk_tuner *t, uint32_t j, bool bits, tvk_picks *out)
 {
     bool any = false;
     for (uint32_t i = 0; i < t->count; i++) {
         const tvk_subject *s = &t->subjects[i];
         const bool takes = j < s->count && s->list[j].exact == bits;
-        p->pick[i] = takes ? (uint8_t)j : TVK_PICK_REFERENCE;
+        out->of[i] = takes ? (uint8_t)j : TVK_PICK_REFERENCE;
         any |= takes;
     }
     return any;
@@ -137,29 +152,26 @@ static tvk_status try_all(tvk_tuner *t, uint32_t at_once, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const uint32_t total = 2 * t->most; /* exact ones and the others */
-    tvk_pass *passes = NULL;
-    uint32_t count = 0;
+    tvk_passes passes = {0};
     for (uint32_t first = 0; first < total && !late(t);) {
         bool bits[2 * TVK_MAX_CANDIDATES];
-        passes = calloc(at_once, sizeof *passes);
-        TVK_TRY_ALLOC(passes);
-        tvk_kernels_collect(t->m->kernels);
-        for (count = 0; count < at_once && first < total; first++) {
-            bits[count] = first % 2 == 0;
-            if (!pick_all(t, first / 2, bits[count], &passes[count])) continue;
-            TVK_TRY(tvk_pass_build(t, &passes[count++], err));
+        TVK_TRY(tvk_passes_open(t, at_once, &passes, err));
+        for (; passes.count < at_once && first < total; first++) {
+            tvk_picks picks;
+            bits[passes.count] = first % 2 == 0;
+            if (pick_all(t, first / 2, bits[passes.count], &picks))
+                TVK_TRY(tvk_passes_build(t, &passes, &picks, err));
         }
-        TVK_TRY(tvk_pass_record(t, passes, count, err));
-        for (uint32_t i = 0; i < count && !late(t); i++) {
-            TVK_TRY(report(t, first - count + i, total + FINALISTS, err));
-            TVK_TRY(try_pass(t, &passes[i], bits[i], err));
+        TVK_TRY(tvk_passes_record(t, &passes, err));
+        for (uint32_t i = 0; i < passes.count && !late(t); i++) {
+            TVK_TRY(report(t, first - passes.count + i, total + FINALISTS, err));
+            TVK_TRY(try_pass(t, &passes.items[i], bits[i], err));
         }
-        tvk_passes_free(passes, at_once);
-        passes = NULL;
+        tvk_passes_free(&passes);
         t->complete = first == total && !late(t);
     }
 fail:
-    tvk_passes_free(passes, at_once);
+    tvk_passes_free(&passes);
     return st;
 }
 
@@ -186,27 +198,27 @@ static tvk_status final(tvk_tuner *t, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     double sums[TVK_MAX_SUBJECTS];
-    tvk_pass *passes = calloc(FINALISTS, sizeof *passes);
-    uint32_t count = 0;
-    TVK_TRY_ALLOC(passes);
-    tvk_kernels_collect(t->m->kernels);
-    for (; count < FINALISTS; count++) {
+    tvk_passes passes = {0};
+    TVK_TRY(tvk_passes_open(t, FINALISTS, &passes, err));
+    for (uint32_t f = 0; f < FINALISTS; f++) {
+        tvk_picks picks = no_picks();
         for (uint32_t i = 0; i < t->count; i++) {
             uint8_t out[FINALISTS];
-            passes[count].pick[i] = count < finalists(&t->subjects[i], out) ? out[count] : 0;
+            picks.of[i] = f < finalists(&t->subjects[i], out) ? out[f] : 0;
         }
-        TVK_TRY(tvk_pass_build(t, &passes[count], err));
+        TVK_TRY(tvk_passes_build(t, &passes, &picks, err));
     }
-    TVK_TRY(tvk_pass_record(t, passes, count, err));
-    for (uint32_t i = 0; i < count; i++) TVK_TRY(tvk_pass_run(t, &passes[i], NULL, err));
+    TVK_TRY(tvk_passes_record(t, &passes, err));
+    for (uint32_t i = 0; i < passes.count; i++)
+        TVK_TRY(tvk_pass_run(t, &passes.items[i], NULL, err));
     for (uint32_t round = 1; round < TVK_TIMING_ROUNDS; round++) {
-        for (uint32_t i = 0; i < count && !late(t); i++) {
-            TVK_TRY(tvk_pass_run(t, &passes[i], sums, err));
-            keep_times(t, &passes[i], sums);
+        for (uint32_t i = 0; i < passes.count && !late(t); i++) {
+            TVK_TRY(tvk_pass_run(t, &passes.items[i], sums, err));
+            keep_times(t, &passes.items[i], sums);
         }
     }
 fail:
-    tvk_passes_free(passes, FINALISTS);
+    tvk_passes_free(&passes);
     return st;
 }
 
@@ -237,17 +249,15 @@ static void ask(tvk_tuner *t, uint32_t capacity, uint32_t outs, uint32_t rows, u
 static tvk_status run_reference(tvk_tuner *t, float *logits, double *sums, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_pass *p = calloc(1, sizeof *p);
-    TVK_TRY_ALLOC(p);
-    memset(p->pick, TVK_PICK_REFERENCE, sizeof p->pick);
-    tvk_kernels_collect(t->m->kernels);
-    TVK_TRY(tvk_pass_build(t, p, err));
-    TVK_TRY(tvk_pass_record(t, p, 1, err));
-    TVK_TRY(tvk_pass_run(t, p, NULL, err)); /* drivers may compile at the first dispatch */
-    TVK_TRY(tvk_pass_run(t, p, sums, err));
+    const tvk_picks picks = no_picks();
+    tvk_passes pass = {0};
+    TVK_TRY(make_pass(t, &picks, &pass, err));
+    /* drivers may compile at the first dispatch */
+    TVK_TRY(tvk_pass_run(t, pass.items, NULL, err));
+    TVK_TRY(tvk_pass_run(t, pass.items, sums, err));
     if (logits) TVK_TRY(tvk_pass_logits(t, logits, err));
 fail:
-    tvk_passes_free(p, 1);
+    tvk_passes_free(&pass);
     return st;
 }
 
@@ -358,10 +368,6 @@ static tvk_status close(tvk_tuner *t, bool remake, tvk_error *err)
 {
     tvk_model *m = t->m;
     tvk_status st = TVK_OK;
-    while (t->replaced_count > 0) {
-        tvk_buffer_destroy(&m->scratch);
-        m->scratch = t->replaced[--t->replaced_count];
-    }
     free(t->request);
     free(t->subjects);
     free(t->want);

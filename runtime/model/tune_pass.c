@@ -15,47 +15,66 @@ static tvk_choice picked(const tvk_subject *s, uint8_t pick)
     return pick == TVK_PICK_REFERENCE ? s->reference : s->list[pick].choice;
 }
 
-tvk_status tvk_pass_build(tvk_tuner *t, tvk_pass *p, tvk_error *err)
+tvk_status tvk_passes_open(tvk_tuner *t, uint32_t most, tvk_passes *passes, tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    passes->items = calloc(most, sizeof *passes->items);
+    TVK_TRY_ALLOC(passes->items);
+    tvk_kernels_collect(t->m->kernels);
+fail:
+    return st;
+}
+
+tvk_status tvk_passes_build(tvk_tuner *t, tvk_passes *passes, const tvk_picks *picks,
+                            tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_pass *p = &passes->items[passes->count++];
+    p->picks = *picks;
     for (uint32_t i = 0; i < t->count; i++)
         TVK_TRY(tvk_kernels_prefer(t->m->kernels, &t->subjects[i].shape,
-                                   picked(&t->subjects[i], p->pick[i]), err));
+                                   picked(&t->subjects[i], picks->of[i]), err));
     TVK_TRY(tvk_step_build(t->m, &t->config, t->capacity, t->outs, &p->step, err));
 fail:
     return st;
 }
 
-/* Transients of a candidate may need more than those of the model's own steps. What is replaced
- * stays: earlier passes are recorded with it. */
-static tvk_status reserve(tvk_tuner *t, uint64_t bytes, tvk_error *err)
+/* Transients of a candidate may need more than those of the model's own steps: memory for the pass
+ * that needs most. */
+static tvk_status make_scratch(tvk_tuner *t, tvk_passes *passes, tvk_error *err)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < passes->count; i++)
+        if (passes->items[i].step.graph.scratch_bytes > most)
+            most = passes->items[i].step.graph.scratch_bytes;
+    if (most <= tvk_buffer_bytes(t->m->scratch)) return TVK_OK;
+    return tvk_buffer_create(t->m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, most,
+                             "tuner's scratch", &passes->scratch, err);
+}
+
+tvk_status tvk_passes_record(tvk_tuner *t, tvk_passes *passes, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_buffer *larger = NULL;
-    if (bytes <= tvk_buffer_bytes(t->m->scratch)) return TVK_OK;
-    if (t->replaced_count == TVK_MAX_SCRATCHES)
-        TVK_FAIL(TVK_ERR_INTERNAL, "transients of more than %u sizes", TVK_MAX_SCRATCHES);
-    TVK_TRY(tvk_buffer_create(t->m->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE, bytes,
-                              "tuner's scratch", &larger, err));
-    t->replaced[t->replaced_count++] = t->m->scratch;
-    t->m->scratch = larger;
+    tvk_span scratch;
+    TVK_TRY(tvk_kernels_compile(t->m->kernels, err));
+    TVK_TRY(make_scratch(t, passes, err));
+    TVK_TRY(tvk_kernels_compiled(t->m->kernels, err));
+    scratch = tvk_buffer_span(passes->scratch ? passes->scratch : t->m->scratch);
+    for (uint32_t i = 0; i < passes->count; i++) {
+        tvk_step *s = &passes->items[i].step;
+        TVK_TRY(tvk_step_record(t->m, s, scratch, TVK_STAMPS_EACH, &s->commands, &s->command_count,
+                                err));
+    }
 fail:
     return st;
 }
 
-tvk_status tvk_pass_record(tvk_tuner *t, tvk_pass *passes, uint32_t count, tvk_error *err)
+void tvk_passes_free(tvk_passes *passes)
 {
-    tvk_status st = TVK_OK;
-    TVK_TRY(tvk_kernels_compile(t->m->kernels, err));
-    for (uint32_t i = 0; i < count; i++)
-        TVK_TRY(reserve(t, passes[i].step.graph.scratch_bytes, err));
-    TVK_TRY(tvk_kernels_compiled(t->m->kernels, err));
-    for (uint32_t i = 0; i < count; i++) {
-        tvk_step *s = &passes[i].step;
-        TVK_TRY(tvk_step_record(t->m, s, TVK_STAMPS_EACH, &s->commands, &s->command_count, err));
-    }
-fail:
-    return st;
+    for (uint32_t i = 0; i < passes->count; i++) tvk_step_destroy(&passes->items[i].step);
+    free(passes->items);
+    tvk_buffer_destroy(&passes->scratch);
+    *passes = (tvk_passes){0};
 }
 
 /* Adds the time of each dispatch to its subject's: sums [count]. */
@@ -124,10 +143,4 @@ tvk_status tvk_pass_compare(tvk_tuner *t, tvk_pass *p, bool bits, bool *good, tv
     *good = agrees(t, bits);
 fail:
     return st;
-}
-
-void tvk_passes_free(tvk_pass *passes, uint32_t count)
-{
-    for (uint32_t i = 0; passes && i < count; i++) tvk_step_destroy(&passes[i].step);
-    free(passes);
 }

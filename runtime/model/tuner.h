@@ -8,7 +8,6 @@
 
 #define TVK_MAX_SUBJECTS 24u
 #define TVK_MAX_CANDIDATES 64u
-#define TVK_MAX_SCRATCHES 8u
 #define TVK_PICK_REFERENCE 0xffu /* in place of a candidate */
 
 typedef struct tvk_candidate {
@@ -27,11 +26,23 @@ typedef struct tvk_subject {
     tvk_candidate list[TVK_MAX_CANDIDATES]; /* the default first */
 } tvk_subject;
 
-/* A step with one candidate of every subject. */
+/* A candidate of every subject; TVK_PICK_REFERENCE: none of them. */
+typedef struct tvk_picks {
+    uint8_t of[TVK_MAX_SUBJECTS];
+} tvk_picks;
+
+/* A step with those. */
 typedef struct tvk_pass {
     tvk_step step;
-    uint8_t pick[TVK_MAX_SUBJECTS]; /* TVK_PICK_REFERENCE: none of them */
+    tvk_picks picks;
 } tvk_pass;
+
+/* Steps that are compiled and recorded together. */
+typedef struct tvk_passes {
+    tvk_pass *items;
+    uint32_t count;
+    tvk_buffer *scratch; /* for their transients, where the model's is too small for one of them */
+} tvk_passes;
 
 typedef struct tvk_tuner {
     tvk_model *m;
@@ -47,10 +58,8 @@ typedef struct tvk_tuner {
     uint32_t count, most; /* subjects; candidates of the subject that has most */
     float *want, *got;    /* logits [outputs][vocab] */
     uint32_t outputs;
-    bool complete;                           /* all candidates were tried */
-    uint32_t added;                          /* to the record */
-    tvk_buffer *replaced[TVK_MAX_SCRATCHES]; /* the model's scratch, and larger ones but the last */
-    uint32_t replaced_count;
+    bool complete;  /* all candidates were tried */
+    uint32_t added; /* to the record */
 } tvk_tuner;
 
 bool tvk_same_choice(tvk_choice a, tvk_choice b);
@@ -59,17 +68,20 @@ bool tvk_tuner_asks(const tvk_model *model);
 /* Those of a step of the model, with their candidates, become the subjects. */
 void tvk_tuner_find(tvk_tuner *t, const tvk_step *step);
 
-/* Makes the kernels prefer what the pass picks, and builds its step. */
-tvk_status tvk_pass_build(tvk_tuner *t, tvk_pass *p, tvk_error *err);
-/* Compiles and records passes that were built. */
-tvk_status tvk_pass_record(tvk_tuner *t, tvk_pass *passes, uint32_t count, tvk_error *err);
+/* Room for `most` passes, zeroed before; what they ask for is collected until they are recorded. */
+tvk_status tvk_passes_open(tvk_tuner *t, uint32_t most, tvk_passes *passes, tvk_error *err);
+/* Makes the kernels prefer what is picked, and builds one pass more. */
+tvk_status tvk_passes_build(tvk_tuner *t, tvk_passes *passes, const tvk_picks *picks,
+                            tvk_error *err);
+/* Compiles and records them. */
+tvk_status tvk_passes_record(tvk_tuner *t, tvk_passes *passes, tvk_error *err);
+/* Zeroed again; of zeroed ones it does nothing. */
+void tvk_passes_free(tvk_passes *passes);
 /* One run; sums (may be NULL) [count]: ns of each subject's dispatches. */
 tvk_status tvk_pass_run(tvk_tuner *t, tvk_pass *p, double *sums, tvk_error *err);
 /* Logits of the last run, out [outputs][vocab]. */
 tvk_status tvk_pass_logits(tvk_tuner *t, float *out, tvk_error *err);
 /* Runs it and compares with t->want: bit for bit, or nearly. */
 tvk_status tvk_pass_compare(tvk_tuner *t, tvk_pass *p, bool bits, bool *good, tvk_error *err);
-/* calloc'd ones; NULL-safe. */
-void tvk_passes_free(tvk_pass *passes, uint32_t count);
 
 #endif
