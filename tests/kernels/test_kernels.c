@@ -12,7 +12,8 @@
 #include "tests/kernels/cases.h"
 
 #define SKIPPED 77
-#define FEW_CONFIGS 4u /* those for CPU drivers, which stand first, and one for GPUs */
+#define LEAST_INVOCATIONS 128u /* of a workgroup, that every device has */
+#define FEW_CONFIGS 4u         /* those for CPU drivers, which stand first, and one for GPUs */
 
 typedef struct totals {
     uint32_t cases, runs, failures, skipped;
@@ -44,6 +45,17 @@ static bool emulated(const tvk_kernels *kernels, uint32_t row)
            !tvk_select_worth(plan, tvk_shader_get(row), false);
 }
 
+/* Configurations for small cases. Those of the other class show what they can in tiny shapes, and
+ * compile for long; but its default goes along where its workgroup is one that not every device
+ * has: then what an invocation holds depends on the size. */
+static uint32_t small_configs(const tvk_kernels *kernels, uint32_t row)
+{
+    const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(kernels));
+    const uint32_t own = tvk_kernels_own_configs(kernels, row);
+    const tvk_config *other = tvk_config_get(plan, tvk_shader_get(row), own);
+    return own + (other && other->group > LEAST_INVOCATIONS);
+}
+
 /* One case on every row and its first configurations. */
 static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels, uint32_t configs,
                      totals *t)
@@ -60,10 +72,8 @@ static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels,
         if (tvk_shader_get(row)->op != info->op || !tvk_kernels_eligible(kernels, row, NULL))
             continue;
         if (emulated(kernels, row) && info->size > TVK_CASE_TINY) continue;
-        uint32_t count = tvk_kernels_config_count(kernels, row);
-        /* configurations of the other class show what they can in tiny shapes, and compile for long
-         */
-        if (info->size == TVK_CASE_SMALL) count = tvk_kernels_own_configs(kernels, row);
+        uint32_t count = info->size == TVK_CASE_SMALL ? small_configs(kernels, row)
+                                                      : tvk_kernels_config_count(kernels, row);
         if (count == 0) count = 1;
         if (count > configs) count = configs;
         if (emulated(kernels, row) && count > FEW_CONFIGS) count = FEW_CONFIGS;
