@@ -87,6 +87,11 @@ uint32_t tvk_kernels_own_configs(const tvk_kernels *kernels, uint32_t shader_ind
 void tvk_kernels_collect(tvk_kernels *kernels);
 /* Compiles what was noted with threads of their own while the caller goes on. */
 tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err);
+/* Compiles and waits, but begins none after the deadline (tvk_clock_ns()). *all: none is left. */
+tvk_status tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns, bool *all,
+                                     tvk_error *err);
+/* What is noted and not compiled is forgotten; the dispatches that asked for it are no more. */
+void tvk_kernels_forget(tvk_kernels *kernels);
 /* Waits for them: dispatches can be recorded. The error names the first program that failed. */
 tvk_status tvk_kernels_compiled(tvk_kernels *kernels, tvk_error *err);
 

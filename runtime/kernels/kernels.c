@@ -81,7 +81,7 @@ fail:
     return st;
 }
 
-tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err)
+static tvk_status begin(tvk_kernels *kernels, uint64_t deadline_ns, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_program **list = NULL;
@@ -93,10 +93,16 @@ tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err)
     count = 0;
     for (const tvk_cached_program *p = kernels->programs; p; p = p->next)
         if (p->pending) list[count++] = p->program;
-    TVK_TRY(tvk_programs_compile(kernels->device, list, count, &kernels->compiling, err));
+    TVK_TRY(
+        tvk_programs_compile(kernels->device, list, count, deadline_ns, &kernels->compiling, err));
 fail:
     free(list);
     return st;
+}
+
+tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err)
+{
+    return begin(kernels, UINT64_MAX, err);
 }
 
 tvk_status tvk_kernels_compiled(tvk_kernels *kernels, tvk_error *err)
@@ -110,6 +116,33 @@ tvk_status tvk_kernels_compiled(tvk_kernels *kernels, tvk_error *err)
     }
 fail:
     return st;
+}
+
+tvk_status tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns, bool *all,
+                                     tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t count = 1;
+    TVK_TRY(begin(kernels, deadline_ns, err));
+    TVK_TRY(settle(kernels, &count, err));
+fail:
+    *all = count == 0;
+    return st;
+}
+
+void tvk_kernels_forget(tvk_kernels *kernels)
+{
+    kernels->collecting = false;
+    tvk_programs_wait(&kernels->compiling, NULL);
+    for (tvk_cached_program **at = &kernels->programs, *p; (p = *at) != NULL;) {
+        if (tvk_program_compiled(p->program)) {
+            at = &p->next;
+            continue;
+        }
+        *at = p->next;
+        tvk_program_destroy(&p->program);
+        free(p);
+    }
 }
 
 /* ---- appending ---- */

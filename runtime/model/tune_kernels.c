@@ -11,23 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUDGET_NS 2500000000u    /* for all of it on a GPU */
+#define BUDGET_NS 2500000000u    /* for all of it, compiling too, on a GPU */
 #define BUDGET_CPU_NS 800000000u /* on host cores, which have other things to do */
 #define CPU_ROWS 32u             /* of a batch there */
 /* Weights in a step of the tuner, or all that there are: several times the last caches where a step
  * of one row waits for them, less where many rows share what is read. */
 #define COLD_MIB(cpu, one) ((cpu) ? ((one) ? 48u : 8u) : (one) ? 256u : 96u)
-#define FINALISTS 4u
 #define OUTPUTS 4u /* rows whose logits are compared */
 
 static uint64_t budget(const tvk_tuner *t)
 {
     return t->cpu ? BUDGET_CPU_NS : BUDGET_NS;
-}
-
-static bool late(const tvk_tuner *t)
-{
-    return tvk_clock_ns() > t->deadline;
 }
 
 /* As many layers as it takes for each to find its weights cold. */
@@ -40,186 +34,6 @@ static uint32_t enough_layers(const tvk_tuner *t)
         bytes += 4ull * matrices[i]->n * matrices[i]->row_words;
     layers = ((uint64_t)COLD_MIB(t->cpu, t->capacity == 1) << 20) / bytes + 1;
     return layers < t->m->config.layers ? (uint32_t)layers : t->m->config.layers;
-}
-
-/* ---- rounds ---- */
-
-static tvk_status report(const tvk_tuner *t, uint32_t done, uint32_t total, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    if (t->progress && t->progress->fn &&
-        !t->progress->fn(t->progress->user, "measuring", done, total))
-        TVK_FAIL(TVK_ERR_CANCELLED, "measuring was cancelled");
-fail:
-    return st;
-}
-
-static void refuse(const tvk_tuner *t, tvk_subject *s, uint8_t pick)
-{
-    tvk_candidate *c = &s->list[pick];
-    char name[96];
-    c->wrong = true;
-    tvk_kernels_table_text(c->choice.row, tvk_kernels_table_index(t->m->kernels, c->choice), name,
-                           sizeof name);
-    tvk_log_print(tvk_gpu_log(t->m->device), TVK_LOG_WARN,
-                  "%s gives other results at [%u, %u], %u rows: it is not used", name, s->shape.n,
-                  s->shape.k, s->shape.rows);
-}
-
-static tvk_picks no_picks(void)
-{
-    tvk_picks p;
-    memset(p.of, TVK_PICK_REFERENCE, sizeof p.of);
-    return p;
-}
-
-/* One pass by itself, recorded. */
-static tvk_status make_pass(tvk_tuner *t, const tvk_picks *picks, tvk_passes *out, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    TVK_TRY(tvk_passes_open(t, 1, out, err));
-    TVK_TRY(tvk_passes_build(t, out, picks, err));
-    TVK_TRY(tvk_passes_record(t, out, err));
-fail:
-    return st;
-}
-
-/* A pass differs from the reference: which candidate does by itself? */
-static tvk_status blame(tvk_tuner *t, const tvk_pass *bad, bool bits, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    tvk_passes alone = {0};
-    const uint8_t *pick = bad->picks.of;
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < t->count; i++) {
-        tvk_picks one = no_picks();
-        bool good = false;
-        if (pick[i] == TVK_PICK_REFERENCE) continue;
-        one.of[i] = pick[i];
-        TVK_TRY(make_pass(t, &one, &alone, err));
-        TVK_TRY(tvk_pass_compare(t, alone.items, bits, &good, err));
-        tvk_passes_free(&alone);
-        if (good) continue;
-        refuse(t, &t->subjects[i], pick[i]);
-        found++;
-    }
-    for (uint32_t i = 0; found == 0 && i < t->count; i++) /* only together, or not always */
-        if (pick[i] != TVK_PICK_REFERENCE) refuse(t, &t->subjects[i], pick[i]);
-fail:
-    tvk_passes_free(&alone);
-    return st;
-}
-
-static void keep_times(tvk_tuner *t, const tvk_pass *p, const double *sums)
-{
-    for (uint32_t i = 0; i < t->count; i++) {
-        const uint8_t pick = p->picks.of[i];
-        tvk_candidate *c = pick == TVK_PICK_REFERENCE ? NULL : &t->subjects[i].list[pick];
-        if (c && !c->wrong && sums[i] > 0 && c->timing.count < TVK_TIMING_ROUNDS)
-            c->timing.ns[c->timing.count++] = sums[i];
-    }
-}
-
-/* Candidates number j of all subjects, exact ones or the others. false: there is none. */
-static bool pick_all(const tvk_tuner *t, uint32_t j, bool bits, tvk_picks *out)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < t->count; i++) {
-        const tvk_subject *s = &t->subjects[i];
-        const bool takes = j < s->count && s->list[j].exact == bits;
-        out->of[i] = takes ? (uint8_t)j : TVK_PICK_REFERENCE;
-        any |= takes;
-    }
-    return any;
-}
-
-/* Compared, then timed once. */
-static tvk_status try_pass(tvk_tuner *t, tvk_pass *p, bool bits, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    double sums[TVK_MAX_SUBJECTS];
-    bool good;
-    TVK_TRY(tvk_pass_compare(t, p, bits, &good, err));
-    if (!good) TVK_TRY(blame(t, p, bits, err));
-    TVK_TRY(tvk_pass_run(t, p, sums, err));
-    keep_times(t, p, sums);
-fail:
-    return st;
-}
-
-/* All candidates once, until time is up. `at_once` passes are compiled together. */
-static tvk_status try_all(tvk_tuner *t, uint32_t at_once, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    const uint32_t total = 2 * t->most; /* exact ones and the others */
-    tvk_passes passes = {0};
-    for (uint32_t first = 0; first < total && !late(t);) {
-        bool bits[2 * TVK_MAX_CANDIDATES];
-        TVK_TRY(tvk_passes_open(t, at_once, &passes, err));
-        for (; passes.count < at_once && first < total; first++) {
-            tvk_picks picks;
-            bits[passes.count] = first % 2 == 0;
-            if (pick_all(t, first / 2, bits[passes.count], &picks))
-                TVK_TRY(tvk_passes_build(t, &passes, &picks, err));
-        }
-        TVK_TRY(tvk_passes_record(t, &passes, err));
-        for (uint32_t i = 0; i < passes.count && !late(t); i++) {
-            TVK_TRY(report(t, first - passes.count + i, total + FINALISTS, err));
-            TVK_TRY(try_pass(t, &passes.items[i], bits[i], err));
-        }
-        tvk_passes_free(&passes);
-        t->complete = first == total && !late(t);
-    }
-fail:
-    tvk_passes_free(&passes);
-    return st;
-}
-
-/* The default and the fastest others, fastest first. */
-static uint32_t finalists(const tvk_subject *s, uint8_t out[FINALISTS])
-{
-    uint32_t count = 1;
-    out[0] = 0;
-    for (uint32_t i = 1; i < s->count; i++) {
-        const double ns = tvk_timing_median(&s->list[i].timing);
-        uint32_t at = count;
-        if (ns <= 0 || s->list[i].wrong) continue;
-        while (at > 1 && tvk_timing_median(&s->list[out[at - 1]].timing) > ns) at--;
-        if (at == FINALISTS) continue;
-        if (count < FINALISTS) count++;
-        memmove(&out[at + 1], &out[at], (count - at - 1) * sizeof *out);
-        out[at] = (uint8_t)i;
-    }
-    return count;
-}
-
-/* Those again and again, in turn, so that what else the machine does meets all of them. */
-static tvk_status final(tvk_tuner *t, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    double sums[TVK_MAX_SUBJECTS];
-    tvk_passes passes = {0};
-    TVK_TRY(tvk_passes_open(t, FINALISTS, &passes, err));
-    for (uint32_t f = 0; f < FINALISTS; f++) {
-        tvk_picks picks = no_picks();
-        for (uint32_t i = 0; i < t->count; i++) {
-            uint8_t out[FINALISTS];
-            picks.of[i] = f < finalists(&t->subjects[i], out) ? out[f] : 0;
-        }
-        TVK_TRY(tvk_passes_build(t, &passes, &picks, err));
-    }
-    TVK_TRY(tvk_passes_record(t, &passes, err));
-    for (uint32_t i = 0; i < passes.count; i++)
-        TVK_TRY(tvk_pass_run(t, &passes.items[i], NULL, err));
-    for (uint32_t round = 1; round < TVK_TIMING_ROUNDS; round++) {
-        for (uint32_t i = 0; i < passes.count && !late(t); i++) {
-            TVK_TRY(tvk_pass_run(t, &passes.items[i], sums, err));
-            keep_times(t, &passes.items[i], sums);
-        }
-    }
-fail:
-    tvk_passes_free(&passes);
-    return st;
 }
 
 /* ---- a step ---- */
@@ -244,37 +58,33 @@ static void ask(tvk_tuner *t, uint32_t capacity, uint32_t outs, uint32_t rows, u
     t->config.layers = enough_layers(t);
 }
 
-/* The step with the reference in every place: what results must be (logits may be NULL), and what
- * the dispatches of each subject take: sums [count]. Fills the cache at its positions, too. */
-static tvk_status run_reference(tvk_tuner *t, float *logits, double *sums, tvk_error *err)
+/* When are all candidates compared and timed? */
+static tvk_timing_when plan(const tvk_tuner *t)
 {
-    tvk_status st = TVK_OK;
-    const tvk_picks picks = no_picks();
-    tvk_passes pass = {0};
-    TVK_TRY(make_pass(t, &picks, &pass, err));
-    /* drivers may compile at the first dispatch */
-    TVK_TRY(tvk_pass_run(t, pass.items, NULL, err));
-    TVK_TRY(tvk_pass_run(t, pass.items, sums, err));
-    if (logits) TVK_TRY(tvk_pass_logits(t, logits, err));
-fail:
-    tvk_passes_free(&pass);
-    return st;
+    const uint64_t now = tvk_clock_ns();
+    return tvk_timing_plan(2 * tvk_tuner_passes(t), t->run_ns,
+                           now < t->deadline ? (double)(t->deadline - now) : 0, (double)budget(t));
 }
 
-/* Runs that take so long are not repeated: the default stays. */
-static bool too_slow(tvk_tuner *t, const double *sums)
+/* The default stays, with what the reference took. */
+static void leave(tvk_tuner *t, const double *sums)
 {
-    double all = 0;
-    for (uint32_t i = 0; i < t->count; i++) all += sums[i];
-    if (all * 8 < (double)budget(t)) return false;
-    for (uint32_t i = 0; i < t->count; i++)
+    for (uint32_t i = 0; i < t->count; i++) {
+        t->subjects[i].left = true;
         t->subjects[i].list[0].timing = (tvk_timing){{sums[i]}, 1};
-    t->complete = true;
+    }
+}
+
+/* Has each candidate been tried? */
+static bool tried(const tvk_subject *s)
+{
+    for (uint32_t c = 0; c < s->count; c++)
+        if (!s->list[c].wrong && s->list[c].timing.count == 0) return false;
     return true;
 }
 
-/* The choice of each subject, in the kernels, and in the record where all candidates were tried:
- * else the next start gets further, with what the driver has compiled by then. */
+/* The choice of each subject, in the kernels, and in the record where all its candidates were
+ * tried: the next start goes on with the others, and with what the driver has compiled by then. */
 static tvk_status settle(tvk_tuner *t, tvk_tuning *tuning, uint32_t *changed, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -288,7 +98,7 @@ static tvk_status settle(tvk_tuner *t, tvk_tuning *tuning, uint32_t *changed, tv
         choice = s->list[best].wrong ? s->reference : s->list[best].choice;
         TVK_TRY(tvk_kernels_prefer(t->m->kernels, &s->shape, choice, err));
         *changed += !tvk_same_choice(choice, s->list[0].choice);
-        if (!t->complete || ways[best].count == 0) continue;
+        if (!(s->left || tried(s)) || ways[best].count == 0) continue;
         t->added++;
         tvk_tuning_add(tuning, &(tvk_tuning_choice){
                                    .row = choice.row,
@@ -304,41 +114,70 @@ fail:
     return st;
 }
 
-/* The default in every place again, after a failure. */
+/* The default in every place again. */
 static void forget(tvk_tuner *t)
 {
     for (uint32_t i = 0; i < t->count; i++)
         tvk_kernels_prefer(t->m->kernels, &t->subjects[i].shape, t->subjects[i].list[0].choice,
                            NULL);
-    tvk_kernels_compiled(t->m->kernels, NULL); /* what was collected is not left behind */
+    tvk_kernels_forget(t->m->kernels);
+}
+
+/* The step's rows on which it is measured; those of one row stand behind others, to which they
+ * attend. */
+static void ask_step(tvk_tuner *t, const tvk_step *step, uint32_t most)
+{
+    const uint32_t before = most < TVK_SOME_ROWS ? most : TVK_SOME_ROWS;
+    ask(t, step->rows, step->outs, most < step->rows ? most : step->rows,
+        step->rows == 1 ? before : 0);
+}
+
+/* Results to compare with, and the cache that they come from. */
+static tvk_status prepare(tvk_tuner *t, const tvk_step *step, uint32_t most, bool *ready,
+                          tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (t->position > 0) {
+        ask(t, t->m->layout.batch, t->m->layout.max_outs, t->position, 0);
+        TVK_TRY(tvk_tuner_reference(t, NULL, NULL, ready, err));
+        if (!*ready) return TVK_OK;
+        ask_step(t, step, most);
+    }
+    TVK_TRY(tvk_tuner_reference(t, t->want, NULL, ready, err));
+fail:
+    return st;
+}
+
+/* All candidates, and the fastest again. */
+static tvk_status measure(tvk_tuner *t, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    TVK_TRY(tvk_tuner_try_all(t, err));
+    if (!tvk_tuner_late(t)) TVK_TRY(tvk_tuner_final(t, err));
+fail:
+    return st;
 }
 
 static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuning,
                             uint32_t *changed, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_model *m = t->m;
+    const tvk_state_layout *l = &t->m->layout;
+    const uint32_t batch = t->cpu && l->batch > CPU_ROWS ? CPU_ROWS : l->batch;
+    const uint32_t most = batch < l->context - 1 ? batch : l->context - 1;
+    tvk_timing_when when = TVK_TIMING_LATER;
     double sums[TVK_MAX_SUBJECTS];
-    const uint32_t batch = t->cpu && m->layout.batch > CPU_ROWS ? CPU_ROWS : m->layout.batch;
-    const uint32_t room = m->layout.context - 1, most = batch < room ? batch : room;
-    const uint32_t before = most < TVK_SOME_ROWS ? most : TVK_SOME_ROWS; /* a decode step */
-    t->count = 0;
+    bool ready;
     if (step->rows == 0 || most == 0) return TVK_OK; /* not there, or no room for a row */
-    TVK_TRY(report(t, 0, 1, err));
-    if (step->rows == 1 && before > 1) { /* something to attend to */
-        ask(t, m->layout.batch, m->layout.max_outs, before, 0);
-        TVK_TRY(run_reference(t, NULL, NULL, err));
-    }
-    ask(t, step->rows, step->outs, most < step->rows ? most : step->rows,
-        step->rows == 1 ? before : 0);
+    TVK_TRY(tvk_tuner_report(t, 0, 1, err));
+    ask_step(t, step, most);
     tvk_tuner_find(t, step);
-    t->complete = false;
-    if (t->count == 0) return TVK_OK;
-    TVK_TRY(run_reference(t, t->want, sums, err));
-    if (!too_slow(t, sums)) {
-        TVK_TRY(try_all(t, t->cpu ? 1 : 2 * t->most, err));
-        if (!late(t)) TVK_TRY(final(t, err));
-    }
+    if (t->count == 0 || tvk_tuner_late(t)) return TVK_OK;
+    TVK_TRY(tvk_tuner_reference(t, NULL, sums, &ready, err));
+    if (ready) when = plan(t);
+    if (when == TVK_TIMING_NEVER) leave(t, sums);
+    if (when == TVK_TIMING_NOW) TVK_TRY(prepare(t, step, most, &ready, err));
+    if (when == TVK_TIMING_NOW && ready) TVK_TRY(measure(t, err));
     TVK_TRY(settle(t, tuning, changed, err));
 fail:
     if (st != TVK_OK) forget(t);
@@ -400,10 +239,9 @@ tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress
                              "kernels are measured before sessions are opened, %u are",
                              model->open_sessions);
     TVK_TRY(open(&t, err));
-    for (int i = 0; i < TVK_STEP_COUNT; i++) {
-        t.deadline = start + budget(&t) * (uint64_t)(i + 1) / TVK_STEP_COUNT;
+    t.deadline = start + budget(&t);
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
         TVK_TRY(tune_step(&t, &model->steps[i], tuning, &changed, err));
-    }
     if (progress && progress->fn) progress->fn(progress->user, "measuring", 1, 1);
 fail:
     closed = close(&t, changed > 0, st == TVK_OK ? err : NULL);

@@ -25,12 +25,13 @@ fail:
     return st;
 }
 
-tvk_status tvk_passes_build(tvk_tuner *t, tvk_passes *passes, const tvk_picks *picks,
+tvk_status tvk_passes_build(tvk_tuner *t, tvk_passes *passes, const tvk_picks *picks, bool bits,
                             tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_pass *p = &passes->items[passes->count++];
     p->picks = *picks;
+    p->bits = bits;
     for (uint32_t i = 0; i < t->count; i++)
         TVK_TRY(tvk_kernels_prefer(t->m->kernels, &t->subjects[i].shape,
                                    picked(&t->subjects[i], picks->of[i]), err));
@@ -52,13 +53,13 @@ static tvk_status make_scratch(tvk_tuner *t, tvk_passes *passes, tvk_error *err)
                              "tuner's scratch", &passes->scratch, err);
 }
 
-tvk_status tvk_passes_record(tvk_tuner *t, tvk_passes *passes, tvk_error *err)
+tvk_status tvk_passes_record(tvk_tuner *t, tvk_passes *passes, bool *ready, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_span scratch;
-    TVK_TRY(tvk_kernels_compile(t->m->kernels, err));
+    TVK_TRY(tvk_kernels_compile_until(t->m->kernels, t->deadline, ready, err));
+    if (!*ready) return TVK_OK;
     TVK_TRY(make_scratch(t, passes, err));
-    TVK_TRY(tvk_kernels_compiled(t->m->kernels, err));
     scratch = tvk_buffer_span(passes->scratch ? passes->scratch : t->m->scratch);
     for (uint32_t i = 0; i < passes->count; i++) {
         tvk_step *s = &passes->items[i].step;
@@ -69,12 +70,13 @@ fail:
     return st;
 }
 
-void tvk_passes_free(tvk_passes *passes)
+void tvk_passes_free(tvk_tuner *t, tvk_passes *passes)
 {
     for (uint32_t i = 0; i < passes->count; i++) tvk_step_destroy(&passes->items[i].step);
     free(passes->items);
     tvk_buffer_destroy(&passes->scratch);
     *passes = (tvk_passes){0};
+    tvk_kernels_forget(t->m->kernels);
 }
 
 /* Adds the time of each dispatch to its subject's: sums [count]. */
@@ -135,12 +137,12 @@ static bool agrees(const tvk_tuner *t, bool bits)
     return off <= INEXACT * largest;
 }
 
-tvk_status tvk_pass_compare(tvk_tuner *t, tvk_pass *p, bool bits, bool *good, tvk_error *err)
+tvk_status tvk_pass_compare(tvk_tuner *t, tvk_pass *p, bool *good, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     TVK_TRY(tvk_pass_run(t, p, NULL, err));
     TVK_TRY(tvk_pass_logits(t, t->got, err));
-    *good = agrees(t, bits);
+    *good = agrees(t, p->bits);
 fail:
     return st;
 }

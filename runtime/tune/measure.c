@@ -34,6 +34,7 @@ typedef struct bench {
     tvk_buffer *scales[PATHS], *x[PATHS]; /* [1 + i]: with zeros[i] */
     tvk_commands *commands[PATHS];        /* dense, then skipping at each of the zeros */
     tvk_dispatch_list list;
+    uint64_t deadline_ns;
 } bench;
 
 static tvk_status make(bench *b, uint64_t bytes, const char *name, tvk_buffer **out, tvk_error *err)
@@ -183,17 +184,46 @@ static uint64_t matrix_bytes(uint32_t rows, uint32_t k)
     return t2 > kmajor ? t2 : kmajor;
 }
 
-/* The record that gate and up read, made once. */
+static bool gated(const bench *b)
+{
+    return b->entry->kind != TVK_TUNING_INPUTS;
+}
+
+/* A path, in place of what was listed. */
+static tvk_status list_path(bench *b, uint32_t path, tvk_error *err)
+{
+    b->list.count = 0;
+    return (gated(b) ? list_gates : list_inputs)(b, path, err);
+}
+
+/* The record that gate and up read, likewise. */
+static tvk_status list_record(bench *b, tvk_error *err)
+{
+    b->list.count = 0;
+    return tvk_op_act(b->kernels, &b->list, formats[b->entry->kind], false,
+                      tvk_buffer_span(b->state), tvk_buffer_span(b->x[1]), (tvk_span){0},
+                      tvk_buffer_span(b->act), b->entry->k, 0, 1, err);
+}
+
+/* What all of these ask for. */
+static tvk_status compile(bench *b, bool *all, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_kernels_collect(b->kernels);
+    if (gated(b)) TVK_TRY(list_record(b, err));
+    for (uint32_t i = 0; i < PATHS; i++) TVK_TRY(list_path(b, i, err));
+    TVK_TRY(tvk_kernels_compile_until(b->kernels, b->deadline_ns, all, err));
+fail:
+    tvk_kernels_forget(b->kernels);
+    return st;
+}
+
 static tvk_status make_record(bench *b, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_format format = formats[b->entry->kind];
     tvk_commands *c = NULL;
     double ns;
-    b->list.count = 0;
-    TVK_TRY(tvk_op_act(b->kernels, &b->list, format, false, tvk_buffer_span(b->state),
-                       tvk_buffer_span(b->x[1]), (tvk_span){0}, tvk_buffer_span(b->act),
-                       b->entry->k, 0, 1, err));
+    TVK_TRY(list_record(b, err));
     TVK_TRY(record(b, &c, err));
     TVK_TRY(submit(b, c, &ns, err));
 fail:
@@ -201,11 +231,11 @@ fail:
     return st;
 }
 
-static tvk_status make_all(bench *b, tvk_error *err)
+static tvk_status make_buffers(bench *b, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_tuning_entry *e = b->entry;
-    const bool up = e->kind != TVK_TUNING_INPUTS;
+    const bool up = gated(b);
     const uint64_t limit = tvk_gpu_plan(b->device)->max_storage_bytes;
     const uint64_t align = tvk_gpu_plan(b->device)->storage_align;
     const uint64_t most = tvk_gpu_plan(b->device)->cpu ? MAX_COPY_BYTES_CPU : MAX_COPY_BYTES_GPU;
@@ -230,10 +260,16 @@ static tvk_status make_all(bench *b, tvk_error *err)
         TVK_TRY(up && i == 0 ? make(b, 4ull * b->n, "tune f", &b->x[i], err)
                              : make_inputs(b, up ? 0 : zero, &b->x[i], err));
     }
-    if (up) TVK_TRY(make_record(b, err));
+fail:
+    return st;
+}
+
+static tvk_status record_all(bench *b, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (gated(b)) TVK_TRY(make_record(b, err));
     for (uint32_t i = 0; i < PATHS; i++) {
-        b->list.count = 0;
-        TVK_TRY((up ? list_gates : list_inputs)(b, i, err));
+        TVK_TRY(list_path(b, i, err));
         TVK_TRY(record(b, &b->commands[i], err));
     }
 fail:
@@ -246,6 +282,7 @@ static tvk_status time_all(bench *b, double ns[PATHS], tvk_error *err)
 {
     tvk_status st = TVK_OK;
     for (uint32_t round = 0; round <= ROUNDS; round++) {
+        if (round > 1 && tvk_clock_ns() > b->deadline_ns) break;
         for (uint32_t i = 0; i < PATHS; i++) {
             double t;
             TVK_TRY(submit(b, b->commands[i], &t, err));
@@ -258,12 +295,20 @@ fail:
     return st;
 }
 
-tvk_status tvk_tune_measure(tvk_kernels *kernels, tvk_tuning_entry *entry, tvk_error *err)
+tvk_status tvk_tune_measure(tvk_kernels *kernels, tvk_tuning_entry *entry, uint64_t deadline_ns,
+                            bool *done, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    bench b = {.kernels = kernels, .device = tvk_kernels_device(kernels), .entry = entry};
+    bench b = {.kernels = kernels,
+               .device = tvk_kernels_device(kernels),
+               .entry = entry,
+               .deadline_ns = deadline_ns};
     double ns[PATHS] = {0};
-    TVK_TRY(make_all(&b, err));
+    *done = false;
+    TVK_TRY(make_buffers(&b, err));
+    TVK_TRY(compile(&b, done, err));
+    if (!*done) goto fail;
+    TVK_TRY(record_all(&b, err));
     TVK_TRY(time_all(&b, ns, err));
     entry->dense_ns = ns[0];
     memcpy(entry->skip_ns, ns + 1, sizeof entry->skip_ns);

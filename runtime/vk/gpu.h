@@ -91,10 +91,11 @@ bool tvk_program_compiled(const tvk_program *program);
 void tvk_program_destroy(tvk_program **program);
 
 /* Prepared programs that threads compile while the caller goes on; the caller may do anything with
- * the device but destroy them. */
+ * the device but destroy them. What was not begun before the deadline (tvk_clock_ns(); UINT64_MAX:
+ * none) stays prepared. */
 typedef struct tvk_compiling tvk_compiling;
 tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, uint32_t count,
-                                tvk_compiling **out, tvk_error *err);
+                                uint64_t deadline_ns, tvk_compiling **out, tvk_error *err);
 /* Waits and frees. The error is the first program's that could not be compiled, with its name;
  * those are prepared as before. NULL-safe. */
 tvk_status tvk_programs_wait(tvk_compiling **compiling, tvk_error *err);

@@ -224,22 +224,24 @@ fail:
 struct tvk_compiling {
     tvk_device *device;
     tvk_crew *crew;
+    uint64_t deadline_ns;
     uint32_t count;
     struct {
         tvk_program *program;
-        VkResult result;
+        VkResult result; /* VK_NOT_READY: there was no time for it */
     } items[];
 };
 
 static void compile_item(void *user, uint32_t i)
 {
     tvk_compiling *c = user;
-    if (c->items[i].result == VK_SUCCESS)
-        c->items[i].result = compile(c->device, c->items[i].program);
+    if (c->items[i].result != VK_SUCCESS) return;
+    c->items[i].result =
+        tvk_clock_ns() > c->deadline_ns ? VK_NOT_READY : compile(c->device, c->items[i].program);
 }
 
 tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, uint32_t count,
-                                tvk_compiling **out, tvk_error *err)
+                                uint64_t deadline_ns, tvk_compiling **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint32_t threads = tvk_crew_processors();
@@ -248,6 +250,7 @@ tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, ui
     TVK_TRY_ALLOC(c);
     TVK_TRY(tvk_device_alive(device, err));
     c->device = device;
+    c->deadline_ns = deadline_ns;
     for (uint32_t i = 0; i < count; i++) {
         if (list[i]->pipeline) continue;
         c->items[c->count].program = list[i];
@@ -275,8 +278,9 @@ tvk_status tvk_programs_wait(tvk_compiling **compiling, tvk_error *err)
     if (!c) return TVK_OK;
     tvk_crew_join(&c->crew);
     for (uint32_t i = 0; i < c->count; i++) {
-        tvk_status one =
-            finish(c->device, c->items[i].program, c->items[i].result, st == TVK_OK ? err : NULL);
+        tvk_status one;
+        if (c->items[i].result == VK_NOT_READY) continue;
+        one = finish(c->device, c->items[i].program, c->items[i].result, st == TVK_OK ? err : NULL);
         if (st == TVK_OK) st = one;
     }
     free(c);

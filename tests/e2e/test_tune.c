@@ -1,8 +1,10 @@
 /* Rows and cuts chosen by measurement: what is measured, kept and used, with the same bits. */
 #include "e2e/model_fixture.h"
 
+#include "base/clock.h"
 #include "model/tuner.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,17 @@
 #define ROWS 20u
 
 static tvk_tuning tuning;
+
+/* Time as the tuner sees it: the clock's, or so much further at each look (ns; 0: the clock's). */
+static uint64_t tick;
+static atomic_uint_fast64_t looks;
+
+uint64_t __real_tvk_clock_ns(void);
+uint64_t __wrap_tvk_clock_ns(void);
+uint64_t __wrap_tvk_clock_ns(void)
+{
+    return tick ? atomic_fetch_add(&looks, 1) * tick : __real_tvk_clock_ns();
+}
 
 static const tvk_model_params params = {.context = 256, .batch = 64, .exact = true};
 
@@ -95,6 +108,37 @@ static void measured_once(void **state)
         for (uint32_t c = 0; c < tuning.choice_count; c++)
             assert_true(tvk_tuning_choice_valid(&tuning.choices[c]));
         free(want);
+    }
+}
+
+/* However little fits into a start, it ends in time, keeps what it finished, and the next one goes
+ * on: in the end all is known. */
+static void budgets_that_end(void **state)
+{
+    /* a step or two fit into a start; running takes too long for any of them */
+    static const uint64_t ticks[] = {10000000, 400000000};
+    const uint64_t budget = 800000000; /* of a CPU driver */
+    const uint64_t over = 24;          /* looks of programs that are not begun any more, and such */
+    const tiny_spec *spec = &tiny_specs[0];
+    (void)state;
+    for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++) {
+        uint32_t starts = 0, added = 1;
+        memset(&tuning, 0, sizeof tuning);
+        for (bool known = false; !known; starts++) {
+            tvk_model_params with = params;
+            opened o;
+            with.tuning = &tuning;
+            open_model(spec, &with, &o);
+            known = !tvk_tuner_asks(o.model);
+            assert_true(known || starts < 6);
+            atomic_store(&looks, 1);
+            tick = ticks[i];
+            tune(&o, &added);
+            tick = 0;
+            assert_int_equal(added == 0, known);
+            assert_in_range(atomic_load(&looks), 1, budget / ticks[i] + 1 + over);
+            close_model(&o);
+        }
     }
 }
 
@@ -238,9 +282,8 @@ static void calls_that_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(measured_once),
-        cmocka_unit_test(a_record_is_followed),
-        cmocka_unit_test(what_stops_it),
+        cmocka_unit_test(measured_once),        cmocka_unit_test(budgets_that_end),
+        cmocka_unit_test(a_record_is_followed), cmocka_unit_test(what_stops_it),
         cmocka_unit_test(calls_that_fail),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);

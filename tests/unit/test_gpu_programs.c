@@ -47,7 +47,10 @@ void programs_in_parallel(void **state)
     tvk_compiling *compiling = NULL;
     tvk_error err = {0};
     prepare(d, list);
-    ok(tvk_programs_compile(d, list, PROGRAMS, &compiling, &err), &err);
+    ok(tvk_programs_compile(d, list, PROGRAMS, 0, &compiling, &err), &err); /* too late for all */
+    ok(tvk_programs_wait(&compiling, &err), &err);
+    for (uint32_t i = 0; i < PROGRAMS; i++) assert_false(tvk_program_compiled(list[i]));
+    ok(tvk_programs_compile(d, list, PROGRAMS, UINT64_MAX, &compiling, &err), &err);
     runs(d, first, 0); /* meanwhile */
     ok(tvk_programs_wait(&compiling, &err), &err);
     assert_null(compiling);
@@ -56,7 +59,7 @@ void programs_in_parallel(void **state)
         runs(d, list[i], i);
     }
     /* nothing is left to do, and none is nothing to do */
-    ok(tvk_programs_compile(d, list, PROGRAMS, &compiling, &err), &err);
+    ok(tvk_programs_compile(d, list, PROGRAMS, UINT64_MAX, &compiling, &err), &err);
     ok(tvk_programs_wait(&compiling, &err), &err);
     ok(tvk_programs_wait(&compiling, &err), &err);
     destroy(list);
@@ -74,13 +77,13 @@ void a_program_that_fails(void **state)
         char name[32];
         prepare(d, list);
         tvk_gpu_fail_at(d, failing + 1, TVK_ERR_HOST_MEMORY);
-        ok(tvk_programs_compile(d, list, PROGRAMS, &compiling, &err), &err);
+        ok(tvk_programs_compile(d, list, PROGRAMS, UINT64_MAX, &compiling, &err), &err);
         assert_int_equal(tvk_programs_wait(&compiling, &err), TVK_ERR_HOST_MEMORY);
         snprintf(name, sizeof name, "program 'axpb %u': vkCreate", failing);
         if (strncmp(err.text, name, strlen(name)) != 0) fail_msg("%s... in: %s", name, err.text);
         for (uint32_t i = 0; i < PROGRAMS; i++)
             assert_int_equal(tvk_program_compiled(list[i]), i != failing);
-        ok(tvk_programs_compile(d, list, PROGRAMS, &compiling, &err), &err);
+        ok(tvk_programs_compile(d, list, PROGRAMS, UINT64_MAX, &compiling, &err), &err);
         ok(tvk_programs_wait(&compiling, &err), &err);
         runs(d, list[failing], failing);
         destroy(list);

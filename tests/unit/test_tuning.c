@@ -101,6 +101,15 @@ static void the_fastest_is_taken(void **state)
     assert_int_equal(tvk_timing_decide(t, 1), 0);
 }
 
+static void what_there_is_time_for(void **state)
+{
+    (void)state;
+    assert_int_equal(tvk_timing_plan(10, 40, 400, 800), TVK_TIMING_NOW);
+    assert_int_equal(tvk_timing_plan(10, 40, 399, 800), TVK_TIMING_LATER);
+    assert_int_equal(tvk_timing_plan(10, 41, 800, 800), TVK_TIMING_NEVER);
+    assert_int_equal(tvk_timing_plan(10, 0, 0, 800), TVK_TIMING_NOW); /* a clock too coarse */
+}
+
 static tvk_tuning_choice choice(uint32_t row, uint32_t config)
 {
     return (tvk_tuning_choice){row, config, 13824, 2560, 1, false, 7000.5, 6400};
@@ -248,6 +257,7 @@ int main(void)
         cmocka_unit_test(lines),
         cmocka_unit_test(numbers_are_checked),
         cmocka_unit_test(the_fastest_is_taken),
+        cmocka_unit_test(what_there_is_time_for),
         cmocka_unit_test(choices_are_checked),
         cmocka_unit_test(text_and_back),
         cmocka_unit_test(nonsense_is_refused),

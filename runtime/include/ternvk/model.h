@@ -169,8 +169,9 @@ typedef struct tvk_load_times {
 TVK_API void tvk_model_get_load_times(const tvk_model *model, tvk_load_times *out);
 
 /* Measures what the choice of TVK_SPARSE_AUTO asks about this model's shapes and *tuning does not
- * hold yet, on synthetic weights, and adds it. Takes a second or so; progress ("measuring") and the
- * device's memory are free again afterwards. added (may be NULL): how many entries are new.
+ * hold yet, on synthetic weights, and adds it. Takes half a second or so; what does not fit is left
+ * to the next call, for which the driver may keep what was compiled. Progress ("measuring"); the
+ * device's memory is free again afterwards. added (may be NULL): how many entries are new.
  * Errors: as tvk_model_describe; TVK_ERR_CANCELLED. Since: 0.1 */
 TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *source,
                                   const tvk_model_params *params, tvk_tuning *tuning,
@@ -179,7 +180,9 @@ TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *s
 /* Measures which kernel row and cut is fastest for each shape of the model's steps of which *tuning
  * held nothing when it was made, in the steps themselves, adds what it finds and goes on with it.
  * Candidates whose results differ are left out, with a warning in the log. Up to 2.5 s, on a CPU
- * driver half of that; nothing to do: no time at all. Before sessions are opened.
+ * driver 0.8 s, the kernel that is being compiled then and a step at most on top; what does not fit
+ * is left to the next call, shapes whose steps take too long keep their defaults. Nothing to do: no
+ * time at all. Before sessions are opened.
  * Errors: TVK_ERR_ARG (sessions are open), TVK_ERR_CANCELLED by progress ("measuring"; may be
  * NULL), TVK_ERR_DEVICE_MEMORY: the model goes on as before. Since: 0.1 */
 TVK_API tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress,
