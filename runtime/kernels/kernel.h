@@ -51,7 +51,7 @@ typedef struct tvk_dispatch {
     uint32_t binding_count;
     uint32_t push[TVK_MAX_PUSH_BYTES / 4];
     tvk_groups groups;
-    uint32_t shape; /* of the choice that it runs with; 0: none */
+    uint32_t shape; /* of the choice that it runs with, or that it is there for; 0: none */
 } tvk_dispatch;
 
 typedef struct tvk_dispatch_list {

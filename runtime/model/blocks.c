@@ -378,6 +378,7 @@ static tvk_status gate_up(tvk_block_context *c, uint32_t layer, tvk_span in, tvk
     const tvk_matrix *w = &c->weights->layers[layer].gate_up;
     const tvk_format format = formats[m->act][GATE_UP];
     tvk_dispatch_list *list = &c->graph->list;
+    uint32_t shape;
     tvk_span both;
     if (!gelu && !c->graph->keep && !c->counters.buffer &&
         tvk_matmul_gates(c->kernels, w, format, c->rows)) {
@@ -386,6 +387,7 @@ static tvk_status gate_up(tvk_block_context *c, uint32_t layer, tvk_span in, tvk
     }
     TVK_TRY(floats(c, c->rows, width, "gate_up", layer, &both, err));
     TVK_TRY(linear(c, GATE_UP, w, &in, both, false, err));
+    shape = list->items[list->count - 1].shape;
     TVK_TRY(count_gates(c, both, width, layer, err));
     TVK_TRY(floats(c, c->rows, m->ffn, "glu", layer, f, err));
     if (gelu)
@@ -393,6 +395,8 @@ static tvk_status gate_up(tvk_block_context *c, uint32_t layer, tvk_span in, tvk
     else
         TVK_TRY(
             tvk_op_glu(c->kernels, list, both, *f, m->ffn, m->glu == TVK_GLU_RELU2, c->rows, err));
+    /* other rows of that shape do this too */
+    list->items[list->count - 1].shape = shape;
 fail:
     return st;
 }

@@ -79,7 +79,8 @@ void tvk_passes_free(tvk_tuner *t, tvk_passes *passes)
     tvk_kernels_forget(t->m->kernels);
 }
 
-/* Adds the time of each dispatch to its subject's: sums [count]. */
+/* Adds the time of each dispatch to its subject's, of one that follows another row's alone too:
+ * sums [count]. */
 static tvk_status add_times(tvk_tuner *t, const tvk_step *s, double *sums, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -90,9 +91,10 @@ static tvk_status add_times(tvk_tuner *t, const tvk_step *s, double *sums, tvk_e
     for (uint32_t j = 0; j < t->count; j++) {
         t->subjects[j].dispatches = 0;
         for (uint32_t i = 0; i < s->graph.list.count; i++) {
-            if (t->subjects[j].id != s->graph.list.items[i].shape) continue;
+            const tvk_dispatch *d = &s->graph.list.items[i];
+            if (t->subjects[j].id != d->shape) continue;
             sums[j] += ns[first + i + 1] - ns[first + i];
-            t->subjects[j].dispatches++;
+            t->subjects[j].dispatches += d->op == t->subjects[j].shape.op;
         }
     }
 fail:

@@ -21,7 +21,7 @@ typedef struct tvk_subject {
     uint32_t id; /* tvk_dispatch.shape */
     tvk_shape shape;
     tvk_choice reference;
-    uint32_t dispatches; /* in a pass */
+    uint32_t dispatches; /* of its op in a pass */
     bool left;           /* at the default for good: measuring it would take too long */
     uint32_t count;
     tvk_candidate list[TVK_MAX_CANDIDATES]; /* the default first */
