@@ -33,6 +33,7 @@ static bool path_of(cache_kind kind, const tvk_device_info *device, char *path, 
     if (!own && !(home && home[0] == '/')) return false;
     for (const char *c = device->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 1099511628211u;
     for (int i = 0; i < 16; i++) hash = (hash ^ device->driver_uuid[i]) * 1099511628211u;
+    hash ^= device->clamps; /* a poorer device is another one */
     n = snprintf(path, bytes, "%s%s/ternvk/%s-%016" PRIx64 ".%s", own ? folder : home,
                  own ? "" : "/.cache", kinds[kind].stem, hash, kinds[kind].suffix);
     return n > 0 && (size_t)n < bytes;

@@ -21,12 +21,13 @@ static void hex(char *text, const uint8_t *bytes, int count)
 /* What the record holds for; key -> value. */
 static json_t *key_of(const tvk_device_info *device, uint64_t version)
 {
-    char uuid[33], kernels[17];
+    char uuid[33], kernels[17], clamps[17];
     hex(uuid, device->driver_uuid, 16);
     snprintf(kernels, sizeof kernels, "%016" PRIx64, version);
-    return json_pack("{ss ss% ss% ss}", "driver_uuid", uuid, "device", device->name,
+    snprintf(clamps, sizeof clamps, "%016" PRIx64, device->clamps);
+    return json_pack("{ss ss% ss% ss ss}", "driver_uuid", uuid, "device", device->name,
                      strlen(device->name), "driver", device->driver, strlen(device->driver),
-                     "kernels", kernels);
+                     "kernels", kernels, "clamps", clamps);
 }
 
 json_t *tuning_choices(const tvk_tuning *tuning)
@@ -111,7 +112,8 @@ bool tuning_parse(const char *text, size_t bytes, const tvk_device_info *device,
     if (!o) {
         snprintf(why, why_bytes, "line %d: %s", error.line, error.text);
     } else if (!want || !json_equal(json_object_get(o, "for"), want)) {
-        snprintf(why, why_bytes, "it holds for another device, driver or version of the kernels");
+        snprintf(why, why_bytes,
+                 "it holds for another device, driver, clamps or version of the kernels");
     } else if (!json_is_array(entries) || json_array_size(entries) > TVK_TUNING_MAX ||
                !json_is_array(choices) || json_array_size(choices) > TVK_TUNING_MAX) {
         snprintf(why, why_bytes, "lists of at most %u entries and choices expected",

@@ -76,6 +76,7 @@ typedef struct tvk_caps {
     bool memory_budget, host_memory, memory_priority, float_controls, rounding_rte_f32,
         denorm_preserve_f32, executable_properties, portability_subset;
     bool hide_unified; /* by a clamp only: plan as if no device memory were host-visible */
+    uint64_t clamps;   /* of what clamps asked for, a hash; 0: nothing */
     uint32_t coopmat_count;
     tvk_coopmat_shape coopmat[TVK_MAX_COOPMAT];
     /* memory and queues */

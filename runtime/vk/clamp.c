@@ -171,6 +171,13 @@ static int word(const char *s, const char *end)
     return n;
 }
 
+/* FNV-1a of a word and what ends it */
+static uint64_t hash_word(uint64_t hash, const char *word, int length)
+{
+    for (int i = 0; i < length; i++) hash = (hash ^ (unsigned char)word[i]) * 1099511628211u;
+    return (hash ^ '\n') * 1099511628211u;
+}
+
 tvk_status tvk_caps_clamp(tvk_caps *caps, const char *text, const char *name, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -195,6 +202,9 @@ tvk_status tvk_caps_clamp(tvk_caps *caps, const char *text, const char *name, tv
             TVK_FAIL(TVK_ERR_ARG, AT "%.*s: one value needed, '%.*s' follows it", at.name, at.line,
                      at.key_len, at.key, word(rest, end), rest);
         TVK_TRY(clamp_one(&lowered, &at, err));
+        if (lowered.clamps == 0) lowered.clamps = 14695981039346656037u;
+        lowered.clamps = hash_word(lowered.clamps, at.key, at.key_len);
+        lowered.clamps = hash_word(lowered.clamps, at.value, at.value_len);
     }
     *caps = lowered;
 fail:

@@ -28,6 +28,7 @@ static void fill_info(const tvk_caps *c, const tvk_plan *p, uint32_t index, tvk_
     out->device_id = c->device_id;
     out->type = c->type;
     memcpy(out->driver_uuid, c->driver_uuid, sizeof out->driver_uuid);
+    out->clamps = c->clamps;
     out->usable = p->usable;
     snprintf(out->why, sizeof out->why, "%s", p->why);
     out->unified_memory = p->unified;

@@ -29,6 +29,24 @@ static tvk_caps device(void)
     return c;
 }
 
+static uint64_t name_of(const char *text)
+{
+    tvk_caps c = device();
+    tvk_error err = {0};
+    assert_int_equal(tvk_caps_clamp(&c, text, NULL, &err), TVK_OK);
+    return c.clamps;
+}
+
+static void have_a_name(void **state)
+{
+    const uint64_t name = name_of("int8 0\ndot 0\n");
+    (void)state;
+    assert_true(name_of(NULL) == 0 && name_of("# nothing\n\n") == 0);
+    assert_true(name != 0 && name == name_of("# the same\n int8\t0 # here\n\ndot 0"));
+    assert_true(name != name_of("int8 0\ndot 1\n"));
+    assert_true(name != name_of("int8 0\n"));
+}
+
 static void lowers(void **state)
 {
     const char *text = "# a poor device\n"
@@ -121,9 +139,8 @@ static void default_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lowers),
-        cmocka_unit_test(empty_changes_nothing),
-        cmocka_unit_test(mistakes),
+        cmocka_unit_test(have_a_name),           cmocka_unit_test(lowers),
+        cmocka_unit_test(empty_changes_nothing), cmocka_unit_test(mistakes),
         cmocka_unit_test(default_name),
     };
     return cmocka_run_group_tests_name("clamp", tests, NULL, NULL);

@@ -195,6 +195,9 @@ static void text_and_back(void **state)
     d.driver_uuid[15]++;
     assert_false(parse(text, n, &d, 0x123456789abcdef0u));
     d.driver_uuid[15]--;
+    d.clamps = 1; /* or of a device with other limits */
+    assert_false(parse(text, n, &d, 0x123456789abcdef0u));
+    d.clamps = 0;
     snprintf(d.driver, sizeof d.driver, "driver 1.3");
     assert_false(parse(text, n, &d, 0x123456789abcdef0u));
     /* cut anywhere */

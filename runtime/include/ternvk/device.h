@@ -25,7 +25,8 @@ typedef struct tvk_device_info {
     uint32_t vendor_id, device_id;
     tvk_device_type type;
     uint8_t driver_uuid[16];
-    bool usable; /* false: `why` says what is missing */
+    uint64_t clamps; /* names what clamps asked for, line by line; 0: nothing */
+    bool usable;     /* false: `why` says what is missing */
     char why[256];
     bool unified_memory;        /* device memory is host memory: no staging */
     uint64_t device_bytes;      /* size of the device-local heap */

@@ -1,5 +1,5 @@
 /* ternvk: what was measured on a device. Plain data that a caller may keep and give back; it holds
- * for one device, driver and tvk_tuning_version(). */
+ * for one device, driver, clamps and tvk_tuning_version(). */
 #ifndef TERNVK_TUNING_H
 #define TERNVK_TUNING_H
 
