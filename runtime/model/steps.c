@@ -111,7 +111,7 @@ static tvk_status make_buffers(tvk_model *m, tvk_error *err)
     const tvk_state_layout *l = &m->layout;
     TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_DEVICE,
                               (uint64_t)l->total_words * 4, "state", &m->state, err));
-    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_UPLOAD,
+    TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_RING,
                               (uint64_t)l->request_words * TVK_RING_ENTRIES * 4, "requests",
                               &m->requests, err));
     TVK_TRY(tvk_buffer_create(m->device, TVK_PURPOSE_STATE, TVK_MEMORY_READBACK,

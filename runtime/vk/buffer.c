@@ -22,6 +22,8 @@ static uint32_t type_of(const tvk_plan *plan, tvk_memory_kind kind)
         return plan->upload_type;
     case TVK_MEMORY_READBACK:
         return plan->readback_type;
+    case TVK_MEMORY_RING:
+        return plan->ring_type;
     default:
         return plan->device_type;
     }
@@ -60,8 +62,13 @@ tvk_status tvk_buffer_create(tvk_device *device, tvk_purpose purpose, tvk_memory
     TVK_VK(device, device->vk.CreateBuffer(device->handle, &info, NULL, &b->handle));
     TVK_NAME(device, BUFFER, b->handle, name);
     device->vk.GetBufferMemoryRequirements(device->handle, b->handle, &need);
-    TVK_TRY(tvk_memory_alloc(device, type_of(&device->plan, kind), &need, name, purpose, &b->slice,
-                             err));
+    st = tvk_memory_alloc(device, type_of(&device->plan, kind), &need, name, purpose, &b->slice,
+                          err);
+    if (kind == TVK_MEMORY_RING && device->plan.ring_type != device->plan.upload_type &&
+        (st == TVK_ERR_DEVICE_MEMORY || st == TVK_ERR_UNSUPPORTED))
+        st = tvk_memory_alloc(device, device->plan.upload_type, &need, name, purpose, &b->slice,
+                              err);
+    TVK_TRY(st);
     TVK_VK(device, device->vk.BindBufferMemory(device->handle, b->handle,
                                                tvk_slice_memory(&b->slice), b->slice.offset));
     device->use.by_purpose[purpose] += bytes;

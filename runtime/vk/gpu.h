@@ -16,9 +16,11 @@ const tvk_log *tvk_gpu_log(const tvk_device *device);
 /* ---- memory ------------------------------------------------------------------------------- */
 
 typedef enum tvk_memory_kind {
-    TVK_MEMORY_DEVICE = 0,  /* device-local; mapped only on unified memory                       */
-    TVK_MEMORY_UPLOAD = 1,  /* host writes, device reads; mapped, coherent                       */
-    TVK_MEMORY_READBACK = 2 /* device writes, host reads; mapped, coherent, cached where there is */
+    TVK_MEMORY_DEVICE = 0,   /* device-local; mapped only on unified memory                      */
+    TVK_MEMORY_UPLOAD = 1,   /* host writes, device reads; mapped, coherent                      */
+    TVK_MEMORY_READBACK = 2, /* device writes, host reads; mapped, coherent, cached if possible  */
+    TVK_MEMORY_RING = 3      /* a few words that the host writes and kernels read: mapped, coherent,
+                              * device-local where the device has room for it, else as UPLOAD */
 } tvk_memory_kind;
 
 typedef struct tvk_buffer tvk_buffer;

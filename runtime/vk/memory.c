@@ -180,6 +180,13 @@ fail:
     return st;
 }
 
+/* The window into a discrete device's memory may be small, and one ring is all that lives there. */
+static bool ring_alone(const tvk_plan *plan, uint32_t type)
+{
+    return type == plan->ring_type && type != plan->device_type && type != plan->upload_type &&
+           type != plan->readback_type;
+}
+
 /* First a block that is there, then a new one, then, where a whole block is too much, a block of
  * the size of the request. */
 static tvk_status find_block(tvk_device *dev, uint32_t type, const VkMemoryRequirements *need,
@@ -188,7 +195,7 @@ static tvk_status find_block(tvk_device *dev, uint32_t type, const VkMemoryRequi
     tvk_status st = TVK_OK;
     tvk_block *b = NULL;
     uint64_t block_bytes = dev->plan.block_bytes, left;
-    bool shared = need->size < block_bytes / 2;
+    bool shared = need->size < block_bytes / 2 && !ring_alone(&dev->plan, type);
     if (shared)
         for (b = dev->blocks; b; b = b->next)
             if (b->shared && b->type == type && take(b, need->size, need->alignment, &out->offset))

@@ -93,6 +93,13 @@ static int score_readback(const tvk_memory_type *t, bool unified)
     return (t->host_cached ? 2 : 0) + (t->device_local == unified ? 1 : 0);
 }
 
+/* The device's own memory, where the host can write it: else each read crosses the bus. */
+static int score_ring(const tvk_memory_type *t, bool unified)
+{
+    (void)unified;
+    return type_unified(t) ? 1 + !t->host_cached : -1;
+}
+
 static bool pick_memory(const tvk_caps *caps, tvk_plan *p)
 {
     uint64_t heap, block = 64 * MIB;
@@ -106,6 +113,8 @@ static bool pick_memory(const tvk_caps *caps, tvk_plan *p)
     p->upload_type = pick_type(caps, score_upload, p->unified);
     p->readback_type = pick_type(caps, score_readback, p->unified);
     if (p->device_type == NO_TYPE || p->upload_type == NO_TYPE) return false;
+    p->ring_type = pick_type(caps, score_ring, p->unified);
+    if (p->ring_type == NO_TYPE || p->unified) p->ring_type = p->upload_type;
     /* Small heaps get small blocks: at most a sixteenth is wasted on a block's unused end. */
     heap = caps->heaps[caps->types[p->device_type].heap].bytes;
     while (block > 4 * MIB && block > heap / 16) block /= 2;

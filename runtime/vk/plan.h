@@ -35,6 +35,7 @@ typedef struct tvk_plan {
     uint32_t max_invocations, max_shared_bytes, max_storage_buffers;
     uint64_t max_storage_bytes, storage_align;
     uint32_t device_type, upload_type, readback_type; /* memory type indices */
+    uint32_t ring_type;   /* of a small buffer that the host writes and kernels read step by step */
     bool unified;         /* device_type is host-visible: staging is not needed */
     uint64_t block_bytes; /* size of one memory block */
     bool timestamps;

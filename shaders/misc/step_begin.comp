@@ -31,6 +31,11 @@ uint total(uint mask[4])
     return bitCount(mask[0]) + bitCount(mask[1]) + bitCount(mask[2]) + bitCount(mask[3]);
 }
 
+uvec4 rule(uint i)
+{
+    return uvec4(rules[4u * i], rules[4u * i + 1u], rules[4u * i + 2u], rules[4u * i + 3u]);
+}
+
 uint groups(uint kind, uint value, uint rows, uint outs, uint deepest)
 {
     uint v = max(value, 1u);
@@ -44,6 +49,8 @@ void main()
 {
     uint lid = gl_LocalInvocationIndex;
     uint sequence = state[TVK_STATE_SEQ];
+    uint last_rule = max(p.rule_count, 1u) - 1u;
+    uvec4 own = rule(min(lid, last_rule)); // on its way while the request is
     if (lid == 0u) chunks = 0u;
     uint entry = (sequence % p.ring_entries) * p.ring_entry_words;
     uint asked = min(requests[entry], p.batch);
@@ -100,10 +107,10 @@ void main()
         state[TVK_STATE_SEQ] = sequence + 1u;
     }
     for (uint i = lid; i < p.rule_count; i += GROUP) {
-        uint kinds = rules[4u * i];
         uint at = 4u * (p.rule_count + i);
-        rules[at] = groups(kinds & 0xffu, rules[4u * i + 1u], rows, outs, chunks);
-        rules[at + 1u] = groups((kinds >> 8) & 0xffu, rules[4u * i + 2u], rows, outs, chunks);
-        rules[at + 2u] = groups((kinds >> 16) & 0xffu, rules[4u * i + 3u], rows, outs, chunks);
+        rules[at] = groups(own.x & 0xffu, own.y, rows, outs, chunks);
+        rules[at + 1u] = groups((own.x >> 8) & 0xffu, own.z, rows, outs, chunks);
+        rules[at + 2u] = groups((own.x >> 16) & 0xffu, own.w, rows, outs, chunks);
+        own = rule(min(i + GROUP, last_rule));
     }
 }

@@ -116,6 +116,7 @@ static void poorest_is_usable(void **state)
     assert_int_equal(p.device_type, 0);
     assert_int_equal(p.upload_type, 0);
     assert_int_equal(p.readback_type, 0);
+    assert_int_equal(p.ring_type, 0);
     assert_int_equal(p.block_bytes, 64 * MIB); /* a sixteenth of 1 GiB */
     assert_false(p.timestamps);
     assert_false(p.cpu);
@@ -239,6 +240,7 @@ static void discrete_memory_avoids_the_window(void **state)
     assert_int_equal(p.device_type, 0);   /* 16 GiB, not the window */
     assert_int_equal(p.upload_type, 1);   /* host, uncached */
     assert_int_equal(p.readback_type, 3); /* host, cached */
+    assert_int_equal(p.ring_type, 2);     /* the window */
     assert_int_equal(p.block_bytes, 64 * MIB);
     assert_int_equal(p.max_storage_bytes, 4 * GIB - 1);
     assert_int_equal(p.storage_align, 4);
@@ -278,6 +280,7 @@ static void no_host_visible_device_memory(void **state)
     assert_int_equal(p.device_type, 0);
     assert_int_equal(p.upload_type, 1);
     assert_int_equal(p.readback_type, 1);
+    assert_int_equal(p.ring_type, 1);
     assert_int_equal(p.block_bytes, 32 * MIB); /* a sixteenth of 512 MiB */
 }
 
