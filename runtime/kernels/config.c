@@ -89,8 +89,9 @@ static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}
 /* positions a turn; the group at 32 invocations a subgroup */
 static const tvk_config attention_matrix[] = {
     {CPU, 64, {16}}, {GPU, 128, {64}}, {GPU, 128, {32}}, {GPU, 64, {64}}, {GPU, 64, {32}}};
+/* most workgroups a row */
 static const tvk_config sample[] = {
-    {CPU, 32, {0}}, {CPU, 16, {0}}, {GPU, 1024, {0}}, {GPU, 256, {0}}, {GPU, 128, {0}}};
+    {CPU, 32, {4}}, {CPU, 16, {1}}, {GPU, 512, {16}}, {GPU, 1024, {8}}, {GPU, 128, {16}}};
 
 #define TABLE(t)                                                                                   \
     *count = (uint32_t)(sizeof t / sizeof t[0]);                                                   \

@@ -72,8 +72,11 @@ uint32_t tvk_list_words(uint32_t k);
 
 tvk_status tvk_op_begin(tvk_kernels *k, tvk_dispatch_list *l, tvk_span requests, tvk_span state,
                         tvk_span rules, const struct tvk_begin_params *p, tvk_error *err);
+/* leaders: tvk_sample_words words for each of the output rows, of any contents */
+uint32_t tvk_sample_words(const tvk_kernels *k, uint32_t vocab);
 tvk_status tvk_op_sample(tvk_kernels *k, tvk_dispatch_list *l, tvk_span logits, tvk_span state,
-                         tvk_span results, const struct tvk_sample_params *p, tvk_error *err);
+                         tvk_span results, tvk_span leaders, const struct tvk_sample_params *p,
+                         tvk_error *err);
 
 /* ---- the graph's kernels ---- */
 

@@ -463,7 +463,7 @@ static tvk_status head(tvk_block_context *c, tvk_error *err)
     tvk_status st = TVK_OK;
     const tvk_config *m = c->config;
     tvk_dispatch_list *list = &c->graph->list;
-    tvk_span y;
+    tvk_span y, leaders;
     const bool gather = !list->outs; /* else x has the output rows alone */
     const struct tvk_sample_params sample = {.vocab = m->vocab,
                                              .logits_stride = m->vocab,
@@ -472,7 +472,8 @@ static tvk_status head(tvk_block_context *c, tvk_error *err)
                                              .history_word = c->layout->history_word,
                                              .context = c->layout->context,
                                              .ring_entries = TVK_RING_ENTRIES,
-                                             .ring_entry_words = c->layout->result_words};
+                                             .ring_entry_words = c->layout->result_words,
+                                             .arrived_word = c->layout->arrived_word};
     list->label = "head";
     TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->outs * m->hidden * 4, &y, err, "head_in"));
     if (m->arch->b1)
@@ -485,7 +486,11 @@ static tvk_status head(tvk_block_context *c, tvk_error *err)
     TVK_TRY(tvk_op_matmul(c->kernels, list, c->weights->output, y, c->logits, c->outs, false, true,
                           err));
     list->label = "sample";
-    TVK_TRY(tvk_op_sample(c->kernels, list, c->logits, c->state, c->results, &sample, err));
+    TVK_TRY(tvk_graph_tensor(c->graph,
+                             (uint64_t)c->outs * tvk_sample_words(c->kernels, m->vocab) * 4,
+                             &leaders, err, "leaders"));
+    TVK_TRY(
+        tvk_op_sample(c->kernels, list, c->logits, c->state, c->results, leaders, &sample, err));
 fail:
     return st;
 }

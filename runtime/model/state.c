@@ -12,7 +12,8 @@ tvk_state_layout tvk_state_layout_make(uint32_t batch, uint32_t max_outs, uint32
     s.slots_word = s.pages_word + slots * s.max_pages;
     s.history_word = s.slots_word + slots * TVK_SLOT_WORDS;
     s.merge_word = s.history_word + slots * context;
-    s.total_words = s.merge_word + heads * TVK_FEW_ROWS;
+    s.arrived_word = s.merge_word + heads * TVK_FEW_ROWS;
+    s.total_words = s.arrived_word + max_outs;
     s.request_words = TVK_REQUEST_HEADER + batch * TVK_REQUEST_ROW;
     s.result_words = TVK_RESULT_HEADER + max_outs;
     return s;

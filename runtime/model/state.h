@@ -11,7 +11,8 @@
 typedef struct tvk_state_layout {
     uint32_t batch, max_outs, slots, max_pages, context;
     uint32_t outs_word, pages_word, slots_word, history_word;
-    uint32_t merge_word; /* counters [TVK_FEW_ROWS][heads] of attn_token */
+    uint32_t merge_word;   /* counters [TVK_FEW_ROWS][heads] of attn_token */
+    uint32_t arrived_word; /* counters [max_outs] of sample */
     uint32_t total_words;
     uint32_t request_words, result_words; /* of one ring entry */
 } tvk_state_layout;

@@ -71,7 +71,8 @@
 
 /* ---- the state buffer (words) ----
  * header | rows [batch] x 4 | outs [max_outs] x 2 | pages [slots][max_pages] |
- * slots [slots] x TVK_SLOT_WORDS | history [slots][context] | merge counters [H] */
+ * slots [slots] x TVK_SLOT_WORDS | history [slots][context] | merge counters [rows][H] |
+ * arrived workgroups of sample [max_outs] */
 #define TVK_STATE_COUNT 0u  /* rows of this step                         */
 #define TVK_STATE_OUTS 1u   /* rows that give logits                     */
 #define TVK_STATE_CHUNKS 2u /* largest number of attention chunks of a row */
@@ -106,8 +107,9 @@
 #define TVK_REQUEST_FROM_SLOT 1u /* token and position come from the slot         */
 #define TVK_REQUEST_OUTPUT 2u    /* logits of this row are wanted                 */
 #define TVK_REQUEST_SAMPLE 4u    /* and the slot's next token is drawn from them  */
-#define TVK_REQUEST_DRAFT 8u     /* with SAMPLE: the draw is told, slot and history stay: several
-                                  * rows of a slot may ask for it in one step */
+#define TVK_REQUEST_DRAFT                                                                          \
+    8u /* with SAMPLE: the draw is told, slot and history stay: several                            \
+        * rows of a slot may ask for it in one step */
 
 /* ---- result ring entry (host-visible, words): {seq + 1, outs, 0, 0} then one word an output row:
  * the token that was drawn, or TVK_NO_TOKEN ---- */
@@ -164,7 +166,7 @@ struct tvk_matmul_params {
     TVK_U32 n, k;      /* rows of this piece, inputs */
     TVK_U32 row_words; /* words from weight row to weight row */
     TVK_U32
-        first_row; /* of the piece in the whole matrix: offset in y; scales start at the piece */
+    first_row; /* of the piece in the whole matrix: offset in y; scales start at the piece */
     TVK_U32 act_stride; /* words (act record) or floats from activation row to row */
     TVK_U32 y_stride;   /* floats from row to row of y */
     TVK_U32 add;        /* 1: y += result (residual) */
@@ -274,6 +276,8 @@ struct tvk_sample_params {
     TVK_U32 vocab, logits_stride;
     TVK_U32 outs_word, slots_word, history_word, context;
     TVK_U32 ring_entries, ring_entry_words; /* result ring */
+    TVK_U32 arrived_word;                   /* counters [outs] in the state buffer */
+    TVK_U32 blocks, quads; /* workgroups a row, groups of four logits an invocation: the op's */
 };
 
 struct tvk_peak_params {

@@ -1,21 +1,20 @@
 // The best TVK_CANDIDATES of a row of logits by (logit descending, id ascending), exact, unordered.
-// Radix select over the 64-bit key {ordered logit, ~id}, a byte a pass; the passes over the id run
-// only when equal logits straddle the border.
+// Radix select by one workgroup over the 64-bit key {ordered logit, ~id}, a byte a pass; the passes
+// over the id run only when equal logits straddle the border.
 #ifndef TVK_SELECT_GLSL
 #define TVK_SELECT_GLSL
 
-const uint SLOTS = GROUP > TVK_CANDIDATES ? GROUP : TVK_CANDIDATES;
+const uint MOST_FOUND = 1024u;
 // logits an invocation looks at in one turn of a loop: on GPUs as many as shall be on their way
 // together; old llvmpipe (Mesa 22.3) ends the loops of an invocation after 65535 turns altogether
 const uint TURN = GROUP >= 128u ? 16u : 4u;
-const uint QUAD_TURN = GROUP >= 128u ? 8u : 1u; // the same of groups of four
-shared uint found_key[SLOTS];
-shared uint found_id[SLOTS];
+shared uint found_key[MOST_FOUND];
+shared uint found_id[MOST_FOUND];
 shared uint bins[256];
 shared uint bin_sums[16];
 shared uint picked_bin, picked_left, picked_exact, found_count;
 
-// unsigned order = float order; NaN as -infinity, -0 as +0
+// unsigned order = float order; NaN as -infinity, -0 as +0; never 0
 uint tvk_order(uint bits)
 {
     if ((bits & 0x7fffffffu) > 0x7f800000u) bits = 0xff800000u;
@@ -97,55 +96,6 @@ uint tvk_select(uint base, uint vocab)
         }
     }
     return TVK_CANDIDATES;
-}
-
-// id of the largest logit, the lowest id of equal ones; all invocations get it
-uint tvk_argmax(uint base, uint vocab)
-{
-    uint lid = gl_LocalInvocationIndex;
-    uint best = 0u, best_id = 0xffffffffu, quads = 0u;
-    if (base % 4u == 0u) { // four side by side as long as there are four
-        quads = vocab / 4u;
-        for (uint turn = lid; turn < quads; turn += QUAD_TURN * GROUP) {
-            uvec4 four[QUAD_TURN];
-            [[unroll]] for (uint n = 0u; n < QUAD_TURN; ++n)
-                four[n] = logit_quads[base / 4u + min(turn + n * GROUP, quads - 1u)];
-            [[unroll]] for (uint n = 0u; n < QUAD_TURN; ++n) {
-                if (turn + n * GROUP >= quads) break;
-                [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-                    uint key = tvk_order(four[n][j]);
-                    if (key > best) {
-                        best = key;
-                        best_id = 4u * (turn + n * GROUP) + j;
-                    }
-                }
-            }
-        }
-    }
-    for (uint turn = 4u * quads + lid; turn < vocab; turn += TURN * GROUP) {
-        [[unroll]] for (uint n = 0u; n < TURN; ++n) {
-            uint i = turn + n * GROUP;
-            uint key = tvk_order(logits[base + min(i, vocab - 1u)]);
-            if (i < vocab && key > best) {
-                best = key;
-                best_id = i;
-            }
-        }
-    }
-    found_key[lid] = best;
-    found_id[lid] = best_id;
-    barrier();
-    for (uint s = GROUP / 2u; s > 0u; s /= 2u) {
-        if (lid < s) {
-            uint key = found_key[lid + s], id = found_id[lid + s];
-            if (key > found_key[lid] || (key == found_key[lid] && id < found_id[lid])) {
-                found_key[lid] = key;
-                found_id[lid] = id;
-            }
-        }
-        barrier();
-    }
-    return found_id[0];
 }
 
 #endif

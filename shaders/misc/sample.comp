@@ -1,65 +1,52 @@
 // Draws the next token of an output row (docs/numerics.md, "Sampling") and moves its session on:
 // slot token, position, tokens left and stop flag, history, and the word of the result ring; of a
 // row of a draft that word alone.
-// bindings: 0 logits [outs, logits_stride] f32 bits | 1 state | 2 result ring
-// workgroup: one output row; greedy without penalty is only an argmax
-// constants: 0-2 workgroup size (x: power of two)
+// bindings: 0 logits [outs, logits_stride] f32 bits
+//           1 state; at p.arrived_word a counter an output row, 0 between steps | 2 result ring
+//           3 leaders [outs, p.blocks * (GROUP + 2)], between the workgroups of a row
+// workgroup (x, y): block x of output row y; the one that ends last draws
+// constants: 0-2 workgroup size (x: power of two), 3 MOST_BLOCKS a row
 // needs: nothing
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "philox.glsl"
 
+layout(constant_id = 3) const uint MOST_BLOCKS = 1u;
+
 layout(push_constant) uniform Push { tvk_sample_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer Logits { uint logits[]; };
 layout(set = 0, binding = 0, std430) readonly buffer LogitQuads { uvec4 logit_quads[]; };
 layout(set = 0, binding = 1, std430) buffer State { uint state[]; };
 layout(set = 0, binding = 2, std430) buffer Results { uint results[]; };
+layout(set = 0, binding = 3, std430) coherent buffer Leaders { uint leaders[]; };
 
 #include "select.glsl"
+#include "leaders.glsl"
 
-shared float sorted[TVK_CANDIDATES];
+shared uint slot[TVK_SLOT_WORDS];
+shared uint sorted_key[TVK_CANDIDATES];
 shared uint sorted_id[TVK_CANDIDATES];
 shared float weight[TVK_CANDIDATES];
-shared uint live_count;
-shared uint drawn;
+shared float prefix[TVK_CANDIDATES];
+shared uint arrived, picked, kept;
 
-// penalty on the unordered candidates that the last tokens contain
-void penalize(uint count, uint slot, uint recent, uint window)
-{
-    float penalty = uintBitsToFloat(state[slot + TVK_SLOT_PENALTY]);
-    float inv_penalty = uintBitsToFloat(state[slot + TVK_SLOT_INV_PENALTY]);
-    if (penalty == 1.0) return;
-    for (uint c = gl_LocalInvocationIndex; c < count; c += GROUP) {
-        uint id = found_id[c];
-        bool seen = false;
-        for (uint j = 0u; j < window; ++j) seen = seen || state[recent + j] == id;
-        if (seen) {
-            precise float v = tvk_unorder(found_key[c]);
-            if (v > 0.0) v = v * inv_penalty;
-            else v = v * penalty;
-            found_key[c] = tvk_order(floatBitsToUint(v));
-        }
-    }
-}
+float slot_float(uint word) { return uintBitsToFloat(slot[word]); }
 
-// Every candidate goes to the place that the number of better ones gives. The list is padded to
-// whole turns of the loop with candidates that no one counts.
+// Every candidate goes to the place that the number of better ones gives, the best TVK_CANDIDATES of
+// them. The list is padded to whole turns of the loop with candidates that no one counts.
 const uint SORT_TURN = 8u;
-
-void pad_found(uint count)
-{
-    uint i = count + gl_LocalInvocationIndex;
-    uint end = (count + SORT_TURN - 1u) / SORT_TURN * SORT_TURN;
-    for (; i < end; i += GROUP) {
-        found_key[i] = 0u;
-        found_id[i] = 0xffffffffu;
-    }
-}
 
 void sort_found(uint count)
 {
-    for (uint c = gl_LocalInvocationIndex; c < count; c += GROUP) {
+    uint lid = gl_LocalInvocationIndex;
+    uint end = (count + SORT_TURN - 1u) / SORT_TURN * SORT_TURN;
+    for (uint i = count + lid; i < end; i += GROUP) {
+        found_key[i] = 0u;
+        found_id[i] = 0xffffffffu;
+    }
+    barrier();
+    for (uint c = lid; c < count; c += GROUP) {
         uint key = found_key[c], id = found_id[c], rank = 0u;
         for (uint first = 0u; first < count; first += SORT_TURN) {
             [[unroll]] for (uint n = 0u; n < SORT_TURN; ++n) {
@@ -67,123 +54,183 @@ void sort_found(uint count)
                 rank += uint(other > key) + (uint(other == key) & uint(found_id[first + n] < id));
             }
         }
-        sorted[rank] = tvk_unorder(key);
+        if (rank >= TVK_CANDIDATES) continue;
+        sorted_key[rank] = key;
         sorted_id[rank] = id;
     }
+    barrier();
 }
 
-// top-p and min-p on weights e_i = exp(l_i - l_0), which fall with i
-uint cut(uint count, float top_p, float min_p)
+// penalty on the candidates that the last tokens contain
+void penalize(uint count, uint recent, uint window)
 {
-    if (top_p > 0.0 && top_p < 1.0) {
-        precise float sum = 0.0, prefix = 0.0;
-        for (uint i = 0u; i < count; ++i) sum = sum + weight[i];
-        precise float reach = top_p * sum;
-        uint n = 0u;
-        do {
-            prefix = prefix + weight[n];
-            ++n;
-        } while (n < count && !(prefix >= reach));
-        count = n;
+    const uint turn = 8u; // loads on their way together
+    for (uint c = gl_LocalInvocationIndex; c < count; c += GROUP) {
+        uint id = sorted_id[c], key = sorted_key[c];
+        bool seen = false;
+        for (uint first = 0u; first < window; first += turn) {
+            [[unroll]] for (uint n = 0u; n < turn; ++n) {
+                bool same = state[recent + min(first + n, window - 1u)] == id;
+                seen = seen || same;
+            }
+        }
+        if (seen) {
+            precise float v = tvk_unorder(key);
+            if (v > 0.0) v = v * slot_float(TVK_SLOT_INV_PENALTY);
+            else v = v * slot_float(TVK_SLOT_PENALTY);
+            key = tvk_order(floatBitsToUint(v));
+        }
+        found_key[c] = key;
+        found_id[c] = id;
     }
-    if (min_p > 0.0)
-        while (count > 1u && weight[count - 1u] < min_p) --count;
-    return count;
+    barrier();
 }
 
-uint draw(uint count, uint slot, uint position)
+// prefix[i] = the sum, in this order, of weight[0 .. i]
+void add_weights(uint count)
 {
-    precise float total = 0.0, prefix = 0.0;
-    for (uint i = 0u; i < count; ++i) total = total + weight[i];
-    uint bits = tvk_philox(position, state[slot + TVK_SLOT_SEED_LO], state[slot + TVK_SLOT_SEED_HI]);
-    precise float u = float(bits >> 8) * 5.9604644775390625e-8;
-    precise float reach = u * total;
-    for (uint i = 0u; i + 1u < count; ++i) {
-        prefix = prefix + weight[i];
-        if (prefix > reach) return i;
+    const uint turn = 8u;
+    uint end = (count + turn - 1u) / turn * turn;
+    for (uint i = count + gl_LocalInvocationIndex; i < end; i += GROUP) weight[i] = 0.0;
+    barrier();
+    if (gl_LocalInvocationIndex == 0u) {
+        precise float sum = 0.0;
+        for (uint first = 0u; first < count; first += turn) {
+            float next[turn];
+            [[unroll]] for (uint n = 0u; n < turn; ++n) next[n] = weight[first + n];
+            [[unroll]] for (uint n = 0u; n < turn; ++n) {
+                sum = sum + next[n];
+                prefix[first + n] = sum;
+            }
+        }
     }
-    return count - 1u;
+    barrier();
 }
 
-uint sample_row(uint base, uint slot, uint history, uint position)
+// top-p on prefixes of weights e_i = exp(l_i - l_0), then min-p on the weights, which fall with i
+uint cut(uint count)
 {
     uint lid = gl_LocalInvocationIndex;
-    float temperature = uintBitsToFloat(state[slot + TVK_SLOT_TEMPERATURE]);
-    bool greedy = !(temperature > 0.0);
-    if (greedy && uintBitsToFloat(state[slot + TVK_SLOT_PENALTY]) == 1.0)
-        return tvk_argmax(base, p.vocab);
+    float top_p = slot_float(TVK_SLOT_TOP_P), min_p = slot_float(TVK_SLOT_MIN_P);
+    precise float reach = top_p * prefix[count - 1u];
+    if (lid == 0u) {
+        picked = count;
+        kept = 1u;
+    }
+    barrier();
+    if (top_p > 0.0 && top_p < 1.0)
+        for (uint i = lid; i < count; i += GROUP)
+            if (prefix[i] >= reach && (i == 0u || !(prefix[i - 1u] >= reach))) picked = i + 1u;
+    barrier();
+    count = picked;
+    for (uint i = lid; i < count; i += GROUP)
+        if (!(min_p > 0.0 && weight[i] < min_p)) atomicMax(kept, i + 1u);
+    barrier();
+    return kept;
+}
 
-    uint count = tvk_select(base, p.vocab);
-    pad_found(count);
+uint draw(uint count, uint position)
+{
+    uint bits = tvk_philox(position, slot[TVK_SLOT_SEED_LO], slot[TVK_SLOT_SEED_HI]);
+    precise float u = float(bits >> 8) * 5.9604644775390625e-8;
+    precise float reach = u * prefix[count - 1u];
+    if (gl_LocalInvocationIndex == 0u) picked = count - 1u;
     barrier();
-    uint window = min(state[slot + TVK_SLOT_LAST_N], position);
-    penalize(count, slot, history + position - window, window);
+    for (uint i = gl_LocalInvocationIndex; i + 1u < count; i += GROUP)
+        if (prefix[i] > reach && (i == 0u || !(prefix[i - 1u] > reach))) picked = i;
     barrier();
-    sort_found(count);
-    barrier();
-    float best = sorted[0];
+    return sorted_id[picked];
+}
+
+uint sample_row(uint base, uint at, uint history, uint position)
+{
+    uint lid = gl_LocalInvocationIndex;
+    bool greedy = !(slot_float(TVK_SLOT_TEMPERATURE) > 0.0);
+    bool penalty = slot_float(TVK_SLOT_PENALTY) != 1.0;
+    uvec2 leader = tvk_best(at);
+    if (greedy && !penalty) return leader.y;
+
+    uint count = tvk_gather(base, at, leader.x);
+    if (count == 0u) count = tvk_select(base, p.vocab);
+    for (bool again = penalty;; again = false) {
+        sort_found(count);
+        count = min(count, TVK_CANDIDATES);
+        if (!again) break;
+        uint window = min(slot[TVK_SLOT_LAST_N], position);
+        penalize(count, history + position - window, window);
+    }
+    float best = tvk_unorder(sorted_key[0]);
     // differences of infinities have no value
     if (greedy || (floatBitsToUint(best) & 0x7f800000u) == 0x7f800000u) return sorted_id[0];
 
-    count = min(count, state[slot + TVK_SLOT_TOP_K]);
-    for (uint i = lid; i < count; i += GROUP) {
-        precise float x = sorted[i] - best;
-        weight[i] = tvk_exp(x);
+    count = min(count, slot[TVK_SLOT_TOP_K]);
+    float min_p = slot_float(TVK_SLOT_MIN_P);
+    for (bool last = false;; last = true) { // what is cut off, then what is drawn
+        float scale = last ? slot_float(TVK_SLOT_INV_TEMPERATURE) : 1.0;
+        for (uint i = lid; i < count; i += GROUP) {
+            precise float x = (tvk_unorder(sorted_key[i]) - best) * scale;
+            // tvk_exp is monotone only up to its rounding: one below min-p may stand among the others
+            bool goes = last && i > 0u && min_p > 0.0 && weight[i] < min_p;
+            weight[i] = goes ? 0.0 : tvk_exp(x);
+        }
+        add_weights(count);
+        if (last) break;
+        count = cut(count);
     }
-    barrier();
-    if (lid == 0u)
-        live_count = cut(count, uintBitsToFloat(state[slot + TVK_SLOT_TOP_P]),
-                         uintBitsToFloat(state[slot + TVK_SLOT_MIN_P]));
-    barrier();
-    count = live_count;
-    float inv_temperature = uintBitsToFloat(state[slot + TVK_SLOT_INV_TEMPERATURE]);
-    float min_p = uintBitsToFloat(state[slot + TVK_SLOT_MIN_P]);
-    for (uint i = lid; i < count; i += GROUP) {
-        precise float x = (sorted[i] - best) * inv_temperature;
-        // tvk_exp is monotone only up to its rounding: one below min-p may stand among the others
-        bool stays = i == 0u || !(min_p > 0.0 && weight[i] < min_p);
-        weight[i] = stays ? tvk_exp(x) : 0.0;
-    }
-    barrier();
-    if (lid == 0u) drawn = sorted_id[draw(count, slot, position)];
-    barrier();
-    return drawn;
+    return draw(count, position);
+}
+
+// The session of the row goes on with `token`.
+void advance(uint slot_word, uint history, uint position, uint token)
+{
+    uint left = slot[TVK_SLOT_LEFT] - 1u;
+    bool stop = left == 0u || position >= p.context;
+    uint stops = min(slot[TVK_SLOT_STOP_COUNT], TVK_MAX_STOPS);
+    for (uint i = 0u; i < stops; ++i) stop = stop || slot[TVK_SLOT_STOPS + i] == token;
+    if (position < p.context) state[history + position] = token;
+    state[slot_word + TVK_SLOT_TOKEN] = token;
+    state[slot_word + TVK_SLOT_POSITION] = position;
+    state[slot_word + TVK_SLOT_LEFT] = left;
+    if (stop) state[slot_word + TVK_SLOT_STOPPED] = 1u;
 }
 
 void main()
 {
     uint lid = gl_LocalInvocationIndex;
-    uint r = gl_WorkGroupID.x;
-    uint outs = state[TVK_STATE_OUTS], seq = state[TVK_STATE_SEQ];
+    uint block = gl_WorkGroupID.x, r = gl_WorkGroupID.y;
+    uint base = r * p.logits_stride, at = r * leader_words(), segment = block * GROUP + lid;
+    // the words of the slot stand at the end of a chain of reads, which the logits are read beside
+    uint o = p.outs_word + TVK_OUT_WORDS * r;
+    uint row = state[o], flags = state[o + 1u], outs = state[TVK_STATE_OUTS], seq = state[TVK_STATE_SEQ];
+    uvec4 keys[AHEAD];
+    load_turn(base, segment, 0u, keys);
     if (r >= outs) return;
+    uint session = state[TVK_STATE_ROWS + TVK_ROW_WORDS * row];
+    uint position = state[TVK_STATE_ROWS + TVK_ROW_WORDS * row + 1u] + 1u;
+    uint slot_word = p.slots_word + TVK_SLOT_WORDS * session;
+    uint history = p.history_word + p.context * session;
     uint entry = ((seq - 1u) % p.ring_entries) * p.ring_entry_words;
-    if (r == 0u && lid == 0u) {
+    if (r == 0u && block == 0u && lid == 0u) {
         results[entry] = seq;
         results[entry + 1u] = outs;
         results[entry + 2u] = 0u;
         results[entry + 3u] = 0u;
     }
-    uint o = p.outs_word + TVK_OUT_WORDS * r;
-    if ((state[o + 1u] & TVK_REQUEST_SAMPLE) == 0u) {
-        if (lid == 0u) results[entry + TVK_RESULT_HEADER + r] = TVK_NO_TOKEN;
+    if ((flags & TVK_REQUEST_SAMPLE) == 0u) {
+        if (block == 0u && lid == 0u) results[entry + TVK_RESULT_HEADER + r] = TVK_NO_TOKEN;
         return;
     }
-    uint row = TVK_STATE_ROWS + TVK_ROW_WORDS * state[o];
-    uint slot = p.slots_word + TVK_SLOT_WORDS * state[row];
-    uint history = p.history_word + p.context * state[row];
-    uint position = state[row + 1u] + 1u;
-    uint token = sample_row(r * p.logits_stride, slot, history, position);
+    for (uint i = lid; i < TVK_SLOT_WORDS; i += GROUP) slot[i] = state[slot_word + i];
+    tell(at, block, lead(base, segment, keys));
+    memoryBarrierBuffer();
+    barrier();
+    if (lid == 0u) arrived = atomicAdd(state[p.arrived_word + r], 1u);
+    barrier();
+    if (arrived + 1u != p.blocks) return;
+    memoryBarrierBuffer();
+    if (lid == 0u) state[p.arrived_word + r] = 0u;
+    uint token = sample_row(base, at, history, position);
     if (lid != 0u) return;
     results[entry + TVK_RESULT_HEADER + r] = token;
-    if ((state[o + 1u] & TVK_REQUEST_DRAFT) != 0u) return;
-
-    uint left = state[slot + TVK_SLOT_LEFT] - 1u;
-    bool stop = left == 0u || position >= p.context;
-    uint stops = min(state[slot + TVK_SLOT_STOP_COUNT], TVK_MAX_STOPS);
-    for (uint i = 0u; i < stops; ++i) stop = stop || state[slot + TVK_SLOT_STOPS + i] == token;
-    if (position < p.context) state[history + position] = token;
-    state[slot + TVK_SLOT_TOKEN] = token;
-    state[slot + TVK_SLOT_POSITION] = position;
-    state[slot + TVK_SLOT_LEFT] = left;
-    if (stop) state[slot + TVK_SLOT_STOPPED] = 1u;
+    if ((flags & TVK_REQUEST_DRAFT) == 0u) advance(slot_word, history, position, token);
 }

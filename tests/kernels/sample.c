@@ -43,6 +43,7 @@ static const shape shapes[] = {
     {TINY, 300, 2, STEPS, GREEDY},
     {TINY, 300, 3, SPREAD, PENALTY},
     {TINY, 301, 3, ODD, TOP_P},
+    {TINY, 1030, 2, SPREAD, EVERYTHING},
     {SMALL, 4096, 16, SPREAD, EVERYTHING},
     {SMALL, 4096, 5, STEPS, MIN_P},
     {SMALL, 4096, 3, SPREAD, GREEDY},
@@ -62,9 +63,11 @@ static const shape shapes[] = {
     {REAL, 128256, 16, SPREAD, EVERYTHING},
 };
 
+#define MOST_LEADERS (16u * (1024u + 2u)) /* words a row, of any configuration */
+
 typedef struct own {
     struct tvk_sample_params params;
-    tvk_array *logits, *results;
+    tvk_array *logits, *results, *leaders;
 } own;
 
 static uint32_t count(void)
@@ -167,12 +170,17 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     p->slots_word = rig->layout.slots_word;
     p->history_word = rig->layout.history_word;
     p->context = rig->layout.context;
+    p->arrived_word = rig->layout.history_word; /* of slot 0, which no row has */
+    for (uint32_t i = 0; i < s->rows; i++) state[p->arrived_word + i] = 0;
     p->ring_entries = 2;
     p->ring_entry_words = TVK_RESULT_HEADER + s->rows + 1;
     TVK_TRY(tvk_rig_array(rig, "logits", (uint64_t)s->rows * p->logits_stride, p->logits_stride,
                           false, &o->logits, err));
     TVK_TRY(tvk_rig_array(rig, "results", 2ull * p->ring_entry_words, p->ring_entry_words, true,
                           &o->results, err));
+    TVK_TRY(tvk_rig_array(rig, "leaders", (uint64_t)s->rows * MOST_LEADERS, MOST_LEADERS, true,
+                          &o->leaders, err));
+    TVK_TRY(tvk_rig_skip_all(rig, o->leaders, err));
     for (uint32_t i = 0; i < s->rows; i++) {
         uint32_t *row = o->logits->words + (uint64_t)i * p->logits_stride;
         const tvk_rig_row *r = &rows[2 * i + 1];
@@ -198,7 +206,7 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
     return tvk_op_sample(rig->kernels, &rig->list, o->logits->span, rig->state->span,
-                         o->results->span, &o->params, err);
+                         o->results->span, o->leaders->span, &o->params, err);
 }
 
 const tvk_family tvk_family_sample = {count, describe, setup, append};
