@@ -10,8 +10,16 @@
 /* Rows of the axis that counts them. */
 static double rows_of(const tvk_dispatch *d, const tvk_work *w)
 {
-    for (int axis = 0; axis < 3; axis++)
-        if (d->groups.kind[axis] == TVK_AXIS_OUTS) return w->outs;
+    for (int axis = 0; axis < 3; axis++) {
+        switch (d->groups.kind[axis]) {
+        case TVK_AXIS_OUTS:
+            return w->outs;
+        case TVK_AXIS_ONE:
+            return w->outs == 1;
+        case TVK_AXIS_SEVERAL:
+            return w->outs > 1 ? w->outs : 0;
+        }
+    }
     return w->rows;
 }
 

@@ -107,7 +107,8 @@ typedef struct request {
     tvk_format format;
     tvk_span act, y;
     uint32_t rows, gate; /* TVK_GATE_* */
-    bool add, outs;
+    bool add;
+    uint8_t axis; /* TVK_AXIS_* that counts the rows */
 } request;
 
 static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, const request *r, tvk_error *err)
@@ -118,7 +119,6 @@ static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, const request *r,
     const tvk_op op = op_of(w, r->format, r->rows);
     const uint32_t act_words = coded ? tvk_act_words(r->format, w->k) : w->k;
     const uint32_t outputs = r->gate == TVK_GATE_NONE ? w->n : w->n / 2;
-    const uint8_t kind = r->outs ? TVK_AXIS_OUTS : TVK_AXIS_ROWS;
     const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, r->rows);
     const tvk_config *config = tvk_kernels_config_of(k, choice);
     const cut c = by_matrices(choice)
@@ -135,10 +135,10 @@ static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, const request *r,
                                             .add = r->add,
                                             .rows = r->rows};
         const uint32_t columns = tvk_div_up(p.n, c.rows);
-        tvk_groups groups = {{TVK_AXIS_FIXED, kind, TVK_AXIS_FIXED}, {columns, c.tm, 1}};
+        tvk_groups groups = {{TVK_AXIS_FIXED, r->axis, TVK_AXIS_FIXED}, {columns, c.tm, 1}};
         tvk_span bindings[] = {w->piece[i].words, w->piece[i].scales, r->act, r->y};
         if (!coded && r->rows > 1)
-            groups = (tvk_groups){{kind, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {c.tm, columns, 1}};
+            groups = (tvk_groups){{r->axis, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {c.tm, columns, 1}};
         if (!tvk_layout_row_scales(w->layout, w->k)) bindings[1] = bindings[0];
         TVK_TRY(tvk_kernels_append_choice(k, l, op, choice, c.constants, c.count, bindings, &p,
                                           &groups, err));
@@ -150,14 +150,25 @@ fail:
 tvk_status tvk_op_matmul(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span act,
                          tvk_span y, uint32_t rows, bool add, bool outs, tvk_error *err)
 {
-    return tvk_op_matmul_act(k, l, w, TVK_FORMAT_I8, act, y, rows, add, outs, err);
+    tvk_status st = TVK_OK;
+    /* mostly one output row is wanted of a step that has room for several: a mat-vec stands beside
+     * the mat-mat, and one of the two gets no workgroups */
+    const request one = {w, TVK_FORMAT_I8, act, y, 1, TVK_GATE_NONE, add, TVK_AXIS_ONE};
+    const request several = {w, TVK_FORMAT_I8, act, y, rows, TVK_GATE_NONE, add, TVK_AXIS_SEVERAL};
+    if (!outs || rows == 1)
+        return tvk_op_matmul_act(k, l, w, TVK_FORMAT_I8, act, y, rows, add, outs, err);
+    TVK_TRY(append(k, l, &one, err));
+    TVK_TRY(append(k, l, &several, err));
+fail:
+    return st;
 }
 
 tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
                              tvk_format format, tvk_span act, tvk_span y, uint32_t rows, bool add,
                              bool outs, tvk_error *err)
 {
-    const request r = {w, format, act, y, rows, TVK_GATE_NONE, add, outs};
+    const uint8_t axis = outs ? TVK_AXIS_OUTS : TVK_AXIS_ROWS;
+    const request r = {w, format, act, y, rows, TVK_GATE_NONE, add, axis};
     return append(k, l, &r, err);
 }
 
@@ -172,7 +183,7 @@ tvk_status tvk_op_matmul_gated(tvk_kernels *k, tvk_dispatch_list *l, const tvk_m
                                uint32_t gate, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const request r = {w, format, act, f, rows, gate, false, false};
+    const request r = {w, format, act, f, rows, gate, false, TVK_AXIS_ROWS};
     TVK_TRY(tvk_check_value(op_of(w, format, rows), tvk_matmul_gates(k, w, format, rows),
                             "a matrix that is taken by matrices, in one piece", w->piece_count,
                             err));

@@ -15,6 +15,10 @@ static uint32_t groups(uint32_t kind, uint32_t v, const uint32_t *state)
         return (outs + v - 1) / v;
     case TVK_AXIS_CHUNKS:
         return state[TVK_STATE_CHUNKS];
+    case TVK_AXIS_ONE:
+        return outs == 1 ? v : 0;
+    case TVK_AXIS_SEVERAL:
+        return outs > 1 ? (outs + v - 1) / v : 0;
     default:
         return rows ? v : 0;
     }

@@ -119,10 +119,13 @@
 /* ---- group rules: one uvec4 each {kind x | kind y << 8 | kind z << 16, vx, vy, vz};
  * the indirect arguments of rule i are the three words at 4 * (rule count + i) of the same buffer
  */
-#define TVK_AXIS_FIXED 0u  /* v groups                       */
-#define TVK_AXIS_ROWS 1u   /* ceil(rows / v)                 */
-#define TVK_AXIS_OUTS 2u   /* ceil(output rows / v)          */
-#define TVK_AXIS_CHUNKS 3u /* attention chunks of the step   */
+#define TVK_AXIS_FIXED 0u   /* v groups                       */
+#define TVK_AXIS_ROWS 1u    /* ceil(rows / v)                 */
+#define TVK_AXIS_OUTS 2u    /* ceil(output rows / v)          */
+#define TVK_AXIS_CHUNKS 3u  /* attention chunks of the step   */
+#define TVK_AXIS_ONE 4u     /* one output row: v groups; else none */
+#define TVK_AXIS_SEVERAL 5u /* more of them: ceil(output rows / v); else none */
+#define TVK_AXIS_COUNT 6u
 
 struct tvk_begin_params {
     TVK_U32 ring_entries, ring_entry_words;      /* request ring */

@@ -95,6 +95,10 @@ static uint32_t group_count(const tvk_rig *rig, uint8_t kind, uint32_t value)
         return (rig->outs + value - 1) / value;
     case TVK_AXIS_CHUNKS:
         return rig->chunks;
+    case TVK_AXIS_ONE:
+        return rig->outs == 1 ? value : 0;
+    case TVK_AXIS_SEVERAL:
+        return rig->outs > 1 ? (rig->outs + value - 1) / value : 0;
     default:
         return value;
     }

@@ -82,9 +82,10 @@ static void fill_slots(tvk_rig *rig, const shape *s)
 /* Every kind on every axis, values 1, small, large. */
 static void fill_rules(uint32_t *rules, uint32_t n)
 {
+    const uint32_t kinds = TVK_AXIS_COUNT;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t *rule = rules + 4 * i;
-        rule[0] = i % 4 | (i / 4 % 4) << 8 | (i / 16 % 4) << 16;
+        rule[0] = i % kinds | (i / kinds % kinds) << 8 | (i / 5 % kinds) << 16;
         for (uint32_t axis = 0; axis < 3; axis++) rule[1 + axis] = 1 + tvk_rig_hash(axis, i) % 9;
     }
 }

@@ -74,12 +74,12 @@ static void test_begin(void **state)
                              1,
                              4,
                              1,
-                             TVK_AXIS_ROWS,
+                             TVK_AXIS_ROWS | TVK_AXIS_ONE << 8 | TVK_AXIS_SEVERAL << 16,
                              4,
                              1,
                              1};
     static const uint32_t want_args[16] = {2, 2, 5, 0xabab, 7, 8, 9, 0xabab,
-                                           2, 1, 3, 0xabab, 1, 1, 1, 0xabab};
+                                           2, 1, 3, 0xabab, 1, 0, 2, 0xabab};
     static const uint32_t want_rows[12] = {2, 128, 77, TVK_NO_OUTPUT, 2, 129, 78, 0, 0, 6, 42, 1};
     (void)state;
     memset(words, 0x5a, sizeof words);
