@@ -55,7 +55,7 @@ static const tvk_config gemv_f[] = {
  * so many tiles; the group at 32 invocations a subgroup. CPU drivers, which make loops of matrices,
  * take minutes to compile the large ones and get none but their own. */
 static const tvk_config gemm_matrix[] = {
-    {CPU, 128, {32, 16, 64, 16, 16, 2}},
+    {CPU, 128, {32, 32, 64, 16, 32, 2}},
     {GPU, 256, {16, 32, 256, 16, 32, 2, 16}},
     {GPU, 128, {32, 32, 256, 32, 32, 2, 32}},
     {GPU, 128, {128, 128, 128, 64, 64, 1, UINT32_MAX, 256}},
@@ -64,7 +64,7 @@ static const tvk_config gemm_matrix[] = {
     {GPU, 128, {64, 128, 128, 32, 64, 1}},
     {GPU, 128, {64, 96, 128, 32, 48, 1}},
     {GPU, 256, {32, 32, 256, 32, 32, 1}},
-    {GPU, 64, {32, 32, 128, 32, 16, 1}}, /* fits the least device */
+    {GPU, 64, {32, 32, 128, 16, 32, 1}}, /* fits the least device */
 };
 /* LANES, ROWS, TM */
 static const tvk_config gemm_f[] = {

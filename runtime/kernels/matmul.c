@@ -174,8 +174,13 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
 
 bool tvk_matmul_gates(tvk_kernels *k, const tvk_matrix *w, tvk_format format, uint32_t rows)
 {
-    return w->layout == TVK_LAYOUT_T2 && w->piece_count == 1 && w->n % 2 == 0 && rows > 1 &&
-           by_matrices(tvk_kernels_choose(k, op_of(w, format, rows), w->n, w->k, rows));
+    const uint32_t wn = 4, columns = tvk_gpu_plan(tvk_kernels_device(k))->coopmat_i8.n;
+    tvk_choice choice;
+    if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || w->n % 2 != 0 || rows == 1)
+        return false;
+    choice = tvk_kernels_choose(k, op_of(w, format, rows), w->n, w->k, rows);
+    /* every subgroup has columns of both halves */
+    return by_matrices(choice) && tvk_kernels_config_of(k, choice)->tile[wn] % (2 * columns) == 0;
 }
 
 tvk_status tvk_op_matmul_gated(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,

@@ -4,11 +4,12 @@
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, y): BN weight rows times BM activation rows. BK inputs of both lie in shared memory
 //   as bytes while the next ones are on their way; a subgroup has WM x WN of the products, subgroups
-//   that are left share the inputs. The sums leave through the same memory, CM rows at a time
+//   that are left share the inputs and add their sums up in the same memory, CM rows at a time.
+//   Scales meet the sums as matrices of the same kind, in registers
 // constants: 0-2 workgroup size, 3 CM, 4 CN, 5 CK shape of a matrix product, 6 SUBGROUP size,
 //            7 BM, 8 BN, 9 BK, 10 WM, 11 WN (multiples of the shape; BK of 64), 12 STAGES of
 //            shared memory, 1 or 2, 13 GATE: TVK_GATE_NONE, or y = the gated unit of the first half of the
-//            weight rows and of the second: a tile then has BN / 2 of either
+//            weight rows and of the second: WN then has WN / 2 of either, a multiple of CN
 // needs: TVK_CAP_COOPMAT_I8
 #version 450
 #extension GL_KHR_cooperative_matrix : require
@@ -47,10 +48,12 @@ const uint FM = WM / CM, FN = WN / CN;
 // piece of eight rows lies in 32 different banks.
 const uint ROW = BK / 16u + 1u;
 const uint TILE = (BM + BN) * ROW;
-const uint STRIP = ALONG * DOWN * CM * BN / 4u; // sums on their way out
-const uint PIECES = TILE * STAGES > STRIP ? TILE * STAGES : STRIP;
+const uint STRIP = ALONG > 1u ? ALONG * DOWN * CM * BN / 4u : 0u; // sums that are to be added up
+const uint EDGE = GROUP / SUBGROUP * CM * CN / 4u; // results of which some lie outside
+const uint PIECES = TILE * STAGES > STRIP + EDGE ? TILE * STAGES : STRIP + EDGE;
 shared uint mem[PIECES * 4u];
-shared uvec2 heads[BM]; // of the records: {bits(d), sum q}
+shared float act_scales[BM], row_scales[BN];
+shared int act_sums[BM]; // of codes
 
 void put(uint piece, uvec4 v)
 {
@@ -70,12 +73,12 @@ const uint CODE_LOADS = (BN * (BK / 64u) + GROUP - 1u) / GROUP;
 uvec4 next_act[ACT_LOADS], next_codes[CODE_LOADS];
 
 // Weight row of column i of the tile; past the end the last one.
-const uint OUTS = GATE == TVK_GATE_NONE ? BN : BN / 2u; // of y, in a tile
+const uint HALVES = GATE == TVK_GATE_NONE ? 1u : 2u;
 uint weight_row(uint i)
 {
-    if (GATE == TVK_GATE_NONE) return min(gl_WorkGroupID.x * BN + i, p.n - 1u);
-    uint f = p.n / 2u;
-    return i / OUTS * f + min(gl_WorkGroupID.x * OUTS + i % OUTS, f - 1u);
+    uint f = p.n / HALVES, own = WN / HALVES;
+    uint n = (gl_WorkGroupID.x * ACROSS + i / WN) * own + i % own;
+    return i % WN / own * f + min(n, f - 1u);
 }
 
 // Inputs k0 .. k0 + BK into registers. Rows past the end read the last one and are not written.
@@ -122,75 +125,126 @@ void stage(uint at)
     }
 }
 
-// What an invocation writes of a strip of CM rows of every subgroup, a few at a time: sums and
-// old values are on their way together.
-const uint OWN = (DOWN * CM * OUTS + GROUP - 1u) / GROUP;
-const uint TURN = OWN < 8u ? OWN : 8u;
+#define sums_t coopmat<int32_t, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>
+#define floats_t coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>
+sums_t sum[FM * FN];
+uint across, down, along; // place of the subgroup
 
-int sum_at(uint i)
+void give(uint m)
 {
-    int sum = 0;
-    [[unroll]] for (uint part = 0u; part < ALONG; ++part) sum += int(mem[part * DOWN * CM * BN + i]);
-    return sum;
+    uint strip = (along * DOWN + down) * CM * BN + across * WN;
+    [[unroll]] for (uint n = 0u; n < FN; ++n)
+        coopMatStore(sum[m * FN + n], mem, strip + n * CN, BN, gl_CooperativeMatrixLayoutRowMajor);
 }
 
-float scaled(int sum, uvec2 head, float scale)
+sums_t whole(uint m, uint n)
 {
+    if (ALONG == 1u) return sum[m * FN + n];
+    sums_t all = sums_t(0);
+    [[unroll]] for (uint part = 0u; part < ALONG; ++part) {
+        sums_t one;
+        coopMatLoad(one, mem, (part * DOWN + down) * CM * BN + across * WN + n * CN, BN,
+                    gl_CooperativeMatrixLayoutRowMajor);
+        all += one;
+    }
+    return all;
+}
+
+// taken, d: of the rows, in every column
+floats_t scaled(sums_t s, sums_t taken, floats_t d, uint n)
+{
+    floats_t scale, v;
+    coopMatLoad(scale, row_scales, across * WN + n * CN, 0u, gl_CooperativeMatrixLayoutRowMajor);
+    [[unroll]] for (uint i = 0u; i < v.length(); ++i) {
 #ifdef ACT_4
-    sum = tvk_act4_sum(sum);
+        int products = tvk_act4_sum(s[i]);
+#else
+        int products = s[i];
 #endif
-    precise float v = (float(sum - int(head.y)) * uintBitsToFloat(head.x)) * scale;
+        precise float x = (float(products - taken[i]) * d[i]) * scale[i];
+        v[i] = x;
+    }
     return v;
 }
 
+floats_t result(uint m, uint n)
+{
+    uint line = down * WM + m * CM, up = (n + FN / 2u) % FN;
+    sums_t taken;
+    floats_t d, v;
+    coopMatLoad(taken, act_sums, line, 0u, gl_CooperativeMatrixLayoutColumnMajor);
+    coopMatLoad(d, act_scales, line, 0u, gl_CooperativeMatrixLayoutColumnMajor);
+    v = scaled(whole(m, n), taken, d, n);
+    if (GATE != TVK_GATE_NONE) {
+        floats_t other = scaled(whole(m, up), taken, d, up);
+        [[unroll]] for (uint i = 0u; i < v.length(); ++i) v[i] = tvk_gated(GATE, v[i], other[i]);
+    }
+    return v;
+}
+
+void write(floats_t v, uint at)
+{
+    if (p.add != 0u) {
+        floats_t old;
+        coopMatLoad(old, y, at, p.y_stride, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint i = 0u; i < v.length(); ++i) {
+            precise float with = old[i] + v[i];
+            v[i] = with;
+        }
+    }
+    coopMatStore(v, y, at, p.y_stride, gl_CooperativeMatrixLayoutRowMajor);
+}
+
+// What lies inside, one by one.
+void write_edge(uint from, uint t, uint n, uint outputs)
+{
+    for (uint i = gl_SubgroupInvocationID; i < CM * CN; i += SUBGROUP) {
+        if (t + i / CN >= p.rows || n + i % CN >= outputs) continue;
+        uint at = (t + i / CN) * p.y_stride + p.first_row + n + i % CN;
+        float v = uintBitsToFloat(mem[from + i]);
+        precise float with = y[at] + v;
+        y[at] = p.add != 0u ? with : v;
+    }
+}
+
+// CM rows of every subgroup; those that share the inputs have the columns in turn.
 void finish(uint m)
 {
-    uint t0 = gl_WorkGroupID.y * BM, outputs = GATE == TVK_GATE_NONE ? p.n : p.n / 2u;
-    for (uint first = 0u; first < OWN; first += TURN) {
-        uint at[TURN], row[TURN];
-        bool inside[TURN];
-        int sum[TURN], other[TURN];
-        float scale[TURN], other_scale[TURN], old[TURN];
-        [[unroll]] for (uint u = 0u; u < TURN; ++u) {
-            uint i = gl_LocalInvocationIndex + GROUP * (first + u);
-            uint line = i / OUTS, n = gl_WorkGroupID.x * OUTS + i % OUTS;
-            row[u] = line / CM * WM + m * CM + line % CM;
-            at[u] = (t0 + row[u]) * p.y_stride + p.first_row + n;
-            inside[u] = i < DOWN * CM * OUTS && t0 + row[u] < p.rows && n < outputs;
-            sum[u] = other[u] = 0;
-            scale[u] = other_scale[u] = old[u] = 0.0;
-            if (!inside[u]) continue;
-            sum[u] = sum_at(line * BN + i % OUTS);
-            scale[u] = scales[n];
-            if (GATE != TVK_GATE_NONE) {
-                other[u] = sum_at(line * BN + OUTS + i % OUTS);
-                other_scale[u] = scales[outputs + n];
-            }
-            if (p.add != 0u) old[u] = y[at[u]];
+    const uint OUTS = BN / HALVES; // of y, in a tile
+    uint t0 = gl_WorkGroupID.y * BM, n0 = gl_WorkGroupID.x * OUTS, outputs = p.n / HALVES;
+    uint t = t0 + down * WM + m * CM, from = STRIP * 4u + gl_SubgroupID * CM * CN;
+    // matrices in memory begin, and have their rows, at multiples of 16 bytes
+    bool inside = t0 + BM <= p.rows && n0 + OUTS <= outputs && (p.y_stride | p.first_row) % 4u == 0u;
+    [[unroll]] for (uint i = 0u; i < FN / HALVES; ++i) {
+        uint n = n0 + across * (WN / HALVES) + i * CN;
+        bool own = i % ALONG == along;
+        if (inside) {
+            if (own) write(result(m, i), t * p.y_stride + p.first_row + n);
+            continue;
         }
-        [[unroll]] for (uint u = 0u; u < TURN; ++u) {
-            if (!inside[u]) continue;
-            uvec2 head = heads[row[u]];
-            float v = scaled(sum[u], head, scale[u]);
-            if (GATE != TVK_GATE_NONE) v = tvk_gated(GATE, v, scaled(other[u], head, other_scale[u]));
-            precise float with = old[u] + v;
-            y[at[u]] = p.add != 0u ? with : v;
-        }
+        barrier();
+        if (own)
+            coopMatStore(result(m, i), mem, from, CN, gl_CooperativeMatrixLayoutRowMajor);
+        barrier();
+        if (own) write_edge(from, t, n, outputs);
     }
 }
 
 void main()
 {
-    coopmat<int32_t, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator> sum[FM * FN];
-    [[unroll]] for (uint i = 0u; i < FM * FN; ++i)
-        sum[i] = coopmat<int32_t, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>(0);
-    uint across = gl_SubgroupID % ACROSS, down = gl_SubgroupID / ACROSS % DOWN,
-         along = gl_SubgroupID / (ACROSS * DOWN);
+    [[unroll]] for (uint i = 0u; i < FM * FN; ++i) sum[i] = sums_t(0);
+    across = gl_SubgroupID % ACROSS;
+    down = gl_SubgroupID / ACROSS % DOWN;
+    along = gl_SubgroupID / (ACROSS * DOWN);
     uint depth = p.row_words * 16u, at = 0u;
 
     fetch(0u);
-    for (uint i = gl_LocalInvocationIndex; i < BM; i += GROUP)
-        heads[i] = act[min(gl_WorkGroupID.y * BM + i, p.rows - 1u) * (p.act_stride / 4u)].xy;
+    for (uint i = gl_LocalInvocationIndex; i < BM; i += GROUP) {
+        uvec2 head = act[min(gl_WorkGroupID.y * BM + i, p.rows - 1u) * (p.act_stride / 4u)].xy;
+        act_scales[i] = uintBitsToFloat(head.x);
+        act_sums[i] = int(head.y);
+    }
+    for (uint i = gl_LocalInvocationIndex; i < BN; i += GROUP) row_scales[i] = scales[weight_row(i)];
     stage(0u);
     for (uint k0 = 0u; k0 < depth; k0 += BK) {
         bool more = k0 + BK < depth;
@@ -219,13 +273,13 @@ void main()
         stage(at);
     }
 
+    barrier();
     [[unroll]] for (uint m = 0u; m < FM; ++m) {
-        barrier();
-        uint strip = (along * DOWN + down) * CM * BN + across * WN;
-        [[unroll]] for (uint n = 0u; n < FN; ++n)
-            coopMatStore(sum[m * FN + n], mem, strip + n * CN, BN,
-                         gl_CooperativeMatrixLayoutRowMajor);
-        barrier();
+        if (ALONG > 1u) {
+            if (m > 0u) barrier();
+            give(m);
+            barrier();
+        }
         finish(m);
     }
 }
