@@ -51,6 +51,7 @@ void tvk_session_destroy(tvk_session **session)
         s->model->slot_used[s->slot] = false;
         s->model->open_sessions--;
     }
+    tvk_drafter_free(&s->drafter);
     free(s->pages);
     free(s->tokens);
     free(s);
@@ -69,6 +70,7 @@ tvk_status tvk_session_rollback(tvk_session *s, uint32_t position, tvk_error *er
         TVK_FAIL(TVK_ERR_ARG, "rollback to %u of %u tokens", position, s->count);
     }
     if (position == s->count) return TVK_OK;
+    tvk_drafter_cut(&s->drafter, s->tokens, position);
     s->count = position;
     if (s->fed > position) s->fed = position;
     s->next_valid = false;

@@ -22,7 +22,7 @@ static uint32_t room(const tvk_generation *g)
 
 static uint32_t propose(const tvk_generation *g, uint32_t decoded, int32_t *out)
 {
-    const tvk_session *s = g->streams[0].session;
+    tvk_session *s = g->streams[0].session;
     uint32_t most = room(g);
     return most ? tvk_drafter_propose(&s->drafter, s->tokens, s->count, decoded, most, out) : 0;
 }
@@ -113,7 +113,7 @@ tvk_status tvk_session_set_draft(tvk_session *s, const tvk_draft_params *p, tvk_
                  "%u to %u found",
                  TVK_DRAFT_MOST, p->min, p->max);
     }
-    tvk_drafter_init(&s->drafter, p);
+    TVK_TRY(tvk_drafter_init(&s->drafter, p, s->model->layout.context, err));
 fail:
     return st;
 }
