@@ -381,12 +381,6 @@ const tvk_gguf_kv *tvk_gguf_find(const tvk_gguf *gguf, const char *key)
     return i ? &gguf->kvs[*i] : NULL;
 }
 
-const tvk_tensor *tvk_gguf_tensor(const tvk_gguf *gguf, const char *name)
-{
-    const uint32_t *i = tvk_map_find(&gguf->names, name, strlen(name));
-    return i ? &gguf->tensors[*i] : NULL;
-}
-
 const char *tvk_gguf_next_str(const unsigned char **at, size_t *bytes)
 {
     const char *s = (const char *)*at + 8;

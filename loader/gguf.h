@@ -58,7 +58,6 @@ void tvk_gguf_destroy(tvk_gguf **gguf);
 void tvk_gguf_type_text(const tvk_gguf_kv *kv, char *out, size_t bytes);
 
 const tvk_gguf_kv *tvk_gguf_find(const tvk_gguf *gguf, const char *key);
-const tvk_tensor *tvk_gguf_tensor(const tvk_gguf *gguf, const char *name);
 
 /* Next element of a string array: *at starts as kv->data; call kv->count times. */
 const char *tvk_gguf_next_str(const unsigned char **at, size_t *bytes);

@@ -26,7 +26,6 @@ tvk_status tvk_kv_pool_create(tvk_device *device, tvk_cache_types types, uint32_
     memset(out, 0, sizeof *out);
     out->types = types;
     out->page_words = tvk_kv_page_words(types, kv_heads, head_size);
-    out->page_count = pages;
     out->layer_count = layers;
     bytes = (uint64_t)pages * out->page_words * 4;
     if (bytes > limit) {

@@ -14,7 +14,7 @@ typedef struct tvk_kv_pool {
     tvk_buffer **layers; /* [layer_count], page p of a layer at p * page_words */
     uint32_t layer_count;
     tvk_cache_types types;
-    uint32_t page_words, page_count;
+    uint32_t page_words;
     uint32_t *free_pages; /* stack */
     uint32_t free_count;
 } tvk_kv_pool;

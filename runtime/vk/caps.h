@@ -70,11 +70,11 @@ typedef struct tvk_caps {
     bool subgroup_compute, subgroup_size_control, subgroup_full, subgroup_required_in_compute;
     uint32_t max_subgroups_per_group;
     /* features */
-    bool int8, int16, int64, fp16, storage8, storage16, uniform_storage16;
-    bool dot, dot_signed, dot_unsigned, dot_mixed; /* extension there; 4x8 packed flags */
+    bool int8, fp16, storage8, storage16;
+    bool dot, dot_signed, dot_mixed; /* extension there; 4x8 packed flags */
     bool cooperative_matrix, memory_model;
-    bool memory_budget, host_memory, memory_priority, float_controls, rounding_rte_f32,
-        denorm_preserve_f32, executable_properties, portability_subset;
+    bool memory_budget, host_memory, memory_priority, float_controls, executable_properties,
+        portability_subset;
     bool hide_unified; /* by a clamp only: plan as if no device memory were host-visible */
     uint64_t clamps;   /* of what clamps asked for, a hash; 0: nothing */
     uint32_t coopmat_count;

@@ -140,7 +140,6 @@ tvk_status tvk_commands_times(tvk_commands *c, uint32_t count, double *ns, tvk_e
 tvk_status tvk_gpu_submit(tvk_device *device, tvk_commands *const *list, uint32_t count,
                           uint64_t *ticket, tvk_error *err);
 tvk_status tvk_gpu_wait(tvk_device *device, uint64_t ticket, tvk_error *err);
-bool tvk_gpu_done(tvk_device *device, uint64_t ticket);
 tvk_status tvk_gpu_wait_idle(tvk_device *device, tvk_error *err);
 
 /* For tests: the n-th fallible call of the driver from now on (1: the next) is not made and fails:

@@ -134,10 +134,7 @@ static void read_features(const tvk_instance *in, VkPhysicalDevice phys, const t
     memset(&f, 0, sizeof f);
     tvk_features_chain(&f, use);
     in->vk.GetPhysicalDeviceFeatures2(phys, &f.head);
-    out->int16 = f.head.features.shaderInt16;
-    out->int64 = f.head.features.shaderInt64;
     out->storage16 = f.storage16.storageBuffer16BitAccess;
-    out->uniform_storage16 = f.storage16.uniformAndStorageBuffer16BitAccess;
     out->storage8 = f.storage8.storageBuffer8BitAccess;
     out->int8 = f.float16_int8.shaderInt8;
     out->fp16 = f.float16_int8.shaderFloat16;
@@ -167,7 +164,6 @@ static void read_properties(const tvk_instance *in, VkPhysicalDevice phys,
         VkPhysicalDeviceMaintenance3Properties maintenance3;
         VkPhysicalDeviceMaintenance4Properties maintenance4;
         VkPhysicalDeviceDriverProperties driver;
-        VkPhysicalDeviceFloatControlsProperties floats;
         VkPhysicalDeviceSubgroupSizeControlProperties size;
         VkPhysicalDeviceShaderIntegerDotProductProperties dot;
     } p;
@@ -181,8 +177,6 @@ static void read_properties(const tvk_instance *in, VkPhysicalDevice phys,
                   VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES);
     if (use->driver_properties)
         tvk_chain(&p.head, &p.driver, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES);
-    if (use->float_controls)
-        tvk_chain(&p.head, &p.floats, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES);
     if (use->subgroup_size_control)
         tvk_chain(&p.head, &p.size,
                   VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES);
@@ -209,10 +203,7 @@ static void read_properties(const tvk_instance *in, VkPhysicalDevice phys,
         (p.size.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
     out->max_subgroups_per_group = p.size.maxComputeWorkgroupSubgroups;
     out->dot_signed = p.dot.integerDotProduct4x8BitPackedSignedAccelerated;
-    out->dot_unsigned = p.dot.integerDotProduct4x8BitPackedUnsignedAccelerated;
     out->dot_mixed = p.dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
-    out->rounding_rte_f32 = p.floats.shaderRoundingModeRTEFloat32;
-    out->denorm_preserve_f32 = p.floats.shaderDenormPreserveFloat32;
 }
 
 #ifdef VK_KHR_cooperative_matrix

@@ -150,13 +150,6 @@ fail:
     return st;
 }
 
-bool tvk_gpu_done(tvk_device *device, uint64_t ticket)
-{
-    if (ticket > device->completed) poll(device);
-    /* Nothing will come from a lost device: the wait that follows says so. */
-    return device->lost || ticket <= device->completed;
-}
-
 tvk_status tvk_gpu_wait_idle(tvk_device *device, tvk_error *err)
 {
     return tvk_gpu_wait(device, device->submitted, err);
