@@ -213,6 +213,10 @@ static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_con
     if (!strcmp(row->variant, "wide") && plan->max_shared_bytes < 28u << 10) return false;
     if (!strcmp(row->variant, "tile") && c->tile[0] * 16 + 10000 > plan->max_shared_bytes)
         return false;
+    /* whole subgroups, which hold 128 elements with at most sixteen an invocation */
+    if ((row->caps & TVK_CAP_SUBGROUP) &&
+        (c->group % plan->subgroup_fixed != 0 || plan->subgroup_fixed < 8))
+        return false;
     return c->group <= plan->max_invocations;
 }
 

@@ -16,15 +16,16 @@ static const tvk_op ops[] = {
 /* Below this a workgroup's start takes longer than its rows: small groups start sooner. */
 #define SMALL_BYTES (512u << 10)
 #define SMALL_GROUP 128u
-/* Workgroups that a GPU is kept busy with. */
-#define FEW_GROUPS 100u
-#define ENOUGH_GROUPS 320u
+/* Workgroups that fill a large GPU once: two rounds take twice as long as one. */
+#define WANTED_GROUPS 128u
+#define LEAST_LANES 8u
+#define MOST_LANES 32u
 
 /* Shared memory that 128 invocations with 8 rows each take beside the codes. */
 #define LEAST_SHARED_BESIDE (4 * (128 * 8 + 32) + 16 * 128)
 
 typedef struct cut {
-    uint32_t constants[10];
+    uint32_t constants[11];
     uint32_t rows, groups; /* weight rows a block; workgroups */
 } cut;
 
@@ -40,20 +41,28 @@ static uint32_t units(const tvk_matrix *w)
     return w->row_words / 4;
 }
 
-/* The default on GPUs: as many lanes as give each workgroup few rows, more rows where there are
- * many. */
+/* Rows side by side with which a workgroup has its share of n, `rows` an invocation. */
+static uint32_t sets_wanted(uint32_t n, uint32_t rows)
+{
+    return tvk_div_up(tvk_div_up(n, rows), WANTED_GROUPS);
+}
+
+/* The default on GPUs: as many lanes as leave each workgroup its share of the rows, more rows an
+ * invocation where there are many. */
 static void adapt(tvk_config *c, const tvk_matrix *w)
 {
+    const uint32_t most = c->group / LEAST_LANES;
+    uint32_t sets;
     if ((uint64_t)w->n * w->row_words * 4 < SMALL_BYTES && c->group > SMALL_GROUP) {
         c->group = SMALL_GROUP;
         c->tile[1] = 2;
         return;
     }
-    while (tvk_div_up(w->n, c->group / c->tile[0] * c->tile[1]) < FEW_GROUPS && c->tile[0] < 32 &&
-           2 * c->tile[0] <= units(w))
-        c->tile[0] *= 2;
-    while (tvk_div_up(w->n, c->group / c->tile[0] * c->tile[1]) > ENOUGH_GROUPS && c->tile[1] < 4)
-        c->tile[1] *= 2;
+    while ((sets = sets_wanted(w->n, c->tile[1])) > most && c->tile[1] < 4) c->tile[1] *= 2;
+    if (sets > most) sets = most;
+    /* as few lanes as take no more turns */
+    c->tile[0] = tvk_div_up(units(w), tvk_div_up(units(w), c->group / sets));
+    if (c->tile[0] > MOST_LANES) c->tile[0] = MOST_LANES;
 }
 
 static uint32_t shared_bytes(const tvk_config *c, const tvk_matrix *w, tvk_format format)
@@ -78,7 +87,8 @@ static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool fir
     return c;
 }
 
-static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
+static cut make_cut(const tvk_plan *plan, tvk_config c, const tvk_matrix *w, bool norm,
+                    uint32_t gate)
 {
     uint32_t lanes = c.tile[0], rows = c.tile[1], per_lane = tvk_div_up(units(w), lanes), ahead = 1;
     uint32_t blocks, rounds;
@@ -98,6 +108,7 @@ static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
     r.constants[7] = norm;
     r.constants[8] = gate;
     r.constants[9] = c.cpu ? 0 : held(16 * units(w), c.group);
+    r.constants[10] = plan->subgroup_fixed;
     return r;
 }
 
@@ -133,6 +144,7 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
                             bool add, tvk_span y, tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     const tvk_op op = ops[format];
     const uint32_t outputs = gate == TVK_GATE_NONE ? w->n : w->n / 2;
     const struct tvk_norm_gemv_params p = {.n = w->n,
@@ -151,9 +163,9 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a ternary matrix in one piece with its gain "
                               "behind its scales expected");
     choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
-    c = make_cut(fitted(tvk_gpu_plan(tvk_kernels_device(k)), tvk_kernels_config_of(k, choice),
-                        choice.config == 0, w, format, gate),
-                 w, given(gain), gate);
+    c = make_cut(
+        plan, fitted(plan, tvk_kernels_config_of(k, choice), choice.config == 0, w, format, gate),
+        w, given(gain), gate);
     TVK_TRY(
         tvk_check_value(op, gate == TVK_GATE_NONE || w->n % 2 == 0, "pairs of rows", w->n, err));
     TVK_TRY(tvk_check_span(k, op, "weights", bindings[0], 4ull * w->n * w->row_words, err));
@@ -166,7 +178,7 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
     }
     groups.value[0] = c.groups;
     TVK_TRY(
-        tvk_kernels_append_choice(k, l, op, choice, c.constants, 10, bindings, &p, &groups, err));
+        tvk_kernels_append_choice(k, l, op, choice, c.constants, 11, bindings, &p, &groups, err));
 fail:
     return st;
 }

@@ -11,7 +11,7 @@
 
 #define LLAMA3_VOCAB 128256u
 #define MAX_LAYERS 1024u
-#define MAX_WIDTH (1u << 20)
+#define MAX_WIDTH (1u << 18) /* sums of codes stay inside 32 bits: shaders/include/ternary.glsl */
 #define MAX_HEAD_SIZE 256u
 
 typedef struct reader {
@@ -175,6 +175,9 @@ static tvk_status read_sizes(reader *r, tvk_error *err)
                  "expected",
                  r->source->name, c->head_size, c->hidden, c->ffn, MAX_HEAD_SIZE);
     }
+    if (c->heads > MAX_WIDTH / c->head_size)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %u heads of %u; at most %u values of all heads expected",
+                 r->source->name, c->heads, c->head_size, MAX_WIDTH);
     if (c->rotary > c->head_size || c->rotary % 2 != 0) {
         TVK_FAIL(TVK_ERR_FORMAT, "%s: rope.dimension_count %u of a head of %u", r->source->name,
                  c->rotary, c->head_size);

@@ -96,9 +96,11 @@ void main()
 
     uint base[ROWS];
     int sum[ROWS];
+    ivec4 part[ROWS]; // of tvk_t2_unit
     [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
         base[i] = min(row_of(first + SETS * i, count), p.n - 1u) * units;
         sum[i] = 0;
+        part[i] = ivec4(0);
     }
     for (uint u = lane; u < units; u += LANES) {
 #if defined(SIGNS)
@@ -140,9 +142,13 @@ void main()
         }
 #else
         tvk_t2_act x = tvk_t2_spread(a0, a1, a2, a3);
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] += tvk_t2_unit(codes[base[i] + u], x);
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+            part[i] = tvk_t2_unit(codes[base[i] + u], x, part[i]);
 #endif
     }
+#if !defined(PLANES)
+    [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] = tvk_t2_total(part[i]);
+#endif
 #endif
     if (LANES == 1u) {
         [[unroll]] for (uint i = 0u; i < ROWS; ++i) finish(t, first + SETS * i, sum[i]);

@@ -5,16 +5,17 @@
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N], at p.gain the gain [K] | 2 x [K] f32
 //           3 y [N] f32, GLU: [N / 2]
 // workgroup x: blocks of GROUP / LANES * ROWS weight rows, from its own on in steps of all workgroups
-// constants: 0-2 workgroup size (x: power of two, 8 .. 512; above 128 with HELD), 3 LANES invocations that share a row along K
-//            (power of two), 4 ROWS rows an invocation (GLU: even), 5 AHEAD units of a row that are
-//            loaded together, the first ones before the codes are there, 6 UNITS of 64 codes a row, 7 NORM: 0 x itself, without
-//            a gain, 8 GLU: TVK_GATE_*, 9 HELD groups of four
-//            values that an invocation keeps: all of its own, or 0
-// needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED
+// constants: 0-2 workgroup size (x: power of two, 8 .. 512; above 128 with HELD)
+//            3 LANES invocations that share a row along K; those left over do nothing of their own
+//            4 ROWS rows an invocation (GLU: even); LANES > 1: at most LANES of them
+//            5 AHEAD units of a row that are loaded together, the first ones before the codes are there
+//            6 UNITS of 64 codes a row | 7 NORM: 0 x itself, without a gain | 8 GLU: TVK_GATE_*
+//            9 HELD groups of four values that an invocation keeps: all of its own, or 0
+//            10 SUBGROUP_SIZE, with SUBGROUP
+// needs: TVK_CAP_DOT with DOT_SIGNED or DOT_MIXED, TVK_CAP_SUBGROUP with SUBGROUP
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
-#include "reduce.glsl"
 
 layout(constant_id = 3) const uint LANES = 8u;
 layout(constant_id = 4) const uint ROWS = 2u;
@@ -24,7 +25,13 @@ layout(constant_id = 7) const uint NORM = 1u;
 layout(constant_id = 9) const uint HELD = 0u;
 layout(constant_id = 8) const uint GLU = TVK_GATE_NONE;
 
+#ifdef SUBGROUP
+layout(constant_id = 10) const uint SUBGROUP_SIZE = 32u;
+#endif
+#include "reduce.glsl"
+
 #define TVK_NORM (NORM != 0u)
+#define TVK_MOST_QUADS (16u * UNITS)
 #include "row_codes.glsl"
 #include "gate.glsl"
 #include "ternary.glsl"
@@ -54,19 +61,37 @@ uint row_of(uint block, uint i)
     return block * (BLOCK / 2u) + (k / 2u) * SETS + set + (k % 2u) * (p.n / 2u);
 }
 
-float scaled(uint row, int sum, float d)
+// What a result needs beside its sum.
+struct result {
+    uint row;
+    float scale, up_scale, old;
+};
+
+result result_of(uint row)
 {
-    precise float v = (float(sum) * d) * scales[row];
+    uint at = min(row, p.n - 1u);
+    result r = result(row, scales[at], 0.0, 0.0);
+    if (GLU != TVK_GATE_NONE) r.up_scale = scales[min(row + p.n / 2u, p.n - 1u)];
+    if (p.add != 0u) r.old = y[at];
+    return r;
+}
+
+float scaled(int sum, float d, float scale)
+{
+    precise float v = (float(sum) * d) * scale;
     return v;
 }
 
-void finish(uint row, float v)
+// sum and up: of the codes' products alone
+void finish(result r, int sum, int up, float d)
 {
+    float v = scaled(sum, d, r.scale);
+    if (GLU != TVK_GATE_NONE) v = tvk_gated(GLU, v, scaled(up, d, r.up_scale));
     if (p.add != 0u) {
-        precise float with = y[row] + v;
+        precise float with = r.old + v;
         v = with;
     }
-    y[row] = v;
+    y[r.row] = v;
 }
 
 // Four values y of group c as codes into shared memory; returns their sum.
@@ -86,6 +111,7 @@ float make_codes()
 {
     uint lid = gl_LocalInvocationIndex;
     uint quads = p.k / 4u;
+    if (lid < 8u) code_sum[lid] = 0; // barriers of the pass follow
     tvk_row row = tvk_row_pass(quads, p.inv_k, p.eps);
     int total = 0;
     if (HELD > 0u) {
@@ -98,12 +124,9 @@ float make_codes()
         for (uint c = lid; c < 16u * UNITS; c += GROUP)
             total += put_codes(c, tvk_row_normed(min(c, quads - 1u), row.r), row.s);
     }
-    code_sum[lid] = total;
+    if (LANES > 1u) atomicAdd(code_sum[lid % 8u], total);
+    else code_sum[lid] = total;
     barrier();
-    if (LANES > 1u && lid < 8u) { // read behind the next barrier
-        for (uint i = 1u; i < GROUP / 8u; ++i) total += code_sum[lid + 8u * i];
-        code_sum[lid] = total;
-    }
     return row.d;
 }
 
@@ -118,23 +141,34 @@ tvk_t2_act act_unit(uint u)
     return tvk_t2_spread(act[u], act[UNITS + u], act[2u * UNITS + u], act[3u * UNITS + u]);
 }
 
+// Row of the o-th result of a block: rows SETS k + set, with gates of every second k.
+uint place_of(uint o)
+{
+    return GLU == TVK_GATE_NONE ? o : o / SETS * (2u * SETS) + o % SETS;
+}
+
 void main()
 {
+    const uint halves = GLU != TVK_GATE_NONE ? 2u : 1u;
+    const uint results = BLOCK / halves;
     uint lid = gl_LocalInvocationIndex;
     uint lane = lid % LANES;
-    uint set = lid / LANES;
-    uint halves = GLU != TVK_GATE_NONE ? 2u : 1u;
-    uint blocks = (p.n / halves + BLOCK / halves - 1u) / (BLOCK / halves);
+    uint set = min(lid / LANES, SETS - 1u); // invocations past the last set do nothing of their own
+    uint n = p.n / halves;
+    uint blocks = (n + results - 1u) / results;
 
-    // the first weights do not wait for the row
+    // the first weights, and what the results need, do not wait for the row
     uvec4 next[AHEAD * ROWS];
     [[unroll]] for (uint i = 0u; i < AHEAD * ROWS; ++i)
         next[i] = weight_unit(gl_WorkGroupID.x, set + SETS * (i / AHEAD), lane + LANES * (i % AHEAD));
+    result mine = result_of(row_of(gl_WorkGroupID.x, place_of(min(lid, results - 1u))));
     float d = make_codes();
 
     for (uint block = gl_WorkGroupID.x; block < blocks; block += gl_NumWorkGroups.x) {
-        int sum[ROWS];
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] = 0;
+        ivec4 part[ROWS];
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) part[i] = ivec4(0);
+        if (block != gl_WorkGroupID.x && LANES > 1u)
+            mine = result_of(row_of(block, place_of(min(lid, results - 1u))));
         for (uint first = lane; first < UNITS; first += LANES * AHEAD) {
             if (first != lane || block != gl_WorkGroupID.x) {
                 [[unroll]] for (uint i = 0u; i < AHEAD * ROWS; ++i)
@@ -146,46 +180,35 @@ void main()
                 if (u >= UNITS) break;
                 tvk_t2_act a = act_unit(u);
                 [[unroll]] for (uint i = 0u; i < ROWS; ++i)
-                    sum[i] += tvk_t2_unit(next[i * AHEAD + j], a);
+                    part[i] = tvk_t2_unit(next[i * AHEAD + j], a, part[i]);
             }
         }
+        int sum[ROWS];
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] = tvk_t2_total(part[i]);
         if (LANES == 1u) {
             int all = 0;
             [[unroll]] for (uint i = 0u; i < GROUP; ++i) all += code_sum[i];
-            if (GLU == TVK_GATE_NONE) {
-                [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-                    uint row = row_of(block, set + SETS * i);
-                    if (row < p.n) finish(row, scaled(row, sum[i] - all, d));
-                }
-            } else {
-                [[unroll]] for (uint i = 0u; i < ROWS; i += 2u) {
-                    uint row = row_of(block, set + SETS * i), up = row + p.n / 2u;
-                    if (row < p.n / 2u)
-                        finish(row, tvk_gated(GLU, scaled(row, sum[i] - all, d), scaled(up, sum[i + 1u] - all, d)));
-                }
+            [[unroll]] for (uint i = 0u; i < ROWS; i += halves) {
+                uint row = row_of(block, set + SETS * i);
+                if (row < n) finish(result_of(row), sum[i] - all, sum[i + halves - 1u] - all, d);
             }
             continue;
         }
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i)
-            sums[lane * ROW_STEP + set + SETS * i] = sum[i];
+        if (lid < SETS * LANES) {
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+                sums[lane * ROW_STEP + set + SETS * i] = sum[i];
+        }
         barrier();
-        int all = ((code_sum[0] + code_sum[1]) + (code_sum[2] + code_sum[3])) +
-                  ((code_sum[4] + code_sum[5]) + (code_sum[6] + code_sum[7]));
-        for (uint o = lid; o < BLOCK / halves; o += GROUP) {
-            // o-th result: rows SETS * k + set of the block, GLU: of every second k
-            uint i = GLU == TVK_GATE_NONE ? o : o / SETS * (2u * SETS) + o % SETS;
-            uint row = row_of(block, i);
-            if (row >= p.n / halves) continue;
-            int total = -all;
-            [[unroll]] for (uint l = 0u; l < LANES; ++l) total += sums[l * ROW_STEP + i];
-            float v = scaled(row, total, d);
-            if (GLU != TVK_GATE_NONE) {
-                int up = -all;
-                [[unroll]] for (uint l = 0u; l < LANES; ++l)
-                    up += sums[l * ROW_STEP + i + SETS];
-                v = tvk_gated(GLU, v, scaled(row + p.n / 2u, up, d));
+        if (lid < results && mine.row < n) {
+            uint i = place_of(lid);
+            int all = ((code_sum[0] + code_sum[1]) + (code_sum[2] + code_sum[3])) +
+                      ((code_sum[4] + code_sum[5]) + (code_sum[6] + code_sum[7]));
+            int total = -all, up = -all;
+            [[unroll]] for (uint l = 0u; l < LANES; ++l) {
+                total += sums[l * ROW_STEP + i];
+                if (GLU != TVK_GATE_NONE) up += sums[l * ROW_STEP + i + SETS];
             }
-            finish(row, v);
+            finish(mine, total, up, d);
         }
         barrier();
     }

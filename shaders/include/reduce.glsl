@@ -1,11 +1,15 @@
 // Reductions over the workgroup in the order of sum_tree(v, 128). GROUP is a power of two from 8 on; of
 // more than 128 invocations the first 128 have the elements (and the integers, and the maxima).
 // Slot i of an invocation stands for element lid + GROUP * i, so that the upper levels of the tree
-// stay inside an invocation; eight invocations add the levels down to eight elements, and these are
-// added by every invocation for itself: two barriers whatever the size. Each function starts with a
-// barrier that frees the scratch memory.
+// stay inside an invocation. Two barriers whatever the size, SUBGROUP: one. Each function starts with
+// a barrier that frees the scratch memory.
 #ifndef TVK_REDUCE_GLSL
 #define TVK_REDUCE_GLSL
+
+#ifdef SUBGROUP
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
 
 const uint PARTS = GROUP > 128u ? 1u : 128u / GROUP; // elements an invocation holds
 const uint MAX_PARTS = 16u;
@@ -14,9 +18,10 @@ shared float tvk_scratch_a[GROUP];
 shared float tvk_scratch_b[GROUP];
 shared int tvk_scratch_i[GROUP];
 
-float tvk_tree_parts(float v[MAX_PARTS])
+// levels of the tree over v[0] .. v[count - 1], count a power of two
+float tvk_tree(float v[MAX_PARTS], uint count)
 {
-    [[unroll]] for (uint s = PARTS / 2u; s > 0u; s /= 2u) {
+    [[unroll]] for (uint s = count / 2u; s > 0u; s /= 2u) {
         [[unroll]] for (uint i = 0u; i < s; ++i) {
             precise float sum = v[i] + v[i + s];
             v[i] = sum;
@@ -25,79 +30,135 @@ float tvk_tree_parts(float v[MAX_PARTS])
     return v[0];
 }
 
-float tvk_tree8(float a, float b, float c, float d, float e, float f, float g, float h)
+// Elements in scratch memory to what is asked of them: tvk_fold_... behind a barrier, then tvk_tree_a,
+// tvk_tree_b or tvk_max_b by every invocation.
+const uint ELEMENTS = GROUP > 128u ? 128u : GROUP;
+#ifdef SUBGROUP
+// Each subgroup for itself, without a barrier: SUBGROUP_SIZE, 8 .. 128, is a constant of the includer.
+const uint SHARES = ELEMENTS / SUBGROUP_SIZE; // elements of an invocation
+void tvk_put_a(uint lid, float v) { tvk_scratch_a[lid] = v; }
+void tvk_put_b(uint lid, float v) { tvk_scratch_b[lid] = v; }
+void tvk_fold_sum_max() {}
+void tvk_fold_sums() {}
+void tvk_fold_max() {}
+float tvk_subgroup_tree(float v[MAX_PARTS])
 {
-    precise float s = ((a + e) + (c + g)) + ((b + f) + (d + h));
-    return s;
+    precise float sum = tvk_tree(v, SHARES);
+    [[unroll]] for (uint s = SUBGROUP_SIZE / 2u; s > 0u; s /= 2u)
+        sum = sum + subgroupShuffleXor(sum, s); // the same of both, addition commutes
+    return sum;
+}
+float tvk_tree_a()
+{
+    float v[MAX_PARTS];
+    [[unroll]] for (uint i = 0u; i < SHARES; ++i)
+        v[i] = tvk_scratch_a[gl_SubgroupInvocationID + SUBGROUP_SIZE * i];
+    return tvk_subgroup_tree(v);
+}
+float tvk_tree_b()
+{
+    float v[MAX_PARTS];
+    [[unroll]] for (uint i = 0u; i < SHARES; ++i)
+        v[i] = tvk_scratch_b[gl_SubgroupInvocationID + SUBGROUP_SIZE * i];
+    return tvk_subgroup_tree(v);
+}
+float tvk_max_b()
+{
+    float m = tvk_scratch_b[gl_SubgroupInvocationID];
+    [[unroll]] for (uint i = 1u; i < SHARES; ++i)
+        m = max(m, tvk_scratch_b[gl_SubgroupInvocationID + SUBGROUP_SIZE * i]);
+    return subgroupMax(m);
+}
+#else
+// Eight invocations add the levels down to eight elements, which are read four at a time.
+const uint EIGHTHS = ELEMENTS / 8u; // elements that stand eight apart
+shared vec4 tvk_last_a[2];
+shared vec4 tvk_last_b[2];
+
+// An invocation's element; a group of eight has the last ones at once.
+void tvk_put_a(uint lid, float v)
+{
+    if (EIGHTHS > 1u) tvk_scratch_a[lid] = v;
+    else tvk_last_a[lid / 4u][lid % 4u] = v;
+}
+void tvk_put_b(uint lid, float v)
+{
+    if (EIGHTHS > 1u) tvk_scratch_b[lid] = v;
+    else tvk_last_b[lid / 4u][lid % 4u] = v;
 }
 
-const uint EIGHTHS = GROUP > 128u ? 16u : GROUP / 8u;
-// levels of the tree over elements that stand eight apart
-float tvk_tree_eighths(float v[MAX_PARTS])
-{
-    [[unroll]] for (uint s = EIGHTHS / 2u; s > 0u; s /= 2u) {
-        [[unroll]] for (uint i = 0u; i < s; ++i) {
-            precise float sum = v[i] + v[i + s];
-            v[i] = sum;
-        }
-    }
-    return v[0];
-}
-
-// Scratch element lid (below 8) = the tree, or the maximum, over its eighths.
-void tvk_fold_a(uint lid)
+void tvk_eighths_a(uint lid)
 {
     float v[MAX_PARTS];
     [[unroll]] for (uint i = 0u; i < EIGHTHS; ++i) v[i] = tvk_scratch_a[lid + 8u * i];
-    tvk_scratch_a[lid] = tvk_tree_eighths(v);
+    tvk_last_a[lid / 4u][lid % 4u] = tvk_tree(v, EIGHTHS);
 }
-void tvk_fold_b(uint lid)
+void tvk_eighths_b(uint lid)
 {
     float v[MAX_PARTS];
     [[unroll]] for (uint i = 0u; i < EIGHTHS; ++i) v[i] = tvk_scratch_b[lid + 8u * i];
-    tvk_scratch_b[lid] = tvk_tree_eighths(v);
+    tvk_last_b[lid / 4u][lid % 4u] = tvk_tree(v, EIGHTHS);
 }
-void tvk_fold_max(uint lid)
+void tvk_eighths_max(uint lid)
 {
     float m = tvk_scratch_b[lid];
     [[unroll]] for (uint i = 1u; i < EIGHTHS; ++i) m = max(m, tvk_scratch_b[lid + 8u * i]);
-    tvk_scratch_b[lid] = m;
+    tvk_last_b[lid / 4u][lid % 4u] = m;
+}
+void tvk_fold_sum_max()
+{
+    uint lid = gl_LocalInvocationIndex;
+    if (EIGHTHS == 1u) return;
+    if (lid < 8u) {
+        tvk_eighths_a(lid);
+        tvk_eighths_max(lid);
+    }
+    barrier();
+}
+void tvk_fold_sums()
+{
+    uint lid = gl_LocalInvocationIndex;
+    if (EIGHTHS == 1u) return;
+    if (lid < 8u) {
+        tvk_eighths_a(lid);
+        tvk_eighths_b(lid);
+    }
+    barrier();
+}
+void tvk_fold_max()
+{
+    uint lid = gl_LocalInvocationIndex;
+    if (EIGHTHS == 1u) return;
+    if (lid < 8u) tvk_eighths_max(lid);
+    barrier();
 }
 
-// The last eight elements.
-float tvk_tree8_a()
+float tvk_tree8(vec4 low, vec4 high)
 {
-    return tvk_tree8(tvk_scratch_a[0], tvk_scratch_a[1], tvk_scratch_a[2], tvk_scratch_a[3],
-                     tvk_scratch_a[4], tvk_scratch_a[5], tvk_scratch_a[6], tvk_scratch_a[7]);
+    precise vec4 s = low + high;
+    precise float v = (s.x + s.z) + (s.y + s.w);
+    return v;
 }
-float tvk_tree8_b()
+float tvk_tree_a() { return tvk_tree8(tvk_last_a[0], tvk_last_a[1]); }
+float tvk_tree_b() { return tvk_tree8(tvk_last_b[0], tvk_last_b[1]); }
+float tvk_max_b()
 {
-    return tvk_tree8(tvk_scratch_b[0], tvk_scratch_b[1], tvk_scratch_b[2], tvk_scratch_b[3],
-                     tvk_scratch_b[4], tvk_scratch_b[5], tvk_scratch_b[6], tvk_scratch_b[7]);
+    vec4 m = max(tvk_last_b[0], tvk_last_b[1]);
+    return max(max(m.x, m.y), max(m.z, m.w));
 }
-float tvk_max8_b()
-{
-    return max(max(max(tvk_scratch_b[0], tvk_scratch_b[1]), max(tvk_scratch_b[2], tvk_scratch_b[3])),
-               max(max(tvk_scratch_b[4], tvk_scratch_b[5]), max(tvk_scratch_b[6], tvk_scratch_b[7])));
-}
+#endif
 
 // sum_tree over 128 elements, and the maximum of one value an invocation; all invocations get both
 void tvk_reduce_sum_max(float v[MAX_PARTS], float m, out float sum, out float top)
 {
     uint lid = gl_LocalInvocationIndex;
     barrier();
-    tvk_scratch_a[lid] = tvk_tree_parts(v);
-    tvk_scratch_b[lid] = m;
+    tvk_put_a(lid, tvk_tree(v, PARTS));
+    tvk_put_b(lid, m);
     barrier();
-    if (EIGHTHS > 1u) {
-        if (lid < 8u) {
-            tvk_fold_a(lid);
-            tvk_fold_max(lid);
-        }
-        barrier();
-    }
-    sum = tvk_tree8_a();
-    top = tvk_max8_b();
+    tvk_fold_sum_max();
+    sum = tvk_tree_a();
+    top = tvk_max_b();
 }
 
 // two sums side by side; all invocations get both
@@ -105,18 +166,12 @@ void tvk_reduce_sums(float v[MAX_PARTS], float w[MAX_PARTS], out float a, out fl
 {
     uint lid = gl_LocalInvocationIndex;
     barrier();
-    tvk_scratch_a[lid] = tvk_tree_parts(v);
-    tvk_scratch_b[lid] = tvk_tree_parts(w);
+    tvk_put_a(lid, tvk_tree(v, PARTS));
+    tvk_put_b(lid, tvk_tree(w, PARTS));
     barrier();
-    if (EIGHTHS > 1u) {
-        if (lid < 8u) {
-            tvk_fold_a(lid);
-            tvk_fold_b(lid);
-        }
-        barrier();
-    }
-    a = tvk_tree8_a();
-    b = tvk_tree8_b();
+    tvk_fold_sums();
+    a = tvk_tree_a();
+    b = tvk_tree_b();
 }
 
 // maximum of one value an invocation; all invocations get it
@@ -124,13 +179,10 @@ float tvk_reduce_max(float m)
 {
     uint lid = gl_LocalInvocationIndex;
     barrier();
-    tvk_scratch_b[lid] = m;
+    tvk_put_b(lid, m);
     barrier();
-    if (EIGHTHS > 1u) {
-        if (lid < 8u) tvk_fold_max(lid);
-        barrier();
-    }
-    return tvk_max8_b();
+    tvk_fold_max();
+    return tvk_max_b();
 }
 
 // sum of one integer an invocation (exact in any order); all invocations get it

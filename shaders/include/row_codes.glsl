@@ -110,6 +110,10 @@ void tvk_row_read(uint quads)
 // The same by more than 128 invocations: what a group of four adds is made by any of them, into shared
 // memory, and added by the one that a partial sum belongs to.
 const bool WIDE_GROUP = GROUP > TVK_NORM_PARTIALS;
+#ifndef TVK_MOST_QUADS // of a row, where the includer knows
+#define TVK_MOST_QUADS (HELD * GROUP)
+#endif
+const uint TVK_CHAIN = (TVK_MOST_QUADS + TVK_NORM_PARTIALS - 1u) / TVK_NORM_PARTIALS;
 shared float tvk_wide_squares[WIDE_GROUP ? HELD * GROUP : 1u];
 #ifdef QUANT_I4
 shared float tvk_wide_sizes[WIDE_GROUP ? HELD * GROUP : 1u];
@@ -138,7 +142,9 @@ void tvk_row_pass_wide(uint quads, out float sum, out float size, out float top)
     if (lid < TVK_NORM_PARTIALS) {
         precise float squares = 0.0, sizes = 0.0;
         float most = tvk_wide_top[lid];
-        for (uint c = lid; c < quads; c += TVK_NORM_PARTIALS) {
+        // past the row there are zeros, which change no sum
+        [[unroll]] for (uint j = 0u; j < TVK_CHAIN; ++j) {
+            uint c = lid + TVK_NORM_PARTIALS * j;
             squares = squares + tvk_wide_squares[c];
 #ifdef QUANT_I4
             sizes = sizes + tvk_wide_sizes[c];
@@ -154,18 +160,17 @@ void tvk_row_pass_wide(uint quads, out float sum, out float size, out float top)
 #endif
     }
     barrier();
-    if (lid < 8u) {
-        tvk_fold_a(lid);
 #ifdef QUANT_I4
-        tvk_fold_b(lid);
+    tvk_fold_sums();
 #else
-        tvk_fold_max(lid);
+    tvk_fold_sum_max();
 #endif
-    }
-    barrier();
-    sum = tvk_tree8_a();
-    size = tvk_tree8_b();
-    top = tvk_max8_b();
+    sum = tvk_tree_a();
+#ifdef QUANT_I4
+    size = tvk_tree_b();
+#else
+    top = tvk_max_b();
+#endif
 }
 
 tvk_row tvk_row_pass(uint quads, float inv_k, float eps)

@@ -116,11 +116,31 @@ tvk_t2_act tvk_t2_spread(uvec4 a0, uvec4 a1, uvec4 a2, uvec4 a3)
 {
     return tvk_t2_act(uvec4[4](a0, a1, a2, a3));
 }
-int tvk_t2_unit(uvec4 w, tvk_t2_act x)
+#if defined(DOT_MIXED)
+// Unsigned codes need no shift: component i is 4^i times its sum (K up to 2^18).
+ivec4 tvk_t2_unit(uvec4 w, tvk_t2_act x, ivec4 sum)
 {
-    return (tvk_t2_word(w.x, x.a[0]) + tvk_t2_word(w.y, x.a[1])) +
-           (tvk_t2_word(w.z, x.a[2]) + tvk_t2_word(w.w, x.a[3]));
+    [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+        sum.x += tvk_t2_dot(w[j] & 0x03030303u, x.a[j].x);
+        sum.y += tvk_t2_dot(w[j] & 0x0c0c0c0cu, x.a[j].y);
+        sum.z += tvk_t2_dot(w[j] & 0x30303030u, x.a[j].z);
+        sum.w += tvk_t2_dot(w[j] & 0xc0c0c0c0u, x.a[j].w);
+    }
+    return sum;
 }
+int tvk_t2_total(ivec4 sum)
+{
+    return (sum.x + (sum.y >> 2)) + ((sum.z >> 4) + (sum.w >> 6));
+}
+#else
+ivec4 tvk_t2_unit(uvec4 w, tvk_t2_act x, ivec4 sum)
+{
+    sum.x += (tvk_t2_word(w.x, x.a[0]) + tvk_t2_word(w.y, x.a[1])) +
+             (tvk_t2_word(w.z, x.a[2]) + tvk_t2_word(w.w, x.a[3]));
+    return sum;
+}
+int tvk_t2_total(ivec4 sum) { return sum.x; }
+#endif
 #else
 // Without a dot instruction two products share a 32-bit multiplication: codes c0 + (c2 << 16)
 // times a2 + (a0 << 16), all mod 2^32, is c0 a2 + ((c0 a0 + c2 a2) << 16). Up to 64 such products
@@ -176,12 +196,14 @@ tvk_t2_act tvk_t2_spread(uvec4 a0, uvec4 a1, uvec4 a2, uvec4 a3)
         uvec4[4](tvk_pairs02(a0), tvk_pairs02(a1), tvk_pairs02(a2), tvk_pairs02(a3)),
         uvec4[4](tvk_pairs13(a0), tvk_pairs13(a1), tvk_pairs13(a2), tvk_pairs13(a3)));
 }
-int tvk_t2_unit(uvec4 w, tvk_t2_act x)
+ivec4 tvk_t2_unit(uvec4 w, tvk_t2_act x, ivec4 sum)
 {
-    return tvk_t2_high(
+    sum.x += tvk_t2_high(
         tvk_t2_word(w.x, x.even[0], x.odd[0]) + tvk_t2_word(w.y, x.even[1], x.odd[1]) +
         tvk_t2_word(w.z, x.even[2], x.odd[2]) + tvk_t2_word(w.w, x.even[3], x.odd[3]));
+    return sum;
 }
+int tvk_t2_total(ivec4 sum) { return sum.x; }
 #endif
 
 #endif
