@@ -94,7 +94,7 @@ static uint32_t span(uint32_t d)
 
 /* How a row of the manifest is dispatched. */
 typedef struct cut {
-    uint32_t constants[9], count;
+    uint32_t constants[11], count;
     uint32_t rows; /* a workgroup */
 } cut;
 
@@ -114,15 +114,17 @@ static cut tiled(const tvk_config *c, uint32_t d)
 static cut by_matrices(const tvk_config *c, const tvk_plan *plan, uint32_t d)
 {
     const tvk_coopmat_shape *s = &plan->coopmat_f16;
-    const uint32_t subgroup = plan->coopmat_subgroup, subgroups = c->group / 32, turn = c->tile[0];
-    const uint32_t rows = subgroups * s->m, staged = rows > turn ? rows : turn;
-    const uint32_t words = staged * (d / 2 + 4) + rows * (turn + 4 + turn / 2 + 4 + 3);
+    const uint32_t subgroup = plan->coopmat_subgroup, subgroups = c->group / 32;
+    const uint32_t turn = c->tile[0], fm = c->tile[1], across = c->tile[2];
+    const uint32_t rows = subgroups / across * fm * s->m, staged = rows > turn ? rows : turn;
+    const uint32_t words = staged * (d / 2 + 4) + rows * (turn + 4 + 3);
     /* CPU drivers take long to compile the large ones */
-    const bool good = d % 16 == 0 && d % s->k == 0 && d % s->n == 0 && turn % s->k == 0 &&
-                      turn % s->n == 0 && d <= (plan->cpu ? 48u : 128u) &&
-                      4 * words <= plan->max_shared_bytes;
-    return (cut){
-        {subgroups * subgroup, 1, 1, s->m, s->n, s->k, subgroup, d, turn}, 9, good ? rows : 0};
+    const bool good = d % 16 == 0 && d % s->k == 0 && d % (across * s->n) == 0 &&
+                      turn % s->k == 0 && turn % (across * s->n) == 0 &&
+                      d <= (plan->cpu ? 48u : 128u) && 4 * words <= plan->max_shared_bytes;
+    return (cut){{subgroups * subgroup, 1, 1, s->m, s->n, s->k, subgroup, d, turn, fm, across},
+                 11,
+                 good ? rows : 0};
 }
 
 /* Each row walks its chunks: by itself, or the rows of a tile together. */

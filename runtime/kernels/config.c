@@ -56,6 +56,7 @@ static const tvk_config gemv_f[] = {
  * take minutes to compile the large ones and get none but their own. */
 static const tvk_config gemm_matrix[] = {
     {CPU, 128, {32, 32, 64, 16, 32, 2}},
+    {CPU, 64, {16, 32, 64, 16, 16, 1}},
     {GPU, 256, {16, 32, 256, 16, 32, 2, 16}},
     {GPU, 128, {32, 32, 256, 32, 32, 2, 32}},
     {GPU, 128, {128, 128, 128, 64, 64, 1, UINT32_MAX, 256}},
@@ -86,9 +87,11 @@ static const tvk_config attention[] = {
 static const tvk_config attention_wide[] = {{GPU, 512, {0}}};
 /* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
 static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}}};
-/* positions a turn; the group at 32 invocations a subgroup */
+/* positions a turn, FM, ACROSS; the group at 32 invocations a subgroup */
 static const tvk_config attention_matrix[] = {
-    {CPU, 64, {16}}, {GPU, 128, {64}}, {GPU, 128, {32}}, {GPU, 64, {64}}, {GPU, 64, {32}}};
+    {CPU, 64, {16, 1, 1}},  {CPU, 64, {16, 2, 2}}, {GPU, 128, {64, 2, 2}}, {GPU, 128, {64, 1, 1}},
+    {GPU, 128, {32, 1, 1}}, {GPU, 64, {64, 1, 1}}, {GPU, 64, {32, 1, 1}},
+};
 /* most workgroups a row */
 static const tvk_config sample[] = {
     {CPU, 32, {4}}, {CPU, 16, {1}}, {GPU, 512, {16}}, {GPU, 1024, {8}}, {GPU, 128, {16}}};
@@ -194,11 +197,12 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
     const tvk_coopmat_shape *s = &plan->coopmat_i8;
     const uint32_t *t = c->tile, down = t[0] / t[3], across = t[1] / t[4];
     const uint32_t along = c->group / 32 / (down * across);
-    const uint32_t staged = t[5] * (t[0] + t[1]) * (t[2] + 16),
-                   sums = along * down * s->m * t[1] * 4;
+    const uint32_t staged = t[5] * (t[0] + t[1]) * (t[2] + 16);
+    const uint32_t sums =
+        (along > 1 ? along * down * s->m * t[1] * 4 : 0) + c->group / 32 * s->m * s->n * 4;
     return c->cpu == plan->cpu && t[2] % (s->k * along) == 0 && t[3] % s->m == 0 &&
            t[4] % s->n == 0 && c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations &&
-           (staged > sums ? staged : sums) + t[0] * 8 <= plan->max_shared_bytes;
+           (staged > sums ? staged : sums) + t[0] * 8 + t[1] * 4 <= plan->max_shared_bytes;
 }
 
 static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_config *c)
@@ -206,7 +210,8 @@ static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_con
     if (row->caps & ~plan->caps & ~(uint32_t)TVK_CAP_INEXACT) return false;
     if (row->caps & TVK_CAP_COOPMAT_I8) return matrices_fit(plan, c);
     if (row->caps & TVK_CAP_COOPMAT_F16) {
-        return c->cpu == plan->cpu && plan->coopmat_subgroup % plan->coopmat_f16.m == 0 &&
+        return c->cpu == plan->cpu &&
+               plan->coopmat_subgroup * c->tile[2] % (c->tile[1] * plan->coopmat_f16.m) == 0 &&
                c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations;
     }
     /* keys of a stage, sums and partial outputs at the largest head, scratch of 512 invocations */

@@ -3,9 +3,11 @@
 // Rows of one session go through its positions together, rows of another one follow after them.
 // bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages of K, then V, in f16
 //           3 out [T, o_stride] f32
-// workgroup (head, block of GROUP / SUBGROUP * CM rows), the last rows first
+// workgroup (head, block of rows), the last rows first: a subgroup has FM times CM rows, of which ACROSS
+//   subgroups share the positions in the scores and the dimensions in the sums
 // constants: 0-2 workgroup size, 3 CM, 4 CN, 5 CK shape of a matrix product, 6 SUBGROUP size,
-//            CM or a multiple, 7 D head size, a multiple of 16, 8 SPAN positions a turn: divides 128
+//            7 D head size, a multiple of 16, 8 SPAN positions a turn: divides 128, 9 FM, 10 ACROSS;
+//            D and SPAN are multiples of ACROSS CN, SUBGROUP ACROSS of FM CM
 // needs: TVK_CAP_COOPMAT_F16, TVK_CAP_SUBGROUP; inexact
 #version 450
 #extension GL_KHR_cooperative_matrix : require
@@ -21,6 +23,8 @@ layout(constant_id = 5) const uint CK = 16u;
 layout(constant_id = 6) const uint SUBGROUP = 32u;
 layout(constant_id = 7) const uint D = 128u;
 layout(constant_id = 8) const uint SPAN = 64u;
+layout(constant_id = 9) const uint FM = 2u;
+layout(constant_id = 10) const uint ACROSS = 2u;
 
 layout(push_constant) uniform Push { tvk_attention_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
@@ -28,25 +32,27 @@ layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec2 qkv[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Pool { uvec4 pool[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Out { float result[]; };
 
-const uint ROWS = GROUP / SUBGROUP * CM; // of a block
-const uint SHARE = SUBGROUP / CM;        // invocations that share a row's softmax
+const uint ROWS = GROUP / SUBGROUP / ACROSS * FM * CM; // of a block
+const uint SHARE = GROUP / ROWS;         // invocations that share a row's softmax
 const uint OWN = SPAN / SHARE;
 const uint WIDE = D / 2u + 4u;           // words from row to row of K, of V, of Q
-const uint TALL = SPAN + 4u;             // floats from row to row of scores
-const uint HALF = SPAN / 2u + 4u;        // words from row to row of weights
+const uint TALL = SPAN + 4u;             // words from row to row of scores
 const uint LOADS = (SPAN * D / 8u + GROUP - 1u) / GROUP;
 const uint STAGED = ROWS > SPAN ? ROWS : SPAN;
+const uint FS = SPAN / ACROSS / CN, FD = D / ACROSS / CN; // products side by side of a subgroup
 const uint NO_SLOT = 0xffffffffu;
+#define MINUS_INFINITY uintBitsToFloat(0xff800000u)
 
 shared uint staged[STAGED * WIDE]; // Q, then K and V in turn
-shared float scores[ROWS * TALL];
-shared uint weights[ROWS * HALF];
+shared uint scores[ROWS * TALL];   // in f32, then in their place the weights in f16
 shared float factors[ROWS];
 shared uvec2 places[ROWS]; // {slot, position}
 uvec4 next[LOADS];
 
-coopmat<float16_t, gl_ScopeSubgroup, CM, CK, gl_MatrixUseA> query[D / CK];
-coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator> sum[D / CN];
+#define scores_t coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>
+coopmat<float16_t, gl_ScopeSubgroup, CM, CK, gl_MatrixUseA> query[FM * D / CK];
+scores_t sum[FM * FD];
+uint across, down; // place of the subgroup
 
 // SPAN rows of K or V into registers
 void fetch(uint from)
@@ -82,26 +88,32 @@ void load_queries(uint t0, uint head)
         staged[i / (D / 2u) * WIDE + i % (D / 2u)] = packHalf2x16(q * (p.scale * 1.44269504));
     }
     barrier();
-    [[unroll]] for (uint k = 0u; k < D / CK; ++k)
-        coopMatLoad(query[k], staged, gl_SubgroupID * CM * WIDE + k * CK / 2u, WIDE,
-                    gl_CooperativeMatrixLayoutRowMajor);
+    [[unroll]] for (uint m = 0u; m < FM; ++m)
+        [[unroll]] for (uint k = 0u; k < D / CK; ++k)
+            coopMatLoad(query[m * (D / CK) + k], staged, (down * FM + m) * CM * WIDE + k * CK / 2u,
+                        WIDE, gl_CooperativeMatrixLayoutRowMajor);
     barrier();
 }
 
 void make_scores()
 {
-    [[unroll]] for (uint n = 0u; n < SPAN / CN; ++n) {
-        coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator> s =
-            coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>(0.0);
-        [[unroll]] for (uint k = 0u; k < D / CK; ++k) {
+    scores_t s[FM * FS];
+    [[unroll]] for (uint i = 0u; i < FM * FS; ++i)
+        s[i] = scores_t(0.0);
+    [[unroll]] for (uint k = 0u; k < D / CK; ++k) {
+        [[unroll]] for (uint n = 0u; n < FS; ++n) {
             coopmat<float16_t, gl_ScopeSubgroup, CK, CN, gl_MatrixUseB> keys;
-            coopMatLoad(keys, staged, n * CN * WIDE + k * CK / 2u, WIDE,
+            coopMatLoad(keys, staged, (across * FS + n) * CN * WIDE + k * CK / 2u, WIDE,
                         gl_CooperativeMatrixLayoutColumnMajor);
-            s = coopMatMulAdd(query[k], keys, s);
+            [[unroll]] for (uint m = 0u; m < FM; ++m)
+                s[m * FS + n] = coopMatMulAdd(query[m * (D / CK) + k], keys, s[m * FS + n]);
         }
-        coopMatStore(s, scores, gl_SubgroupID * CM * TALL + n * CN, TALL,
-                     gl_CooperativeMatrixLayoutRowMajor);
     }
+    [[unroll]] for (uint m = 0u; m < FM; ++m)
+        [[unroll]] for (uint n = 0u; n < FS; ++n)
+            coopMatStore(s[m * FS + n], scores,
+                         (down * FM + m) * CM * TALL + (across * FS + n) * CN, TALL,
+                         gl_CooperativeMatrixLayoutRowMajor);
 }
 
 // Scores to weights; m and l of the row go on. Pairs of positions are dealt in turn to the invocations
@@ -110,19 +122,22 @@ void soften(uint row, uint valid, inout float m, inout float l)
 {
     uint lane = gl_SubgroupInvocationID % SHARE;
     float v[OWN], top = m, total = 0.0;
-    [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        uint j = 2u * (lane + SHARE * (i / 2u)) + i % 2u;
-        v[i] = scores[row * TALL + j];
-        if (j < valid) top = max(top, v[i]);
+    [[unroll]] for (uint i = 0u; i < OWN; ++i)
+        v[i] = uintBitsToFloat(scores[row * TALL + 2u * (lane + SHARE * (i / 2u)) + i % 2u]);
+    // few turns have positions that a row does not see
+    if (valid < SPAN) {
+        [[unroll]] for (uint i = 0u; i < OWN; ++i)
+            if (2u * (lane + SHARE * (i / 2u)) + i % 2u >= valid) v[i] = MINUS_INFINITY;
     }
+    [[unroll]] for (uint i = 0u; i < OWN; ++i) top = max(top, v[i]);
     [[unroll]] for (uint s = 1u; s < SHARE; s *= 2u) top = max(top, subgroupShuffleXor(top, s));
+    subgroupBarrier();
     [[unroll]] for (uint i = 0u; i < OWN; ++i) {
-        uint j = 2u * (lane + SHARE * (i / 2u)) + i % 2u;
-        v[i] = j < valid ? exp2(v[i] - top) : 0.0;
+        v[i] = exp2(v[i] - top);
         total += v[i];
     }
     [[unroll]] for (uint i = 0u; i < OWN; i += 2u)
-        weights[row * HALF + lane + SHARE * (i / 2u)] = packHalf2x16(vec2(v[i], v[i + 1u]));
+        scores[row * TALL + lane + SHARE * (i / 2u)] = packHalf2x16(vec2(v[i], v[i + 1u]));
     [[unroll]] for (uint s = 1u; s < SHARE; s *= 2u) total += subgroupShuffleXor(total, s);
     float keep = exp2(m - top);
     l = l * keep + total;
@@ -132,20 +147,23 @@ void soften(uint row, uint valid, inout float m, inout float l)
 
 void add_values()
 {
-    coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator> keep;
-    coopmat<float16_t, gl_ScopeSubgroup, CM, CK, gl_MatrixUseA> w[SPAN / CK];
-    uint row = gl_SubgroupID * CM;
-    coopMatLoad(keep, factors, row, 0u, gl_CooperativeMatrixLayoutColumnMajor);
-    [[unroll]] for (uint k = 0u; k < SPAN / CK; ++k)
-        coopMatLoad(w[k], weights, row * HALF + k * CK / 2u, HALF,
-                    gl_CooperativeMatrixLayoutRowMajor);
-    [[unroll]] for (uint n = 0u; n < D / CN; ++n) {
-        sum[n] = sum[n] * keep;
-        [[unroll]] for (uint k = 0u; k < SPAN / CK; ++k) {
-            coopmat<float16_t, gl_ScopeSubgroup, CK, CN, gl_MatrixUseB> values;
-            coopMatLoad(values, staged, k * CK * WIDE + n * CN / 2u, WIDE,
+    [[unroll]] for (uint m = 0u; m < FM; ++m) {
+        scores_t keep;
+        coopMatLoad(keep, factors, (down * FM + m) * CM, 0u, gl_CooperativeMatrixLayoutColumnMajor);
+        [[unroll]] for (uint n = 0u; n < FD; ++n) sum[m * FD + n] = sum[m * FD + n] * keep;
+    }
+    [[unroll]] for (uint k = 0u; k < SPAN / CK; ++k) {
+        coopmat<float16_t, gl_ScopeSubgroup, CM, CK, gl_MatrixUseA> w[FM];
+        [[unroll]] for (uint m = 0u; m < FM; ++m)
+            coopMatLoad(w[m], scores, (down * FM + m) * CM * TALL + k * CK / 2u, TALL,
                         gl_CooperativeMatrixLayoutRowMajor);
-            sum[n] = coopMatMulAdd(w[k], values, sum[n]);
+        [[unroll]] for (uint n = 0u; n < FD; ++n) {
+            coopmat<float16_t, gl_ScopeSubgroup, CK, CN, gl_MatrixUseB> values;
+            coopMatLoad(values, staged,
+                        k * CK * WIDE + (across * FD + n) * CN / 2u, WIDE,
+                        gl_CooperativeMatrixLayoutRowMajor);
+            [[unroll]] for (uint m = 0u; m < FM; ++m)
+                sum[m * FD + n] = coopMatMulAdd(w[m], values, sum[m * FD + n]);
         }
     }
 }
@@ -153,21 +171,23 @@ void add_values()
 // The sums leave through the scores' memory, SPAN dimensions at a time.
 void write(uint t0, uint head, uvec2 live, uint row, float l)
 {
-    const uint ACROSS = SPAN / CN;
     barrier();
-    if (gl_SubgroupInvocationID % SHARE == 0u) factors[row] = 1.0 / l;
-    [[unroll]] for (uint first = 0u; first < D / CN; first += ACROSS) {
+    if (gl_LocalInvocationIndex % SHARE == 0u) factors[row] = 1.0 / l;
+    [[unroll]] for (uint first = 0u; first < FD; first += FS) {
         barrier();
-        [[unroll]] for (uint n = 0u; n < ACROSS; ++n)
-            if (first + n < D / CN)
-                coopMatStore(sum[first + n < D / CN ? first + n : 0u], scores,
-                             gl_SubgroupID * CM * TALL + n * CN, TALL,
-                             gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint m = 0u; m < FM; ++m)
+            [[unroll]] for (uint n = 0u; n < FS; ++n)
+                if (first + n < FD)
+                    coopMatStore(sum[m * FD + (first + n < FD ? first + n : 0u)], scores,
+                                 (down * FM + m) * CM * TALL + (across * FS + n) * CN, TALL,
+                                 gl_CooperativeMatrixLayoutRowMajor);
         barrier();
         for (uint i = gl_LocalInvocationIndex; i < ROWS * SPAN; i += GROUP) {
-            uint r = i / SPAN, d = first * CN + i % SPAN;
-            if (r < live.x || r >= live.y || d >= D) continue;
-            result[(t0 + r) * p.o_stride + head * D + d] = scores[r * TALL + i % SPAN] * factors[r];
+            uint r = i / SPAN, c = i % SPAN;
+            uint n = first * CN + c % (FS * CN), d = c / (FS * CN) * (D / ACROSS) + n;
+            if (r < live.x || r >= live.y || n >= FD * CN) continue;
+            result[(t0 + r) * p.o_stride + head * D + d] =
+                uintBitsToFloat(scores[r * TALL + c]) * factors[r];
         }
     }
 }
@@ -183,13 +203,12 @@ uint keys_at(uint slot, uint g, uint first)
 void run(uint t0, uint head, uvec2 live)
 {
     uint g = head / (p.heads / p.kv_heads), slot = places[live.x].x, most = 0u;
-    uint row = gl_SubgroupID * CM + gl_SubgroupInvocationID / SHARE;
+    uint row = gl_LocalInvocationIndex / SHARE;
     bool mine = row >= live.x && row < live.y;
     uint end = mine ? places[row].y + 1u : 0u; // of the positions that the row sees
     float m = uintBitsToFloat(0xff7fffffu), l = 0.0;
     for (uint r = live.x; r < live.y; ++r) most = max(most, places[r].y);
-    [[unroll]] for (uint n = 0u; n < D / CN; ++n)
-        sum[n] = coopmat<float, gl_ScopeSubgroup, CM, CN, gl_MatrixUseAccumulator>(0.0);
+    [[unroll]] for (uint i = 0u; i < FM * FD; ++i) sum[i] = scores_t(0.0);
     fetch(keys_at(slot, g, 0u));
     for (uint first = 0u; first <= most; first += SPAN) {
         uint seen = min(SPAN, most + 1u - first);
@@ -211,6 +230,8 @@ void run(uint t0, uint head, uvec2 live)
 void main()
 {
     uint lid = gl_LocalInvocationIndex;
+    across = gl_SubgroupID % ACROSS;
+    down = gl_SubgroupID / ACROSS;
     uint count = state[TVK_STATE_COUNT], blocks = (count + ROWS - 1u) / ROWS;
     if (gl_WorkGroupID.y >= blocks) return;
     uint t0 = (blocks - 1u - gl_WorkGroupID.y) * ROWS;
