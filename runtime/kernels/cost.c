@@ -105,7 +105,11 @@ static tvk_cost cost_norm_gemv(const tvk_dispatch *d, const struct tvk_norm_gemv
                                const tvk_work *w)
 {
     const double written = (double)d->bindings[3].bytes * (p->add ? 2 : 1);
-    tvk_cost c = {.bytes = (double)d->bindings[0].bytes + extra(d, 1) + WORD * p->k + written};
+    /* scales, the gain behind them, the next gain: their binding has others in between */
+    const double beside =
+        of_floats(d->op) ? extra(d, 1)
+                         : WORD * ((double)p->n + (p->gain ? p->k : 0)) + 4 * WORD * p->soon_quads;
+    tvk_cost c = {.bytes = (double)d->bindings[0].bytes + beside + WORD * p->k + written};
     (void)w;
     *(of_floats(d->op) ? &c.float_ops : &c.int_ops) = 2.0 * p->n * p->k;
     return c;

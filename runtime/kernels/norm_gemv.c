@@ -147,12 +147,18 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     const tvk_op op = ops[format];
     const uint32_t outputs = gate == TVK_GATE_NONE ? w->n : w->n / 2;
+    const uint32_t soon = gain_at(w, w->soon);
+    const uint64_t reach = w->soon.offset + w->soon.bytes - w->piece[0].scales.offset;
+    const bool brings = given(w->soon) && soon != UINT32_MAX && reach <= plan->max_storage_bytes;
     const struct tvk_norm_gemv_params p = {.n = w->n,
                                            .k = w->k,
                                            .gain = gain_at(w, gain),
                                            .add = add,
                                            .inv_k = 1.0f / (float)w->k,
-                                           .eps = eps};
+                                           .eps = eps,
+                                           .soon = soon,
+                                           .soon_quads =
+                                               brings ? (uint32_t)(w->soon.bytes / 16) : 0};
     tvk_span bindings[] = {w->piece[0].words, w->piece[0].scales, x, y};
     tvk_choice choice;
     cut c;
@@ -176,6 +182,7 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
         TVK_TRY(tvk_check_span(k, op, "gain", gain, 4ull * w->k, err));
         bindings[1].bytes = gain.offset + gain.bytes - bindings[1].offset;
     }
+    if (brings) bindings[1].bytes = reach;
     groups.value[0] = c.groups;
     TVK_TRY(
         tvk_kernels_append_choice(k, l, op, choice, c.constants, 11, bindings, &p, &groups, err));

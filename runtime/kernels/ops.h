@@ -34,6 +34,7 @@ typedef struct tvk_matrix {
                           * not kept */
         uint32_t first, rows;
     } piece[TVK_MAX_PIECES];
+    tvk_span soon; /* a gain that a dispatch behind this one reads; buffer NULL: not known */
 } tvk_matrix;
 
 /* T2 and T1: weights of few values that take act records. */

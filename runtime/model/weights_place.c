@@ -1,4 +1,5 @@
-/* Where the weights lie: a buffer for each piece of a matrix, its scales and each gain. */
+/* Where the weights lie: a buffer for each piece of a matrix, one for the scales and gains of
+ * ternary layers, one for each other gain and other scales. */
 #include "base/check.h"
 #include "model/weights.h"
 
@@ -8,6 +9,7 @@
 typedef struct placer {
     tvk_device *device;
     tvk_weights *weights;
+    tvk_span small; /* what is left of the buffer for scales and gains of layers */
 } placer;
 
 static tvk_status new_buffer(placer *p, uint64_t bytes, const char *name, tvk_span *out,
@@ -31,16 +33,59 @@ fail:
     return st;
 }
 
-/* Scales of `bytes` bytes and, where it has a place, the gain of the norm before the matrix behind
- * them: a mat-vec that norms has both in one binding. */
-static tvk_status place_scales(placer *p, uint64_t bytes, const char *label, const tvk_tensor *gain,
-                               tvk_span *scales, tvk_span *gain_at, tvk_error *err)
+/* Where a span that is bound by itself may begin. */
+static uint64_t alignment(const placer *p)
+{
+    uint64_t align = tvk_gpu_plan(p->device)->storage_align;
+    return align > 16 ? align : 16;
+}
+
+/* At most what the scales of a matrix of few values and its gain take. */
+static uint64_t small_bytes(const placer *p, const tvk_matrix_plan *plan, const tvk_tensor *gain)
+{
+    uint64_t align = alignment(p);
+    if (!tvk_layout_coded(plan->layout)) return 0;
+    return (uint64_t)plan->n * tvk_layout_row_scales(plan->layout, plan->k) * 4 +
+           TVK_MAX_PIECES * align + (gain ? tvk_round_up(gain->dims[0] * 4, align) : 0);
+}
+
+/* One buffer for the scales and gains of all layers, in the order of their use, so that a mat-vec's
+ * binding of its scales reaches those of the next; where they do not fit one binding each matrix
+ * has its own. */
+static tvk_status place_small(placer *p, const tvk_config *config, const tvk_weights_plan *plan,
+                              tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint64_t align = tvk_gpu_plan(p->device)->storage_align;
-    uint64_t first = tvk_round_up(bytes, align > 16 ? align : 16);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < config->layers; i++) {
+        const tvk_layer_plan *l = &plan->layers[i];
+        bytes += small_bytes(p, &l->qkv, l->attn_norm) + small_bytes(p, &l->gate_up, l->ffn_norm);
+        for (uint32_t s = 0; s < config->weight_groups; s++)
+            bytes += small_bytes(p, &l->o[s], l->attn_sub_norm) +
+                     small_bytes(p, &l->down[s], l->ffn_sub_norm);
+    }
+    if (bytes > 0 && bytes <= tvk_gpu_plan(p->device)->max_storage_bytes)
+        TVK_TRY(new_buffer(p, bytes, "scales and gains", &p->small, err));
+fail:
+    return st;
+}
+
+/* Scales of `bytes` bytes and, where it has a place, the gain of the norm before the matrix behind
+ * them: a mat-vec that norms has both in one binding. */
+static tvk_status place_scales(placer *p, const tvk_matrix_plan *plan, uint64_t bytes,
+                               const tvk_tensor *gain, tvk_span *scales, tvk_span *gain_at,
+                               tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint64_t first = tvk_round_up(bytes, alignment(p));
+    uint64_t all = gain ? tvk_round_up(first + gain->dims[0] * 4, alignment(p)) : first;
     tvk_span both;
-    TVK_TRY(new_buffer(p, gain ? first + gain->dims[0] * 4 : bytes, label, &both, err));
+    if (tvk_layout_coded(plan->layout) && all <= p->small.bytes) {
+        both = tvk_span_sub(p->small, 0, all);
+        p->small = tvk_span_sub(p->small, all, p->small.bytes - all);
+    } else {
+        TVK_TRY(new_buffer(p, all, plan->label, &both, err));
+    }
     *scales = tvk_span_sub(both, 0, bytes);
     if (gain) *gain_at = tvk_span_sub(both, first, gain->dims[0] * 4);
 fail:
@@ -85,7 +130,7 @@ static tvk_status place_matrix(placer *p, const tvk_matrix_plan *plan, const tvk
                                &m->piece[i].kmajor, err));
         }
         if (scales > 0) {
-            TVK_TRY(place_scales(p, (uint64_t)count * scales * 4, plan->label, i ? NULL : gain,
+            TVK_TRY(place_scales(p, plan, (uint64_t)count * scales * 4, i ? NULL : gain,
                                  &m->piece[i].scales, gain_at, err));
         }
     }
@@ -110,6 +155,9 @@ static tvk_status place_layer(placer *p, const tvk_layer_plan *plan, uint32_t sl
     for (uint32_t s = 0; s < slabs; s++)
         TVK_TRY(place_matrix(p, &plan->down[s], s ? NULL : plan->ffn_sub_norm, &w->down[s],
                              &w->ffn_sub_norm, err));
+    w->qkv.soon = w->attn_sub_norm;
+    w->o[slabs - 1].soon = w->ffn_norm;
+    w->gate_up.soon = w->ffn_sub_norm;
 fail:
     return st;
 }
@@ -119,7 +167,7 @@ tvk_status tvk_weights_place(tvk_device *device, const tvk_config *config,
                              tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    placer p = {device, out};
+    placer p = {device, out, {0}};
     memset(out, 0, sizeof *out);
     out->layers = tvk_arena_alloc(arena, config->layers, sizeof *out->layers);
     TVK_TRY_ALLOC(out->layers);
@@ -129,9 +177,13 @@ tvk_status tvk_weights_place(tvk_device *device, const tvk_config *config,
         TVK_TRY(place_matrix(&p, &plan->output, NULL, &out->output_matrix, NULL, err));
         out->output = &out->output_matrix;
     }
-    for (uint32_t i = 0; i < config->layers; i++)
+    TVK_TRY(place_small(&p, config, plan, err));
+    for (uint32_t i = 0; i < config->layers; i++) {
         TVK_TRY(
             place_layer(&p, &plan->layers[i], config->weight_groups, arena, &out->layers[i], err));
+        if (i > 0)
+            out->layers[i - 1].down[config->weight_groups - 1].soon = out->layers[i].attn_norm;
+    }
     TVK_TRY(new_buffer(&p, plan->output_norm->dims[0] * 4, plan->output_norm->name,
                        &out->output_norm, err));
     out->layer_count = config->layers;

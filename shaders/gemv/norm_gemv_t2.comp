@@ -162,6 +162,9 @@ void main()
     [[unroll]] for (uint i = 0u; i < AHEAD * ROWS; ++i)
         next[i] = weight_unit(gl_WorkGroupID.x, set + SETS * (i / AHEAD), lane + LANES * (i % AHEAD));
     result mine = result_of(row_of(gl_WorkGroupID.x, place_of(min(lid, results - 1u))));
+    uint at = gl_GlobalInvocationID.x;
+    vec4 soon = vec4(0.0);
+    if (at < p.soon_quads) soon = gain[p.soon + at];
     float d = make_codes();
 
     for (uint block = gl_WorkGroupID.x; block < blocks; block += gl_NumWorkGroups.x) {
@@ -212,4 +215,6 @@ void main()
         }
         barrier();
     }
+    // never written, `add` is 0 or 1, but read: the next dispatch finds its gain in the cache
+    if (p.add > 1u) y[0] = (soon.x + soon.y) + (soon.z + soon.w);
 }

@@ -186,6 +186,7 @@ struct tvk_norm_gemv_params {
     TVK_U32 gain;         /* vec4 from the scales to the gain */
     TVK_U32 add;          /* 1: y += result (residual) */
     TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
+    TVK_U32 soon, soon_quads; /* vec4 from the scales to what the next dispatch reads, how many */
 };
 
 struct tvk_sparse_params {
