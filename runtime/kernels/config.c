@@ -30,12 +30,11 @@ static const tvk_config norm_gemv[] = {
     {GPU, 512, {8, 1, 400}}, {GPU, 256, {16, 1, 400}}, {GPU, 512, {32, 1, 400}},
     {GPU, 128, {8, 2, 400}},
 };
-/* ROWS, units of theirs in flight, most workgroups: each norms the row for itself */
+/* ROWS, units of theirs in flight, most workgroups: each norms the row for itself. Host cores take
+ * a row by one lane, and one after the other. */
 static const tvk_config norm_gemv_f[] = {
-    {GPU, 128, {2, 10, 600}},
-    {GPU, 256, {1, 10, 600}},
-    {GPU, 512, {1, 5, 600}},
-    {GPU, 256, {2, 18, 200}},
+    {CPU, 8, {1, 1, 4}},      {CPU, 8, {1, 1, 16}},    {GPU, 128, {2, 10, 600}},
+    {GPU, 256, {1, 10, 600}}, {GPU, 512, {1, 5, 600}}, {GPU, 256, {2, 18, 200}},
 };
 /* TM, TILE, ROWS */
 static const tvk_config gemm_t2[] = {

@@ -130,8 +130,7 @@ static uint32_t gain_at(const tvk_matrix *w, tvk_span gain)
 
 bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, tvk_span gain)
 {
-    if (!tvk_layout_coded(w->layout))
-        return !tvk_gpu_plan(tvk_kernels_device(k))->cpu && tvk_norm_gemv_f_fits(k, w, gain);
+    if (!tvk_layout_coded(w->layout)) return tvk_norm_gemv_f_fits(k, w, gain);
     if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || ops[format] == TVK_OP_COUNT ||
         w->k % 4 || gain_at(w, gain) == UINT32_MAX)
         return false;

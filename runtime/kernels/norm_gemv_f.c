@@ -18,7 +18,7 @@ static const struct {
 #define FEW_GROUPS 300u
 
 typedef struct cut {
-    uint32_t constants[10];
+    uint32_t constants[11];
     uint32_t groups;
 } cut;
 
@@ -39,16 +39,22 @@ static uint32_t held(uint32_t k, uint32_t group)
     return own <= MOST_HELD ? own : 0;
 }
 
+/* Lanes that share a row: on host cores none do. */
+static uint32_t lanes(const tvk_config *c)
+{
+    return c->cpu ? 1 : TVK_DOT_PARTIALS;
+}
+
 static uint32_t rows_of_block(const tvk_config *c)
 {
-    return c->group / TVK_DOT_PARTIALS * c->tile[0];
+    return c->group / lanes(c) * c->tile[0];
 }
 
 /* The row, sums, and what the norm adds up: of a large group each square by itself. */
 static uint32_t shared_bytes(const tvk_config *c, const tvk_matrix *w, bool norm)
 {
     uint32_t row = 4 * layouts[w->layout].unit * units(w);
-    uint32_t sums = 4 * TVK_DOT_PARTIALS * (rows_of_block(c) + 1), squares = 0;
+    uint32_t sums = 4 * lanes(c) * (rows_of_block(c) + 1), squares = 0;
     if (norm && c->group > TVK_NORM_PARTIALS)
         squares = 4 * c->group * (tvk_div_up(w->k / 4, c->group) + 1);
     return row + sums + squares + (norm ? 12 * c->group : 0);
@@ -61,7 +67,7 @@ static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool fir
                          const tvk_matrix *w, bool norm)
 {
     tvk_config c = *given;
-    if (first && plan->max_invocations >= 2 * c.group &&
+    if (first && !c.cpu && plan->max_invocations >= 2 * c.group &&
         tvk_div_up(w->n, rows_of_block(&c)) < FEW_GROUPS) {
         c.group *= 2;
         c.tile[0] = 1;
@@ -72,25 +78,40 @@ static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool fir
     return c;
 }
 
+/* Blocks of rows that workgroups share out among themselves; of one lane a row: what lies between
+ * the rows of neighbours, an odd number. */
+static uint32_t blocks_of(const tvk_config *c, const tvk_matrix *w, uint32_t gate)
+{
+    if (lanes(c) > 1) return tvk_div_up(w->n, rows_of_block(c));
+    return tvk_div_up(gate == TVK_GATE_NONE ? w->n : w->n / 2, c->group) | 1;
+}
+
 static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
 {
-    const uint32_t rows = c.tile[0], per_lane = tvk_div_up(units(w), TVK_DOT_PARTIALS);
+    const uint32_t rows = c.tile[0], per_lane = tvk_div_up(units(w), lanes(&c));
     const uint32_t ahead = c.tile[1] > rows ? c.tile[1] / rows : 1;
     const uint32_t turns = tvk_div_up(per_lane, ahead);
-    const uint32_t blocks = tvk_div_up(w->n, rows_of_block(&c));
+    const uint32_t blocks = blocks_of(&c, w, gate);
     const uint32_t rounds = tvk_div_up(blocks, c.tile[2]);
     /* turns and workgroups of equal length */
     return (cut){{c.group, 1, 1, units(w), w->k % layouts[w->layout].unit == 0, rows,
-                  tvk_div_up(per_lane, turns), norm, gate, held(w->k, c.group)},
+                  tvk_div_up(per_lane, turns), norm, gate, c.cpu ? 0 : held(w->k, c.group),
+                  lanes(&c)},
                  tvk_div_up(blocks, rounds)};
 }
 
-bool tvk_norm_gemv_f_fits(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
+static bool takes(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
 {
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     const tvk_config least = {.group = TVK_NORM_PARTIALS, .tile = {2}};
     return layouts[w->layout].unit > 0 && w->piece_count == 1 && w->k % 4 == 0 &&
            shared_bytes(&least, w, given(gain)) <= plan->max_shared_bytes;
+}
+
+bool tvk_norm_gemv_f_fits(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
+{
+    return takes(k, w, gain) &&
+           tvk_kernels_own_configs(k, tvk_kernels_default(k, layouts[w->layout].op)) > 0;
 }
 
 tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span x,
@@ -108,7 +129,7 @@ tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_ma
     tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
     tvk_choice choice;
     cut c;
-    if (!tvk_norm_gemv_f_fits(k, w, gain))
+    if (!takes(k, w, gain))
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a matrix of floats in one piece expected");
     choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
     c = make_cut(fitted(plan, tvk_kernels_config_of(k, choice), choice.config == 0, w, norm), w,
@@ -121,7 +142,7 @@ tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_ma
     if (norm) TVK_TRY(tvk_check_span(k, op, "gain", gain, 4ull * w->k, err));
     groups.value[0] = c.groups;
     TVK_TRY(
-        tvk_kernels_append_choice(k, l, op, choice, c.constants, 10, bindings, &p, &groups, err));
+        tvk_kernels_append_choice(k, l, op, choice, c.constants, 11, bindings, &p, &groups, err));
 fail:
     return st;
 }

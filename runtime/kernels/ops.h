@@ -120,8 +120,7 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
 
 /* Does tvk_op_norm_gemv take this matrix? In one piece, K that fits the device's shared memory,
  * with a gate N / 2 rows of each half. T2: formats I8, I4 and FP4; a gain, where there is one
- * (buffer NULL: none), behind the scales in their buffer. F32 and F16: not on host cores, which are
- * slow where lanes share a row. */
+ * (buffer NULL: none), behind the scales in their buffer. */
 bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, tvk_span gain);
 /* y [N] (+)= act W^T, act as tvk_op_act makes it of x [K]; of floats W RMSNorm(x), without a gain
  * W x. gate (TVK_GATE_*): y [N/2] = the gated unit of the first half of the results, gates, and the
@@ -129,7 +128,7 @@ bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, 
 tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
                             tvk_format format, tvk_span x, tvk_span gain, float eps, uint32_t gate,
                             bool add, tvk_span y, tvk_error *err);
-/* The same for F32 and F16 only, on every device. */
+/* The same for F32 and F16 only. It fits where there are cuts for devices of this class. */
 bool tvk_norm_gemv_f_fits(tvk_kernels *k, const tvk_matrix *w, tvk_span gain);
 tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span x,
                               tvk_span gain, float eps, uint32_t gate, bool add, tvk_span y,

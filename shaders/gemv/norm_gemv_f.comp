@@ -3,12 +3,15 @@
 // v for itself, in shared memory. GLU: row n of the first half of W is a gate, row n of the second half
 // its up row: y[n] = the gated unit of both
 // bindings: 0 weights F32 [N, K] or F16 | 1 gain [K] | 2 x [K] f32 | 3 y [N] f32, GLU: [N / 2]
-// workgroup x: blocks of GROUP / 16 * ROWS weight rows, from its own on in steps of all workgroups
-// constants: 0-2 workgroup size (x: power of two, 16 .. 512; above 128 with HELD where there is a norm),
+// workgroup x: blocks of GROUP / 16 * ROWS weight rows, from its own on in steps of all workgroups;
+//              LANES 1: a share of each invocation's rows
+// constants: 0-2 workgroup size (x: power of two, LANES .. 512; 8 at least; above 128 with HELD where
+//            there is a norm),
 //            3 UNITS of weights a row, 4 WIDE: all of them are whole, 5 ROWS an invocation,
 //            6 AHEAD units of a row in flight, the first ones before v is there,
 //            7 NORM: 0 x itself, without a gain, 8 GLU: TVK_GATE_*,
-//            9 HELD groups of four values that an invocation keeps: all of its own, or 0
+//            9 HELD groups of four values that an invocation keeps: all of its own, or 0,
+//            10 LANES that share a row along K: 16, or 1 (then ROWS and AHEAD are 1)
 // needs: nothing
 #version 450
 #include "prelude.glsl"
@@ -22,6 +25,7 @@ layout(constant_id = 6) const uint AHEAD = 1u;
 layout(constant_id = 7) const uint NORM = 1u;
 layout(constant_id = 8) const uint GLU = TVK_GATE_NONE;
 layout(constant_id = 9) const uint HELD = 0u;
+layout(constant_id = 10) const uint LANES = TVK_DOT_PARTIALS;
 
 #define TVK_NORM (NORM != 0u)
 #include "row_codes.glsl"
@@ -35,7 +39,7 @@ layout(set = 0, binding = 1, std430) readonly buffer Gain { vec4 gain[]; };
 layout(set = 0, binding = 2, std430) readonly buffer X { vec4 x[]; };
 layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
 
-const uint LANES = TVK_DOT_PARTIALS;
+const uint HALVES = GLU != TVK_GATE_NONE ? 2u : 1u;
 const uint SETS = GROUP / LANES; // rows side by side
 const uint BLOCK = SETS * ROWS;  // rows of a block
 const uint STEP = LANES * AHEAD; // units of a row that are in flight
@@ -99,18 +103,23 @@ float with_unit(float sum, tvk_unit w, uint u)
     return a;
 }
 
-// Row i of the block: sum_tree of its partial sums.
-float row_sum(uint i)
+float sum_tree(float v[TVK_DOT_PARTIALS])
 {
-    float v[LANES];
-    [[unroll]] for (uint k = 0u; k < LANES; ++k) v[k] = sums[k * ROW_STEP + i];
-    [[unroll]] for (uint s = LANES / 2u; s > 0u; s /= 2u) {
+    [[unroll]] for (uint s = TVK_DOT_PARTIALS / 2u; s > 0u; s /= 2u) {
         [[unroll]] for (uint k = 0u; k < s; ++k) {
             precise float sum = v[k] + v[k + s];
             v[k] = sum;
         }
     }
     return v[0];
+}
+
+// Row i of the block.
+float row_sum(uint i)
+{
+    float v[TVK_DOT_PARTIALS];
+    [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) v[k] = sums[k * ROW_STEP + i];
+    return sum_tree(v);
 }
 
 void finish(uint row, float v)
@@ -122,13 +131,12 @@ void finish(uint row, float v)
     y[row] = v;
 }
 
-void main()
+void by_lanes()
 {
     uint lid = gl_LocalInvocationIndex;
     uint lane = lid % LANES;
     uint set = lid / LANES;
-    uint halves = GLU != TVK_GATE_NONE ? 2u : 1u;
-    uint blocks = (p.n / halves + BLOCK / halves - 1u) / (BLOCK / halves);
+    uint blocks = (p.n / HALVES + BLOCK / HALVES - 1u) / (BLOCK / HALVES);
 
     // the first weights do not wait for the row
     tvk_unit next[AHEAD * ROWS];
@@ -156,13 +164,57 @@ void main()
         [[unroll]] for (uint i = 0u; i < ROWS; ++i)
             sums[lane * ROW_STEP + set + SETS * i] = sum[i];
         barrier();
-        for (uint o = lid; o < BLOCK / halves; o += GROUP) {
+        for (uint o = lid; o < BLOCK / HALVES; o += GROUP) {
             uint row = row_of(block, o);
-            if (row >= p.n / halves) continue;
+            if (row >= p.n / HALVES) continue;
             float v = row_sum(o);
             if (GLU != TVK_GATE_NONE) v = tvk_gated(GLU, v, row_sum(o + BLOCK / 2u));
             finish(row, v);
         }
         barrier();
     }
+}
+
+// A weight row by one invocation, all partial sums side by side.
+float whole_row(uint row)
+{
+    float v[TVK_DOT_PARTIALS];
+    [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) v[k] = 0.0;
+    for (uint first = 0u; first < UNITS; first += TVK_DOT_PARTIALS) {
+        [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) {
+            uint u = first + k;
+            if (UNITS % TVK_DOT_PARTIALS != 0u && u >= UNITS) break;
+            v[k] = with_unit(v[k], tvk_load(row, u), u);
+        }
+    }
+    return sum_tree(v);
+}
+
+// The rows of a subgroup lie far apart, so that each is a stream of its own to a host core's
+// prefetcher; by an odd number, so that their lines do not meet in the same sets of its cache.
+void by_rows()
+{
+    make_row();
+    uint outputs = p.n / HALVES;
+    uint apart = ((outputs + GROUP - 1u) / GROUP) | 1u;
+    uint share = (apart + gl_NumWorkGroups.x - 1u) / gl_NumWorkGroups.x; // lavapipe must not find it empty
+    uint end = min(apart, share * (gl_WorkGroupID.x + 1u));
+    for (uint i = share * gl_WorkGroupID.x; i < end; ++i) {
+        uint row = gl_LocalInvocationIndex * apart + i;
+        float gate = 0.0, v = 0.0;
+        for (uint h = 0u; h < HALVES; ++h) {
+            gate = v;
+            v = whole_row(min(row, outputs - 1u) + outputs * h);
+        }
+        if (GLU != TVK_GATE_NONE) v = tvk_gated(GLU, gate, v);
+        if (row < outputs) finish(row, v);
+    }
+}
+
+void main()
+{
+    if (LANES > 1u)
+        by_lanes();
+    else
+        by_rows();
 }
