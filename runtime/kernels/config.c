@@ -63,6 +63,7 @@ static const tvk_config gemm_matrix[] = {
     {GPU, 256, {128, 128, 128, 64, 32, 1}},
     {GPU, 128, {64, 128, 128, 32, 64, 1}},
     {GPU, 128, {64, 96, 128, 32, 48, 1}},
+    {GPU, 128, {128, 80, 128, 32, 80, 1}},
     {GPU, 256, {32, 32, 256, 32, 32, 1}},
     {GPU, 64, {32, 32, 128, 16, 32, 1}}, /* fits the least device */
 };
@@ -197,8 +198,7 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
     const uint32_t *t = c->tile, down = t[0] / t[3], across = t[1] / t[4];
     const uint32_t along = c->group / 32 / (down * across);
     const uint32_t staged = t[5] * (t[0] + t[1]) * (t[2] + 16);
-    const uint32_t sums =
-        (along > 1 ? along * down * s->m * t[1] * 4 : 0) + c->group / 32 * s->m * s->n * 4;
+    const uint32_t sums = along * down * s->m * t[1] * 4;
     return c->cpu == plan->cpu && t[2] % (s->k * along) == 0 && t[3] % s->m == 0 &&
            t[4] % s->n == 0 && c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations &&
            (staged > sums ? staged : sums) + t[0] * 8 + t[1] * 4 <= plan->max_shared_bytes;

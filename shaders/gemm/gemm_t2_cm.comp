@@ -4,8 +4,9 @@
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, y): BN weight rows times BM activation rows. BK inputs of both lie in shared memory
 //   as bytes while the next ones are on their way; a subgroup has WM x WN of the products, subgroups
-//   that are left share the inputs and add their sums up in the same memory, CM rows at a time.
-//   Scales meet the sums as matrices of the same kind, in registers
+//   that are left share the inputs. Scales meet the sums as matrices of the same kind, in registers;
+//   where subgroups share inputs, and in tiles that are not whole, the sums leave through the same
+//   memory, CM rows at a time
 // constants: 0-2 workgroup size, 3 CM, 4 CN, 5 CK shape of a matrix product, 6 SUBGROUP size,
 //            7 BM, 8 BN, 9 BK, 10 WM, 11 WN (multiples of the shape; BK of 64), 12 STAGES of
 //            shared memory, 1 or 2, 13 GATE: TVK_GATE_NONE, or y = the gated unit of the first half of the
@@ -48,9 +49,8 @@ const uint FM = WM / CM, FN = WN / CN;
 // piece of eight rows lies in 32 different banks.
 const uint ROW = BK / 16u + 1u;
 const uint TILE = (BM + BN) * ROW;
-const uint STRIP = ALONG > 1u ? ALONG * DOWN * CM * BN / 4u : 0u; // sums that are to be added up
-const uint EDGE = GROUP / SUBGROUP * CM * CN / 4u; // results of which some lie outside
-const uint PIECES = TILE * STAGES > STRIP + EDGE ? TILE * STAGES : STRIP + EDGE;
+const uint STRIP = ALONG * DOWN * CM * BN / 4u; // sums on their way out
+const uint PIECES = TILE * STAGES > STRIP ? TILE * STAGES : STRIP;
 shared uint mem[PIECES * 4u];
 shared float act_scales[BM], row_scales[BN];
 shared int act_sums[BM]; // of codes
@@ -74,11 +74,11 @@ uvec4 next_act[ACT_LOADS], next_codes[CODE_LOADS];
 
 // Weight row of column i of the tile; past the end the last one.
 const uint HALVES = GATE == TVK_GATE_NONE ? 1u : 2u;
+const uint OUTS = BN / HALVES, OWN_OUTS = WN / HALVES; // of y, in a tile and of a subgroup
 uint weight_row(uint i)
 {
-    uint f = p.n / HALVES, own = WN / HALVES;
-    uint n = (gl_WorkGroupID.x * ACROSS + i / WN) * own + i % own;
-    return i % WN / own * f + min(n, f - 1u);
+    uint f = p.n / HALVES, n = gl_WorkGroupID.x * OUTS + i / WN * OWN_OUTS + i % OWN_OUTS;
+    return i % WN / OWN_OUTS * f + min(n, f - 1u);
 }
 
 // Inputs k0 .. k0 + BK into registers. Rows past the end read the last one and are not written.
@@ -130,103 +130,121 @@ void stage(uint at)
 sums_t sum[FM * FN];
 uint across, down, along; // place of the subgroup
 
-void give(uint m)
+// (products - sum of the codes) d scale, each rounded
+float scaled(int products, int taken, float d, float scale)
 {
-    uint strip = (along * DOWN + down) * CM * BN + across * WN;
-    [[unroll]] for (uint n = 0u; n < FN; ++n)
-        coopMatStore(sum[m * FN + n], mem, strip + n * CN, BN, gl_CooperativeMatrixLayoutRowMajor);
-}
-
-sums_t whole(uint m, uint n)
-{
-    if (ALONG == 1u) return sum[m * FN + n];
-    sums_t all = sums_t(0);
-    [[unroll]] for (uint part = 0u; part < ALONG; ++part) {
-        sums_t one;
-        coopMatLoad(one, mem, (part * DOWN + down) * CM * BN + across * WN + n * CN, BN,
-                    gl_CooperativeMatrixLayoutRowMajor);
-        all += one;
-    }
-    return all;
-}
-
-// taken, d: of the rows, in every column
-floats_t scaled(sums_t s, sums_t taken, floats_t d, uint n)
-{
-    floats_t scale, v;
-    coopMatLoad(scale, row_scales, across * WN + n * CN, 0u, gl_CooperativeMatrixLayoutRowMajor);
-    [[unroll]] for (uint i = 0u; i < v.length(); ++i) {
 #ifdef ACT_4
-        int products = tvk_act4_sum(s[i]);
-#else
-        int products = s[i];
+    products = tvk_act4_sum(products);
 #endif
-        precise float x = (float(products - taken[i]) * d[i]) * scale[i];
-        v[i] = x;
-    }
+    precise float v = (float(products - taken) * d) * scale;
     return v;
 }
 
-floats_t result(uint m, uint n)
+float added(float old, float v)
 {
-    uint line = down * WM + m * CM, up = (n + FN / 2u) % FN;
+    precise float with = old + v;
+    return with;
+}
+
+// ---- whole tiles, in registers ----
+
+// taken, d: of the rows, in every column
+floats_t results(sums_t s, sums_t taken, floats_t d, uint n)
+{
+    floats_t scale, v;
+    coopMatLoad(scale, row_scales, across * WN + n * CN, 0u, gl_CooperativeMatrixLayoutRowMajor);
+    [[unroll]] for (uint i = 0u; i < v.length(); ++i) v[i] = scaled(s[i], taken[i], d[i], scale[i]);
+    return v;
+}
+
+void finish_product(uint m, uint n)
+{
+    uint line = down * WM + m * CM, column = gl_WorkGroupID.x * OUTS + across * OWN_OUTS + n * CN;
+    uint at = (gl_WorkGroupID.y * BM + line) * p.y_stride + p.first_row + column;
     sums_t taken;
     floats_t d, v;
     coopMatLoad(taken, act_sums, line, 0u, gl_CooperativeMatrixLayoutColumnMajor);
     coopMatLoad(d, act_scales, line, 0u, gl_CooperativeMatrixLayoutColumnMajor);
-    v = scaled(whole(m, n), taken, d, n);
+    v = results(sum[m * FN + n], taken, d, n);
     if (GATE != TVK_GATE_NONE) {
-        floats_t other = scaled(whole(m, up), taken, d, up);
+        const uint up = (n + FN / 2u) % FN;
+        floats_t other = results(sum[m * FN + up], taken, d, up);
         [[unroll]] for (uint i = 0u; i < v.length(); ++i) v[i] = tvk_gated(GATE, v[i], other[i]);
     }
-    return v;
-}
-
-void write(floats_t v, uint at)
-{
     if (p.add != 0u) {
         floats_t old;
         coopMatLoad(old, y, at, p.y_stride, gl_CooperativeMatrixLayoutRowMajor);
-        [[unroll]] for (uint i = 0u; i < v.length(); ++i) {
-            precise float with = old[i] + v[i];
-            v[i] = with;
-        }
+        [[unroll]] for (uint i = 0u; i < v.length(); ++i) v[i] = added(old[i], v[i]);
     }
     coopMatStore(v, y, at, p.y_stride, gl_CooperativeMatrixLayoutRowMajor);
 }
 
-// What lies inside, one by one.
-void write_edge(uint from, uint t, uint n, uint outputs)
+// ---- all others: CM rows of every subgroup through shared memory ----
+
+// What an invocation writes of them, a few at a time: sums and old values are on their way together.
+const uint OWN = (DOWN * CM * OUTS + GROUP - 1u) / GROUP;
+const uint TURN = OWN < 8u ? OWN : 8u;
+
+int sum_at(uint i)
 {
-    for (uint i = gl_SubgroupInvocationID; i < CM * CN; i += SUBGROUP) {
-        if (t + i / CN >= p.rows || n + i % CN >= outputs) continue;
-        uint at = (t + i / CN) * p.y_stride + p.first_row + n + i % CN;
-        float v = uintBitsToFloat(mem[from + i]);
-        precise float with = y[at] + v;
-        y[at] = p.add != 0u ? with : v;
+    int all = 0;
+    [[unroll]] for (uint part = 0u; part < ALONG; ++part) all += int(mem[part * DOWN * CM * BN + i]);
+    return all;
+}
+
+void finish_rows(uint m)
+{
+    uint t0 = gl_WorkGroupID.y * BM, outputs = p.n / HALVES;
+    for (uint first = 0u; first < OWN; first += TURN) {
+        uint at[TURN], row[TURN], column[TURN];
+        bool inside[TURN];
+        int sums[TURN], others[TURN];
+        float old[TURN];
+        [[unroll]] for (uint u = 0u; u < TURN; ++u) {
+            uint i = gl_LocalInvocationIndex + GROUP * (first + u), line = i / OUTS, j = i % OUTS;
+            uint n = gl_WorkGroupID.x * OUTS + j;
+            row[u] = line / CM * WM + m * CM + line % CM;
+            column[u] = j / OWN_OUTS * WN + j % OWN_OUTS;
+            at[u] = (t0 + row[u]) * p.y_stride + p.first_row + n;
+            inside[u] = i < DOWN * CM * OUTS && t0 + row[u] < p.rows && n < outputs;
+            sums[u] = others[u] = 0;
+            old[u] = 0.0;
+            if (!inside[u]) continue;
+            sums[u] = sum_at(line * BN + column[u]);
+            if (GATE != TVK_GATE_NONE) others[u] = sum_at(line * BN + column[u] + OWN_OUTS);
+            if (p.add != 0u) old[u] = y[at[u]];
+        }
+        [[unroll]] for (uint u = 0u; u < TURN; ++u) {
+            if (!inside[u]) continue;
+            int taken = act_sums[row[u]];
+            float d = act_scales[row[u]], v = scaled(sums[u], taken, d, row_scales[column[u]]);
+            if (GATE != TVK_GATE_NONE)
+                v = tvk_gated(GATE, v,
+                              scaled(others[u], taken, d, row_scales[column[u] + OWN_OUTS]));
+            y[at[u]] = p.add != 0u ? added(old[u], v) : v;
+        }
     }
 }
 
-// CM rows of every subgroup; those that share the inputs have the columns in turn.
-void finish(uint m)
+void finish()
 {
-    const uint OUTS = BN / HALVES; // of y, in a tile
-    uint t0 = gl_WorkGroupID.y * BM, n0 = gl_WorkGroupID.x * OUTS, outputs = p.n / HALVES;
-    uint t = t0 + down * WM + m * CM, from = STRIP * 4u + gl_SubgroupID * CM * CN;
     // matrices in memory begin, and have their rows, at multiples of 16 bytes
-    bool inside = t0 + BM <= p.rows && n0 + OUTS <= outputs && (p.y_stride | p.first_row) % 4u == 0u;
-    [[unroll]] for (uint i = 0u; i < FN / HALVES; ++i) {
-        uint n = n0 + across * (WN / HALVES) + i * CN;
-        bool own = i % ALONG == along;
-        if (inside) {
-            if (own) write(result(m, i), t * p.y_stride + p.first_row + n);
-            continue;
-        }
+    bool whole = gl_WorkGroupID.y * BM + BM <= p.rows &&
+                 gl_WorkGroupID.x * OUTS + OUTS <= p.n / HALVES &&
+                 (p.y_stride | p.first_row) % 4u == 0u;
+    if (ALONG == 1u && whole) {
+        [[unroll]] for (uint m = 0u; m < FM; ++m)
+            [[unroll]] for (uint n = 0u; n < FN / HALVES; ++n) finish_product(m, n);
+        return;
+    }
+    [[unroll]] for (uint m = 0u; m < FM; ++m) {
+        uint strip = (along * DOWN + down) * CM * BN + across * WN;
         barrier();
-        if (own)
-            coopMatStore(result(m, i), mem, from, CN, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint n = 0u; n < FN; ++n)
+            coopMatStore(sum[m * FN + n], mem, strip + n * CN, BN,
+                         gl_CooperativeMatrixLayoutRowMajor);
         barrier();
-        if (own) write_edge(from, t, n, outputs);
+        finish_rows(m);
     }
 }
 
@@ -273,13 +291,5 @@ void main()
         stage(at);
     }
 
-    barrier();
-    [[unroll]] for (uint m = 0u; m < FM; ++m) {
-        if (ALONG > 1u) {
-            if (m > 0u) barrier();
-            give(m);
-            barrier();
-        }
-        finish(m);
-    }
+    finish();
 }
