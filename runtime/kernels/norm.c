@@ -26,13 +26,15 @@ static bool suits(const tvk_plan *plan, const tvk_config *c, uint32_t quads, boo
 }
 
 /* The configuration for rows of so many groups of four, the first one of GPUs adapted to them; with
- * fewer invocations where so many do not suit. */
+ * fewer invocations where so many do not suit, with 128 where fewer would not keep their values
+ * (rmsnorm_i4 with 64 that do not crashes on NVIDIA 580.159.04). */
 static tvk_config fitted(tvk_kernels *k, tvk_op op, uint32_t quads, uint32_t rows, bool narrow)
 {
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     tvk_config c = *tvk_kernels_active(k, op);
     if (!c.cpu && k->choices[op].config == 0 && quads >= LONG_ROW)
         c.group = rows <= WIDE_ROWS ? 512 : 256;
+    while (!c.cpu && c.group < TVK_NORM_PARTIALS && !held(quads, &c)) c.group *= 2;
     while (c.group > TVK_NORM_PARTIALS && !suits(plan, &c, quads, narrow)) c.group /= 2;
     return c;
 }
@@ -43,10 +45,7 @@ static tvk_status append_norm(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op,
 {
     tvk_status st = TVK_OK;
     const uint32_t quads = p->k / 4 > p->code_words ? p->k / 4 : p->code_words;
-    /* lists and Top-K are made for 128 invocations; tests of rmsnorm_i4 crash on NVIDIA 580.159.04
-     * since it has groups of more, which need not be why */
-    const bool narrow = p->list_word != 0 || op == TVK_OP_rmsnorm_topk || op == TVK_OP_quant_topk ||
-                        op == TVK_OP_rmsnorm_i4;
+    const bool narrow = p->list_word != 0 || op == TVK_OP_rmsnorm_topk || op == TVK_OP_quant_topk;
     const tvk_config c = fitted(k, op, quads, rows, narrow);
     const uint32_t constants[] = {c.group, 1, 1, p->list_word != 0, held(quads, &c)};
     const tvk_groups groups = {
