@@ -72,6 +72,9 @@ static const tvk_config gemm_f[] = {
     {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},    {GPU, 128, {16, 4, 8}},
     {GPU, 128, {16, 2, 8}}, {GPU, 64, {16, 4, 4}}, {GPU, 128, {16, 1, 4}},
 };
+/* ROWS, TM */
+static const tvk_config gemm_stage[] = {
+    {GPU, 128, {4, 8}}, {GPU, 256, {4, 16}}, {GPU, 256, {4, 8}}, {GPU, 128, {8, 4}}};
 /* LANES, WORDS */
 static const tvk_config gemv_sparse[] = {
     {CPU, 8, {1, 2}},      {CPU, 8, {1, 1}},    {CPU, 16, {1, 1}},   {GPU, 512, {64, 1}},
@@ -113,6 +116,9 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     }
     if (!strcmp(row->variant, "wide")) {
         TABLE(attention_wide);
+    }
+    if (!strcmp(row->variant, "stage")) {
+        TABLE(gemm_stage);
     }
     switch (row->op) {
     case TVK_OP_step_begin:
@@ -204,6 +210,13 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
            (staged > sums ? staged : sums) + t[0] * 8 + t[1] * 4 <= plan->max_shared_bytes;
 }
 
+/* Shared memory of gemm_f_stage.comp at four groups of four values a unit, the most. */
+static uint32_t stage_bytes(const tvk_config *c)
+{
+    const uint32_t rows = c->tile[1], lanes = TVK_DOT_PARTIALS;
+    return rows * 4 * lanes * 16 + rows * (c->group / lanes) * (lanes + 1) * 4;
+}
+
 static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_config *c)
 {
     if (row->caps & ~plan->caps & ~(uint32_t)TVK_CAP_INEXACT) return false;
@@ -215,6 +228,7 @@ static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_con
     }
     /* keys of a stage, sums and partial outputs at the largest head, scratch of 512 invocations */
     if (!strcmp(row->variant, "wide") && plan->max_shared_bytes < 28u << 10) return false;
+    if (!strcmp(row->variant, "stage") && stage_bytes(c) > plan->max_shared_bytes) return false;
     if (!strcmp(row->variant, "tile") && c->tile[0] * 16 + 10000 > plan->max_shared_bytes)
         return false;
     /* whole subgroups, which hold 128 elements with at most sixteen an invocation */

@@ -36,7 +36,7 @@ typedef struct cut {
     uint32_t tm;   /* activation rows a workgroup */
 } cut;
 
-static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one)
+static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one, bool staged)
 {
     cut r = {{c->group, 1, 1, c->tile[0], c->tile[1], c->tile[2]}, 0, 0, 1};
     if (tvk_layout_coded(w->layout) && one) { /* LANES, ROWS */
@@ -46,6 +46,13 @@ static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one)
         r.count = 6;
         r.tm = c->tile[0];
         r.rows = c->group * c->tile[2];
+    } else if (staged) { /* ROWS, TM -> WIDE, ROWS, TM */
+        r.constants[3] = w->k % other_ops[w->layout].whole == 0;
+        r.constants[4] = c->tile[0];
+        r.constants[5] = c->tile[1];
+        r.count = 6;
+        r.tm = c->tile[1];
+        r.rows = c->group / TVK_DOT_PARTIALS * c->tile[0];
     } else { /* LANES, ROWS, TM -> LANES, WIDE, ROWS, TM */
         r.constants[4] = w->k % other_ops[w->layout].whole == 0;
         r.constants[5] = c->tile[1];
@@ -72,6 +79,11 @@ static cut matrix_cut(const tvk_config *c, const tvk_plan *plan, uint32_t gate)
 static bool by_matrices(tvk_choice choice)
 {
     return (tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_I8) != 0;
+}
+
+static bool by_stages(tvk_choice choice)
+{
+    return strcmp(tvk_shader_get(choice.row)->variant, "stage") == 0;
 }
 
 static tvk_status check(tvk_kernels *k, tvk_op op, const tvk_matrix *w, uint32_t act_words,
@@ -123,7 +135,7 @@ static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, const request *r,
     const tvk_config *config = tvk_kernels_config_of(k, choice);
     const cut c = by_matrices(choice)
                       ? matrix_cut(config, tvk_gpu_plan(tvk_kernels_device(k)), r->gate)
-                      : make_cut(config, w, r->rows == 1);
+                      : make_cut(config, w, r->rows == 1, by_stages(choice));
     TVK_TRY(check(k, op, w, act_words, r->act, r->y, outputs, r->rows, err));
     for (uint32_t i = 0; i < w->piece_count; i++) {
         const struct tvk_matmul_params p = {.n = w->piece[i].rows,

@@ -41,7 +41,9 @@ static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
     if (!strcmp(row->variant, "dp4")) return plan->dot_signed_fast;
     if (!strcmp(row->variant, "mix")) return plan->dot_mixed_fast;
     if (!strcmp(row->variant, "sub")) return plan->dot_mixed_fast && !plan->cpu;
-    if (!strcmp(row->variant, "tile") || !strcmp(row->variant, "wide")) return !plan->cpu;
+    if (!strcmp(row->variant, "tile") || !strcmp(row->variant, "wide") ||
+        !strcmp(row->variant, "stage"))
+        return !plan->cpu;
     /* a CPU driver makes loops of matrices */
     if (row->caps & (TVK_CAP_COOPMAT_I8 | TVK_CAP_COOPMAT_F16)) return !plan->cpu;
     return true;
