@@ -13,7 +13,13 @@
 
 #define SKIPPED 77
 #define LEAST_INVOCATIONS 128u /* of a workgroup, that every device has */
-#define FEW_CONFIGS 4u         /* those for CPU drivers, which stand first, and one for GPUs */
+
+/* Which configurations of a row run. */
+typedef enum scope {
+    ALL,     /* in small cases those of the device's class */
+    FEW,     /* the default, in tiny cases that of the other class too */
+    DEFAULTS /* the default */
+} scope;
 
 typedef struct totals {
     uint32_t cases, runs, failures, skipped;
@@ -45,19 +51,26 @@ static bool emulated(const tvk_kernels *kernels, uint32_t row)
            !tvk_select_worth(plan, tvk_shader_get(row), false);
 }
 
-/* Configurations for small cases. Those of the other class show what they can in tiny shapes, and
- * compile for long; but its default goes along where its workgroup is one that not every device
+/* Configurations of the other class compile for long and show what they can in tiny shapes; but the
+ * default of the other class runs in small ones where its workgroup is one that not every device
  * has: then what an invocation holds depends on the size. */
-static uint32_t small_configs(const tvk_kernels *kernels, uint32_t row)
+static bool runs(const tvk_kernels *kernels, uint32_t row, uint32_t config, tvk_case_size size,
+                 scope what)
 {
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(kernels));
+    const tvk_config *c = tvk_config_get(plan, tvk_shader_get(row), config);
     const uint32_t own = tvk_kernels_own_configs(kernels, row);
-    const tvk_config *other = tvk_config_get(plan, tvk_shader_get(row), own);
-    return own + (other && other->group > LEAST_INVOCATIONS);
+    const bool large = c->group > LEAST_INVOCATIONS, other = config == own;
+    if (size == TVK_CASE_REAL) return true;
+    if (emulated(kernels, row) && what == ALL) what = FEW;
+    if (what != ALL && plan->cpu && large) return false;
+    if (what == DEFAULTS) return config == 0;
+    if (what == FEW) return config == 0 || (other && size == TVK_CASE_TINY);
+    return size == TVK_CASE_TINY || config < own || (other && large) || config == 0;
 }
 
-/* One case on every row and its first configurations. */
-static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels, uint32_t configs,
+/* One case on every row. */
+static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels, scope what,
                      totals *t)
 {
     tvk_error err = {0};
@@ -72,12 +85,8 @@ static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels,
         if (tvk_shader_get(row)->op != info->op || !tvk_kernels_eligible(kernels, row, NULL))
             continue;
         if (emulated(kernels, row) && info->size > TVK_CASE_TINY) continue;
-        uint32_t count = info->size == TVK_CASE_SMALL ? small_configs(kernels, row)
-                                                      : tvk_kernels_config_count(kernels, row);
-        if (count == 0) count = 1;
-        if (count > configs) count = configs;
-        if (emulated(kernels, row) && count > FEW_CONFIGS) count = FEW_CONFIGS;
-        for (uint32_t c = 0; st == TVK_OK && c < count; c++) {
+        for (uint32_t c = 0; st == TVK_OK && c < tvk_kernels_config_count(kernels, row); c++) {
+            if (!runs(kernels, row, c, info->size, what)) continue;
             tvk_case_result r;
             st = tvk_case_run(data, row, c, NULL, &r, &err);
             if (st != TVK_OK) break;
@@ -112,8 +121,8 @@ static bool chosen(const tvk_case *info, tvk_case_size size, const char *name)
     return fits && (!name || strstr(tvk_op_name(info->op), name));
 }
 
-static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, uint32_t configs,
-                        const char *name, totals *all)
+static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, scope what, const char *name,
+                        totals *all)
 {
     for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
         totals t = {0};
@@ -123,7 +132,7 @@ static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, uint32_t confi
             tvk_case info;
             tvk_case_get(i, &info);
             if ((uint32_t)info.op == op && chosen(&info, size, name))
-                alive = run_case(i, &info, kernels, configs, &t);
+                alive = run_case(i, &info, kernels, what, &t);
         }
         if (t.cases || t.skipped) print_op((tvk_op)op, &t, (double)(tvk_clock_ns() - start) * 1e-9);
         all->cases += t.cases;
@@ -143,7 +152,7 @@ int main(int argc, char **argv)
                                       .validate = true};
     tvk_case_size size = TVK_CASE_SMALL;
     const char *name = NULL;
-    uint32_t configs = UINT32_MAX;
+    scope what = ALL;
     bool size_given = false;
     tvk_device *device = NULL;
     const tvk_plan *plan;
@@ -163,21 +172,21 @@ int main(int argc, char **argv)
 #if defined(__SANITIZE_ADDRESS__)
     if (!size_given) { /* the host's code is what the sanitizers see */
         size = TVK_CASE_TINY;
-        configs = 2;
+        what = DEFAULTS;
     }
 #endif
     if (tvk_device_create(&params, &device, &err) != TVK_OK) return no_device(&err);
     plan = tvk_gpu_plan(device);
-    /* compiles 20 times slower; the configurations for GPUs come behind these and run elsewhere */
+    /* compiles 20 times slower */
     if (!size_given && strstr(tvk_device_get_info(device)->name, "SwiftShader")) {
         size = TVK_CASE_TINY;
-        configs = 2;
+        what = DEFAULTS;
     }
     /* most kernels know neither subgroup nor driver: all their configurations run on one CPU
      * driver, that with cooperative matrices and 8 invocations a subgroup */
-    if (!size_given && plan->cpu && configs > FEW_CONFIGS &&
+    if (!size_given && plan->cpu && what == ALL &&
         (plan->subgroup_fixed != 8 || !(plan->caps & TVK_CAP_COOPMAT_I8)))
-        configs = FEW_CONFIGS;
+        what = FEW;
     printf("%s (%s), %s cases\n", tvk_device_get_info(device)->name,
            tvk_device_get_info(device)->driver, sizes[size]);
     if (tvk_kernels_create(device, false, &kernels, &err) != TVK_OK) {
@@ -185,7 +194,7 @@ int main(int argc, char **argv)
         tvk_device_destroy(&device);
         return 1;
     }
-    run_all(kernels, size, configs, name, &all);
+    run_all(kernels, size, what, name, &all);
     messages = tvk_device_validation_messages(device);
     printf(
         "%u cases, %u runs, %llu words compared, %u skipped, %u failed, %u validation messages\n",
