@@ -171,24 +171,46 @@ fail:
     return st;
 }
 
+/* Shared memory of attn_heads.comp: tile, scratch, weights, what is reduced. */
+static uint32_t heads_bytes(uint32_t quads, uint32_t heads)
+{
+    const uint32_t stride = quads | 1, row = stride > 2 * heads ? stride : 2 * heads;
+    const uint32_t scores = quads + TVK_CHUNK / 4, scratch = 4 * quads;
+    return TVK_CHUNK * row * 8 +
+           heads * (16 * ((scratch > scores ? scratch : scores) + 4 * 10 + 2 + 2) + 8) + 4;
+}
+
+/* Heads a workgroup: blocks that a KV head has a whole number of. rows == 0: more dimensions than
+ * the invocations have sums for, or shared memory does not hold a chunk. */
+static cut by_heads(const tvk_config *c, const tvk_plan *plan,
+                    const struct tvk_attn_token_params *p, bool interleaved)
+{
+    const uint32_t group = p->heads / p->kv_heads, quads = p->d / 4;
+    uint32_t heads = group < c->tile[0] ? group : c->tile[0];
+    while (group % heads) heads--;
+    return (cut){{c->group, 1, 1, quads, heads, interleaved, group / heads, step(c, quads)},
+                 8,
+                 2 * p->d <= c->group && heads_bytes(quads, heads) <= plan->max_shared_bytes};
+}
+
 tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span state, tvk_span table,
                              tvk_span pool, tvk_span work, const struct tvk_attn_token_params *p,
                              bool interleaved, tvk_cache_types types, uint32_t rows, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_op op = types.k == TVK_CACHE_F32 ? TVK_OP_attn_token_f32 : TVK_OP_attn_token_f16;
-    const tvk_config *c = tvk_kernels_active(k, op);
-    const bool wide = c->group > TVK_CHUNK;
-    const uint32_t constants[] = {
-        c->group, 1, 1, wide ? p->d / 4 : c->tile[0], wide ? 0 : step(c, p->d / 4), interleaved};
     const tvk_span bindings[] = {state, table, pool, work};
-    const tvk_groups groups = {{TVK_AXIS_CHUNKS, TVK_AXIS_FIXED, TVK_AXIS_ROWS}, {1, p->heads, 1}};
+    tvk_groups groups = {{TVK_AXIS_CHUNKS, TVK_AXIS_FIXED, TVK_AXIS_ROWS}, {1, p->heads, 1}};
+    tvk_choice choice = k->choices[op];
+    const tvk_config *config = tvk_kernels_config_of(k, choice);
+    cut c = {.rows = 0};
     TVK_TRY(tvk_check_value(op, tvk_attn_token_fits(types), "f32 or f16 of K and V, floats in Q",
                             types.k, err));
     TVK_TRY(tvk_check_value(op, p->d > 0 && p->d % 4 == 0 && p->d <= MAX_D,
                             "a head size that is a multiple of 4 up to 256", p->d, err));
     TVK_TRY(tvk_check_value(op, p->kv_heads > 0 && p->heads % p->kv_heads == 0,
                             "heads that are a multiple of the KV heads", p->heads, err));
+    TVK_TRY(tvk_check_value(op, p->heads <= UINT16_MAX, "fewer heads", p->heads, err));
     TVK_TRY(tvk_check_value(op, p->rotary <= p->d && p->rotary % 2 == 0,
                             "an even number of dimensions of a head", p->rotary, err));
     TVK_TRY(tvk_check_value(op, p->max_chunks > 0, "room for at least one chunk", 0, err));
@@ -200,7 +222,20 @@ tvk_status tvk_op_attn_token(tvk_kernels *k, tvk_dispatch_list *l, tvk_span stat
     TVK_TRY(tvk_check_span(
         k, op, "work", work,
         16ull * p->partials_vec4 + 4ull * rows * p->heads * p->max_chunks * (4 + p->d), err));
-    TVK_TRY(tvk_kernels_append(k, l, op, constants, 6, bindings, p, &groups, err));
+    if (strcmp(tvk_shader_get(choice.row)->variant, "heads") == 0) {
+        c = by_heads(config, tvk_gpu_plan(tvk_kernels_device(k)), p, interleaved);
+        if (c.rows == 0) choice = (tvk_choice){tvk_select_base(op), 0, 0};
+    }
+    if (c.rows > 0) {
+        groups.kind[1] = TVK_AXIS_BLOCKS;
+        groups.value[1] |= p->heads / c.constants[4] << 16;
+    } else {
+        config = tvk_kernels_config_of(k, choice);
+        c = (cut){
+            {config->group, 1, 1, config->tile[0], step(config, p->d / 4), interleaved}, 6, 1};
+    }
+    TVK_TRY(tvk_kernels_append_choice(k, l, op, choice, c.constants, c.count, bindings, p, &groups,
+                                      err));
 fail:
     return st;
 }

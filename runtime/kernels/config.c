@@ -87,7 +87,8 @@ static const tvk_config kmajor[] = {{CPU, 8, {0}}, {GPU, 64, {0}}};
 /* SPLIT, most groups of four dimensions a turn */
 static const tvk_config attention[] = {
     {CPU, 8, {1, 5}}, {CPU, 16, {4, 5}}, {GPU, 128, {4, 16}}, {GPU, 64, {1, 8}}};
-static const tvk_config attention_wide[] = {{GPU, 512, {0}}};
+/* most heads of a workgroup, most groups of four dimensions a turn */
+static const tvk_config attention_heads[] = {{GPU, 512, {4, 8}}, {GPU, 256, {4, 8}}};
 /* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
 static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}}};
 /* positions a turn, FM, ACROSS; the group at 32 invocations a subgroup */
@@ -114,8 +115,8 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     if (!strcmp(row->variant, "tile")) {
         TABLE(attention_tile);
     }
-    if (!strcmp(row->variant, "wide")) {
-        TABLE(attention_wide);
+    if (!strcmp(row->variant, "heads")) {
+        TABLE(attention_heads);
     }
     if (!strcmp(row->variant, "stage")) {
         TABLE(gemm_stage);
@@ -226,8 +227,6 @@ static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_con
                plan->coopmat_subgroup * c->tile[2] % (c->tile[1] * plan->coopmat_f16.m) == 0 &&
                c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations;
     }
-    /* keys of a stage, sums and partial outputs at the largest head, scratch of 512 invocations */
-    if (!strcmp(row->variant, "wide") && plan->max_shared_bytes < 28u << 10) return false;
     if (!strcmp(row->variant, "stage") && stage_bytes(c) > plan->max_shared_bytes) return false;
     if (!strcmp(row->variant, "tile") && c->tile[0] * 16 + 10000 > plan->max_shared_bytes)
         return false;

@@ -29,6 +29,8 @@ const char *tvk_select_reason(const tvk_plan *plan, const tvk_shader_info *row, 
 uint32_t tvk_select_subgroup(const tvk_plan *plan, const tvk_shader_info *row);
 /* Can the device run it, and not by emulating what it is for? */
 bool tvk_select_worth(const tvk_plan *plan, const tvk_shader_info *row, bool exact);
+/* Its base row, which every device can run: the first of the op in the manifest. */
+uint32_t tvk_select_base(tvk_op op);
 /* Row that an op gets by default: the last one that the device can run, where a dot-product row
  * counts only when the device executes that form natively. UINT32_MAX: none. */
 uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact);

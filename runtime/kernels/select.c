@@ -41,7 +41,7 @@ static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
     if (!strcmp(row->variant, "dp4")) return plan->dot_signed_fast;
     if (!strcmp(row->variant, "mix")) return plan->dot_mixed_fast;
     if (!strcmp(row->variant, "sub")) return plan->dot_mixed_fast && !plan->cpu;
-    if (!strcmp(row->variant, "tile") || !strcmp(row->variant, "wide") ||
+    if (!strcmp(row->variant, "tile") || !strcmp(row->variant, "heads") ||
         !strcmp(row->variant, "stage"))
         return !plan->cpu;
     /* a CPU driver makes loops of matrices */
@@ -52,6 +52,13 @@ static bool wanted(const tvk_plan *plan, const tvk_shader_info *row)
 bool tvk_select_worth(const tvk_plan *plan, const tvk_shader_info *row, bool exact)
 {
     return !tvk_select_reason(plan, row, exact) && wanted(plan, row);
+}
+
+uint32_t tvk_select_base(tvk_op op)
+{
+    uint32_t row = 0;
+    while (tvk_shader_get(row)->op != op) row++;
+    return row;
 }
 
 uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact)

@@ -19,6 +19,8 @@ static uint32_t groups(uint32_t kind, uint32_t v, const uint32_t *state)
         return outs == 1 ? v : 0;
     case TVK_AXIS_SEVERAL:
         return outs > 1 ? (outs + v - 1) / v : 0;
+    case TVK_AXIS_BLOCKS:
+        return TVK_BLOCKS(v, rows * state[TVK_STATE_CHUNKS]);
     default:
         return rows ? v : 0;
     }

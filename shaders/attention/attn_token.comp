@@ -8,18 +8,13 @@
 // workgroup (chunk, head, row)
 // constants: 0-2 workgroup size (x: power of two, 8 .. 128), 3 SPLIT, 4 STEP as of attn_chunk,
 //            5 INTERLEAVED: pairs of RoPE are neighbours
-//            WIDE: 512 invocations, 3 QUADS: D / 4
 // needs: nothing
 #version 450
 #include "prelude.glsl"
 #include "exact.glsl"
 #include "reduce.glsl"
 #define FRESH
-#ifdef WIDE
-#include "attention_wide.glsl"
-#else
 #include "attention.glsl"
-#endif
 
 layout(constant_id = 5) const uint INTERLEAVED = 0u;
 
@@ -88,11 +83,7 @@ void main()
     }
     barrier();
     float m, l;
-#ifdef WIDE
-    attention_chunk(slot, chunk, g, valid, m, l);
-#else
     attention_chunk(0u, slot, chunk, g, valid, m, l);
-#endif
 
     out_at = p.out_vec4 + counter * quads;
     if (chunks == 1u) {

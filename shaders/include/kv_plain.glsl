@@ -4,10 +4,13 @@
 
 #ifdef FRESH // one row whose K and V are not in the pool yet: attn_token.comp
 #define POOL_ACCESS
+#ifndef WORK
+#define WORK vec4
+#endif
 layout(push_constant) uniform Push { tvk_attn_token_params p; };
 layout(set = 0, binding = 0, std430) buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };
-layout(set = 0, binding = 3, std430) coherent buffer Work { vec4 work[]; };
+layout(set = 0, binding = 3, std430) coherent buffer Work { WORK work[]; };
 #else
 #define POOL_ACCESS readonly
 layout(push_constant) uniform Push { tvk_attention_params p; };

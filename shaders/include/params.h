@@ -125,7 +125,12 @@
 #define TVK_AXIS_CHUNKS 3u  /* attention chunks of the step   */
 #define TVK_AXIS_ONE 4u     /* one output row: v groups; else none */
 #define TVK_AXIS_SEVERAL 5u /* more of them: ceil(output rows / v); else none */
-#define TVK_AXIS_COUNT 6u
+#define TVK_AXIS_BLOCKS 6u  /* TVK_BLOCKS(v, rows x chunks)   */
+#define TVK_AXIS_COUNT 7u
+/* v = items | blocks of them << 16. While there are few chunks each item has a workgroup, so that a
+ * GPU is filled; beyond, each block. */
+#define TVK_FEW_CHUNKS 12u
+#define TVK_BLOCKS(v, chunks) ((chunks) > TVK_FEW_CHUNKS ? (v) >> 16 : (v)&0xffffu)
 
 struct tvk_begin_params {
     TVK_U32 ring_entries, ring_entry_words;      /* request ring */

@@ -44,6 +44,7 @@ uint groups(uint kind, uint value, uint rows, uint outs, uint deepest)
     if (kind == TVK_AXIS_CHUNKS) return deepest;
     if (kind == TVK_AXIS_ONE) return outs == 1u ? value : 0u;
     if (kind == TVK_AXIS_SEVERAL) return outs > 1u ? (outs + v - 1u) / v : 0u;
+    if (kind == TVK_AXIS_BLOCKS) return TVK_BLOCKS(v, rows * deepest);
     return rows == 0u ? 0u : value;
 }
 

@@ -99,6 +99,8 @@ static uint32_t group_count(const tvk_rig *rig, uint8_t kind, uint32_t value)
         return rig->outs == 1 ? value : 0;
     case TVK_AXIS_SEVERAL:
         return rig->outs > 1 ? (rig->outs + value - 1) / value : 0;
+    case TVK_AXIS_BLOCKS:
+        return TVK_BLOCKS(value, rig->rows * rig->chunks);
     default:
         return value;
     }

@@ -511,7 +511,7 @@ static void rows_have_what_fits(void **state)
     for (uint32_t row = 0; row < tvk_shader_count(); row++) {
         const tvk_shader_info *info = tvk_shader_get(row);
         const tvk_config *c = tvk_config_get(&plan, info, 0);
-        if ((info->caps & ~(uint32_t)TVK_CAP_INEXACT) || !strcmp(info->variant, "wide")) {
+        if ((info->caps & ~(uint32_t)TVK_CAP_INEXACT) || !strcmp(info->variant, "heads")) {
             assert_null(c);
             continue;
         }
