@@ -33,7 +33,7 @@ static const tvk_config norm_gemv[] = {
 /* ROWS, units of theirs in flight, most workgroups: each norms the row for itself. Host cores take
  * a row by one lane, and one after the other. */
 static const tvk_config norm_gemv_f[] = {
-    {CPU, 8, {1, 1, 4}},      {CPU, 8, {1, 1, 16}},    {GPU, 128, {2, 10, 600}},
+    {CPU, 8, {1, 1, 16}},     {CPU, 8, {1, 1, 4}},     {GPU, 128, {2, 10, 600}},
     {GPU, 256, {1, 10, 600}}, {GPU, 512, {1, 5, 600}}, {GPU, 256, {2, 18, 200}},
 };
 /* TM, TILE, ROWS */

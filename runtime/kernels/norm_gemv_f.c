@@ -17,6 +17,9 @@ static const struct {
 /* With fewer workgroups than this, more invocations share the rows. */
 #define FEW_GROUPS 300u
 
+/* Rows of a lane for which a workgroup of host cores norms for itself. */
+#define WORTH_A_NORM 32u
+
 typedef struct cut {
     uint32_t constants[11];
     uint32_t groups;
@@ -92,7 +95,8 @@ static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
     const uint32_t ahead = c.tile[1] > rows ? c.tile[1] / rows : 1;
     const uint32_t turns = tvk_div_up(per_lane, ahead);
     const uint32_t blocks = blocks_of(&c, w, gate);
-    const uint32_t rounds = tvk_div_up(blocks, c.tile[2]);
+    const uint32_t most = lanes(&c) > 1 ? c.tile[2] : tvk_div_up(blocks, WORTH_A_NORM);
+    const uint32_t rounds = tvk_div_up(blocks, most < c.tile[2] ? most : c.tile[2]);
     /* turns and workgroups of equal length */
     return (cut){{c.group, 1, 1, units(w), w->k % layouts[w->layout].unit == 0, rows,
                   tvk_div_up(per_lane, turns), norm, gate, c.cpu ? 0 : held(w->k, c.group),
@@ -126,7 +130,7 @@ tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_ma
     const struct tvk_norm_gemv_params p = {
         .n = w->n, .k = w->k, .add = add, .inv_k = 1.0f / (float)w->k, .eps = eps};
     const tvk_span bindings[] = {w->piece[0].words, norm ? gain : w->piece[0].words, x, y};
-    tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {1, 1, 1}};
+    tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {1, 1, 1}};
     tvk_choice choice;
     cut c;
     if (!takes(k, w, gain))

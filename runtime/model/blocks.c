@@ -458,13 +458,40 @@ fail:
     return st;
 }
 
+/* Norm and output matrix, of the rows whose logits are wanted. */
+static tvk_status logits(tvk_block_context *c, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_config *m = c->config;
+    const tvk_matrix *w = c->weights->output;
+    const tvk_span norm = c->weights->output_norm;
+    tvk_dispatch_list *list = &c->graph->list;
+    const bool gather = !list->outs; /* else x has the output rows alone */
+    tvk_span y;
+    if (c->rows == 1 && !c->graph->keep && !m->arch->b1 &&
+        tvk_norm_gemv_f_fits(c->kernels, w, norm)) {
+        list->outs = true; /* the row may be none of them */
+        return tvk_op_norm_gemv_f(c->kernels, list, w, c->x, norm, m->norm_eps, TVK_GATE_NONE,
+                                  false, c->logits, err);
+    }
+    TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->outs * m->hidden * 4, &y, err, "head_in"));
+    if (m->arch->b1)
+        TVK_TRY(tvk_op_layernorm(c->kernels, list, c->state, c->x, norm, y, m->hidden, m->norm_eps,
+                                 c->outs, gather, c->layout->outs_word, err));
+    else
+        TVK_TRY(tvk_op_rmsnorm(c->kernels, list, c->state, c->x, norm, y, m->hidden, m->norm_eps,
+                               c->outs, gather, c->layout->outs_word, err));
+    TVK_TRY(tvk_op_matmul(c->kernels, list, w, y, c->logits, c->outs, false, true, err));
+fail:
+    return st;
+}
+
 static tvk_status head(tvk_block_context *c, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_config *m = c->config;
     tvk_dispatch_list *list = &c->graph->list;
-    tvk_span y, leaders;
-    const bool gather = !list->outs; /* else x has the output rows alone */
+    tvk_span leaders;
     const struct tvk_sample_params sample = {.vocab = m->vocab,
                                              .logits_stride = m->vocab,
                                              .outs_word = c->layout->outs_word,
@@ -475,16 +502,7 @@ static tvk_status head(tvk_block_context *c, tvk_error *err)
                                              .ring_entry_words = c->layout->result_words,
                                              .arrived_word = c->layout->arrived_word};
     list->label = "head";
-    TVK_TRY(tvk_graph_tensor(c->graph, (uint64_t)c->outs * m->hidden * 4, &y, err, "head_in"));
-    if (m->arch->b1)
-        TVK_TRY(tvk_op_layernorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y,
-                                 m->hidden, m->norm_eps, c->outs, gather, c->layout->outs_word,
-                                 err));
-    else
-        TVK_TRY(tvk_op_rmsnorm(c->kernels, list, c->state, c->x, c->weights->output_norm, y,
-                               m->hidden, m->norm_eps, c->outs, gather, c->layout->outs_word, err));
-    TVK_TRY(tvk_op_matmul(c->kernels, list, c->weights->output, y, c->logits, c->outs, false, true,
-                          err));
+    TVK_TRY(logits(c, err));
     list->label = "sample";
     TVK_TRY(tvk_graph_tensor(c->graph,
                              (uint64_t)c->outs * tvk_sample_words(c->kernels, m->vocab) * 4,

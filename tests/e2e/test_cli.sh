@@ -335,7 +335,7 @@ echo 'timestamps 0' >"$work/clamps"
 refuses 1 "time stamps" bench --no-tune -m "$model" --profile --clamps "$work/clamps"
 accepts bench --no-tune --shape llama-25m --layers 1 -p 0 -n 2 -r 1 -o jsonl --profile
 grep -q '"model_type":"llama F16".*"act":"none"' "$work/out" || note "bench runs the FP16 twin of a shape"
-grep -Eq '"profile":.*"step_ns":[0-9.e]+,.*"read_bytes":[1-9].*"kernel":"gemv_f16.*"float_ops":[1-9]' "$work/out" ||
+grep -Eq '"profile":.*"step_ns":[0-9.e]+,.*"read_bytes":[1-9].*"kernel":"norm_gemv_f16.*"float_ops":[1-9]' "$work/out" ||
     note "bench --profile has kernels and the device's peaks"
 accepts devices -o json
 corpus=$(dirname "$0")/../fuzz/corpus/gguf
