@@ -18,6 +18,9 @@
  * of one row waits for them, less where many rows share what is read. */
 #define COLD_MIB(cpu, one) ((cpu) ? ((one) ? 48u : 8u) : (one) ? 256u : 96u)
 #define OUTPUTS 4u /* rows whose logits are compared */
+/* Rows that give logits: in a step of few rows all do, as in that of sessions side by side, so that
+ * the head is measured on them; in a batch, and on host cores, some. */
+#define GIVING(cpu, capacity, rows) ((cpu) || (capacity) > TVK_FEW_ROWS ? OUTPUTS : (rows))
 
 static uint64_t budget(const tvk_tuner *t)
 {
@@ -38,20 +41,22 @@ static uint32_t enough_layers(const tvk_tuner *t)
 
 /* ---- a step ---- */
 
-/* Rows [position, position + rows) of slot 0; the last few give logits. */
+/* Rows [position, position + rows) of slot 0. */
 static void ask(tvk_tuner *t, uint32_t capacity, uint32_t outs, uint32_t rows, uint32_t position)
 {
     t->capacity = capacity;
     t->outs = outs;
     t->rows = rows;
     t->position = position;
-    t->outputs = outs < OUTPUTS ? outs : OUTPUTS;
-    if (t->outputs > rows) t->outputs = rows;
+    t->giving = GIVING(t->cpu, capacity, rows);
+    if (t->giving > outs) t->giving = outs;
+    if (t->giving > rows) t->giving = rows;
+    t->outputs = t->giving < OUTPUTS ? t->giving : OUTPUTS;
     for (uint32_t i = 0; i < rows; i++) {
         t->request[i] = (tvk_request_row){.position = position + i,
                                           .token = (i * 2654435761u >> 7) % t->m->config.vocab};
         /* spread over the rows, the last one among them */
-        if ((i + 1) * t->outputs / rows != i * t->outputs / rows)
+        if ((i + 1) * t->giving / rows != i * t->giving / rows)
             t->request[i].flags = TVK_REQUEST_OUTPUT;
     }
     t->config = t->m->config;

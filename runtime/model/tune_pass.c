@@ -120,7 +120,8 @@ tvk_status tvk_pass_logits(tvk_tuner *t, float *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     for (uint32_t i = 0; i < t->outputs; i++)
-        TVK_TRY(tvk_model_logits(t->m, i, out + (size_t)i * t->m->config.vocab, err));
+        TVK_TRY(tvk_model_logits(t->m, (i + 1) * t->giving / t->outputs - 1,
+                                 out + (size_t)i * t->m->config.vocab, err));
 fail:
     return st;
 }

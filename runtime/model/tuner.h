@@ -57,11 +57,11 @@ typedef struct tvk_tuner {
     uint32_t rows, position;
     tvk_request_row *request;
     tvk_subject *subjects;
-    uint32_t count, most; /* subjects; candidates of the subject that has most */
-    float *want, *got;    /* logits [outputs][vocab] */
-    uint32_t outputs;
-    double run_ns;  /* of the reference, submission to fence */
-    uint32_t added; /* to the record */
+    uint32_t count, most;     /* subjects; candidates of the subject that has most */
+    float *want, *got;        /* logits [outputs][vocab] */
+    uint32_t giving, outputs; /* rows that give logits; of those, compared */
+    double run_ns;            /* of the reference, submission to fence */
+    uint32_t added;           /* to the record */
 } tvk_tuner;
 
 bool tvk_same_choice(tvk_choice a, tvk_choice b);
