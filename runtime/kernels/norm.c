@@ -20,7 +20,7 @@ static uint32_t held(uint32_t quads, const tvk_config *c)
  * memory for what each of them adds? */
 static bool suits(const tvk_plan *plan, const tvk_config *c, uint32_t quads, bool narrow)
 {
-    const uint32_t bytes = 4 * (2 * c->group * held(quads, c) + 4 * c->group);
+    const uint32_t bytes = 4 * (2 * c->group * held(quads, c) + 4 * c->group + 16);
     return !narrow && held(quads, c) && bytes <= plan->max_shared_bytes &&
            c->group <= plan->max_invocations;
 }

@@ -63,6 +63,7 @@ static void adapt(tvk_config *c, const tvk_matrix *w)
     /* as few lanes as take no more turns */
     c->tile[0] = tvk_div_up(units(w), tvk_div_up(units(w), c->group / sets));
     if (c->tile[0] > MOST_LANES) c->tile[0] = MOST_LANES;
+    if (c->tile[1] > c->tile[0]) c->tile[1] = c->tile[0]; /* each result has an invocation */
 }
 
 static uint32_t shared_bytes(const tvk_config *c, const tvk_matrix *w, tvk_format format)

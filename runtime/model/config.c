@@ -168,14 +168,14 @@ static tvk_status read_sizes(reader *r, tvk_error *err)
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: keys of %u and values of %u; equal ones expected",
                  r->source->name, c->head_size, value_length);
     }
-    if (c->head_size % 4 != 0 || c->head_size > MAX_HEAD_SIZE || c->hidden % 4 != 0 ||
-        c->ffn % 4 != 0) {
+    if (c->head_size == 0 || c->head_size % 4 != 0 || c->head_size > MAX_HEAD_SIZE ||
+        c->hidden % 4 != 0 || c->ffn % 4 != 0) {
         TVK_FAIL(TVK_ERR_UNSUPPORTED,
                  "%s: head size %u, width %u, FFN %u; multiples of 4 and heads of at most %u "
                  "expected",
                  r->source->name, c->head_size, c->hidden, c->ffn, MAX_HEAD_SIZE);
     }
-    if (c->heads > MAX_WIDTH / c->head_size)
+    if ((uint64_t)c->heads * c->head_size > MAX_WIDTH)
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "%s: %u heads of %u; at most %u values of all heads expected",
                  r->source->name, c->heads, c->head_size, MAX_WIDTH);
     if (c->rotary > c->head_size || c->rotary % 2 != 0) {

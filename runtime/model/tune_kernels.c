@@ -143,7 +143,9 @@ static tvk_status prepare(tvk_tuner *t, const tvk_step *step, uint32_t most, boo
 {
     tvk_status st = TVK_OK;
     if (t->position > 0) {
+        const uint32_t layers = t->config.layers; /* of which each attends to those rows */
         ask(t, t->m->layout.batch, t->m->layout.max_outs, t->position, 0);
+        t->config.layers = layers;
         TVK_TRY(tvk_tuner_reference(t, NULL, NULL, ready, err));
         if (!*ready) return TVK_OK;
         ask_step(t, step, most);

@@ -19,12 +19,20 @@ static void add_candidate(tvk_subject *s, tvk_choice c)
         s->list[s->count++] = (tvk_candidate){.choice = c, .exact = exact(c)};
 }
 
+/* For one output row alone: the tuner's steps have several, and leave it without workgroups. */
+static bool left_out(const tvk_dispatch *d)
+{
+    for (int axis = 0; axis < 3; axis++)
+        if (d->groups.kind[axis] == TVK_AXIS_ONE) return true;
+    return false;
+}
+
 /* The shape of a dispatch where nothing is known of it and there is a choice; else NULL. */
 static const tvk_shape_choice *question(const tvk_kernels *k, const tvk_dispatch *d)
 {
     const tvk_shape_choice *s = d->shape ? tvk_kernels_shape(k, d->shape - 1) : NULL;
     tvk_choice two[2];
-    if (!s || s->preferred) return NULL;
+    if (!s || s->preferred || left_out(d)) return NULL;
     return tvk_kernels_candidates(k, s->shape.op, two, 2) == 2 ? s : NULL;
 }
 

@@ -169,6 +169,18 @@ static tvk_coopmat_shape pick_shape(const tvk_caps *caps, uint8_t element, uint8
     return best;
 }
 
+/* Is there a matrix of floats with the place of a sum of bytes, for their scales? */
+static bool scales_fit(const tvk_caps *caps, const tvk_coopmat_shape *bytes)
+{
+    for (uint32_t i = 0; i < caps->coopmat_count && i < TVK_MAX_COOPMAT; i++) {
+        const tvk_coopmat_shape *s = &caps->coopmat[i];
+        if (s->subgroup_scope && s->result == TVK_COOPMAT_F32 && s->m == bytes->m &&
+            s->n == bytes->n)
+            return true;
+    }
+    return false;
+}
+
 /* Modules with cooperative matrices are written for the Vulkan memory model. Intel's matrices take
  * as many invocations as a shape has columns (Mesa, src/intel/compiler); all others work with the
  * size that the other kernels have. */
@@ -178,6 +190,7 @@ static void pick_coopmat(const tvk_caps *caps, tvk_plan *p)
     uint32_t size = p->subgroup_fixed;
     if (!caps->cooperative_matrix || !caps->memory_model || size == 0) return;
     if (caps->int8) i8 = pick_shape(caps, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
+    if (i8.m && !scales_fit(caps, &i8)) i8 = (tvk_coopmat_shape){0};
     if (caps->fp16) f16 = pick_shape(caps, TVK_COOPMAT_F16, TVK_COOPMAT_F32);
     if (caps->vendor_id == VENDOR_INTEL && p->subgroup_require) {
         size = i8.m ? i8.n : f16.n;

@@ -256,8 +256,8 @@ struct tvk_attn_token_params {
     TVK_U32 heads, kv_heads, d, rotary;
     TVK_U32 pages_word, max_pages, page_words;
     TVK_F32_T scale;    /* 1 / sqrt(D) */
-    TVK_U32 max_chunks; /* capacity of the partials, chunks a head */
-    TVK_U32 merge_word; /* counters [H] in the state buffer */
+    TVK_U32 max_chunks; /* capacity of the partials, chunks of a head of a row */
+    TVK_U32 merge_word; /* counters [rows, H] in the state buffer */
     TVK_U32 out_vec4;   /* in the work binding, behind Q K V: the output */
     TVK_U32 partials_vec4;
 };

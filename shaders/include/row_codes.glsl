@@ -114,9 +114,9 @@ const bool WIDE_GROUP = GROUP > TVK_NORM_PARTIALS;
 #define TVK_MOST_QUADS (HELD * GROUP)
 #endif
 const uint TVK_CHAIN = (TVK_MOST_QUADS + TVK_NORM_PARTIALS - 1u) / TVK_NORM_PARTIALS;
-shared float tvk_wide_squares[WIDE_GROUP ? HELD * GROUP : 1u];
+shared float tvk_wide_squares[WIDE_GROUP && HELD > 0u ? HELD * GROUP : 1u];
 #ifdef QUANT_I4
-shared float tvk_wide_sizes[WIDE_GROUP ? HELD * GROUP : 1u];
+shared float tvk_wide_sizes[WIDE_GROUP && HELD > 0u ? HELD * GROUP : 1u];
 #endif
 shared float tvk_wide_top[WIDE_GROUP ? GROUP : 1u];
 

@@ -389,9 +389,15 @@ static void cooperative_matrix(void **state)
     assert_int_equal(p.caps & BOTH, 0); /* neither s8 nor f16 */
     c.coopmat[0] = shape(16, 16, 32, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
     p = plan(&c);
+    assert_int_equal(p.caps & BOTH, 0); /* no floats of that shape for the scales */
+    c.fp16 = false;
+    c.coopmat_count = 2;
+    c.coopmat[1] = shape(16, 16, 16, TVK_COOPMAT_F16, TVK_COOPMAT_F32);
+    p = plan(&c);
     assert_int_equal(p.caps & BOTH, TVK_CAP_COOPMAT_I8);
     assert_int_equal(p.coopmat_i8.k, 32);
     assert_int_equal(p.coopmat_subgroup, 32);
+    c.fp16 = true;
     /* sums of f16 are not wanted; of two shapes the larger one is */
     c.coopmat_count = 4;
     c.coopmat[1] = shape(16, 16, 16, TVK_COOPMAT_F16, TVK_COOPMAT_F16);
@@ -443,8 +449,9 @@ static void quirk_rows(void **state)
     c.type = TVK_DEVICE_CPU;
     c.driver_id = TVK_DRIVER_LLVMPIPE;
     c.cooperative_matrix = c.memory_model = c.int8 = true;
-    c.coopmat_count = 1;
+    c.coopmat_count = 2;
     c.coopmat[0] = shape(8, 8, 8, TVK_COOPMAT_S8, TVK_COOPMAT_S32);
+    c.coopmat[1] = shape(8, 8, 8, TVK_COOPMAT_F16, TVK_COOPMAT_F32);
     with_subgroup(&c, 16, 16, 16);
     p = plan(&c);
     assert_int_equal(p.caps, TVK_CAP_SUBGROUP | TVK_CAP_INT8);
