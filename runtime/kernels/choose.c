@@ -36,6 +36,11 @@ uint32_t tvk_kernels_own_configs(const tvk_kernels *kernels, uint32_t shader_ind
     return n;
 }
 
+bool tvk_kernels_adapts(const tvk_kernels *kernels, tvk_choice choice)
+{
+    return choice.config == 0 || choice.config == tvk_kernels_own_configs(kernels, choice.row);
+}
+
 static tvk_status check(const tvk_kernels *k, tvk_op op, tvk_choice choice, tvk_error *err)
 {
     tvk_status st = TVK_OK;

@@ -261,3 +261,9 @@ uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32
     }
     return 0;
 }
+
+uint32_t tvk_held(uint32_t quads, uint32_t group, uint32_t most)
+{
+    const uint32_t own = tvk_div_up(quads, group);
+    return own <= most ? own : 0;
+}

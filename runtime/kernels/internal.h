@@ -61,6 +61,10 @@ struct tvk_kernels {
 /* Configuration of a choice; that in force where an op has no shapes. */
 const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_choice choice);
 const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op);
+/* Is it the default of its class of devices, which is adapted to the matrix? */
+bool tvk_kernels_adapts(const tvk_kernels *kernels, tvk_choice choice);
+/* Groups of four values of a row that each of an invocation's group keeps; 0: more than `most`. */
+uint32_t tvk_held(uint32_t quads, uint32_t group, uint32_t most);
 
 /* Is the span there, aligned, large enough and small enough to bind? */
 tvk_status tvk_check_span(const tvk_kernels *kernels, tvk_op op, const char *what, tvk_span span,

@@ -12,8 +12,7 @@
  */
 static uint32_t held(uint32_t quads, const tvk_config *c)
 {
-    uint32_t own = tvk_div_up(quads, c->group);
-    return !c->cpu && own <= MOST_HELD ? own : 0;
+    return c->cpu ? 0 : tvk_held(quads, c->group, MOST_HELD);
 }
 
 /* Does a group of more than 128 suit: do its invocations keep their values, and is there shared
@@ -32,7 +31,7 @@ static tvk_config fitted(tvk_kernels *k, tvk_op op, uint32_t quads, uint32_t row
 {
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     tvk_config c = *tvk_kernels_active(k, op);
-    if (!c.cpu && k->choices[op].config == 0 && quads >= LONG_ROW)
+    if (!c.cpu && tvk_kernels_adapts(k, k->choices[op]) && quads >= LONG_ROW)
         c.group = rows <= WIDE_ROWS ? 512 : 256;
     while (!c.cpu && c.group < TVK_NORM_PARTIALS && !held(quads, &c)) c.group *= 2;
     while (c.group > TVK_NORM_PARTIALS && !suits(plan, &c, quads, narrow)) c.group /= 2;

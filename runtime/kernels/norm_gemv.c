@@ -29,13 +29,6 @@ typedef struct cut {
     uint32_t rows, groups; /* weight rows a block; workgroups */
 } cut;
 
-/* Groups of four values an invocation keeps; 0: more than registers should hold. */
-static uint32_t held(uint32_t quads, uint32_t group)
-{
-    uint32_t own = tvk_div_up(quads, group);
-    return own <= MOST_HELD ? own : 0;
-}
-
 static uint32_t units(const tvk_matrix *w)
 {
     return w->row_words / 4;
@@ -82,8 +75,8 @@ static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool fir
     tvk_config c = *given;
     if (gate != TVK_GATE_NONE && c.tile[1] < 2) c.tile[1] = 2;
     if (first && !c.cpu) adapt(&c, w);
-    while (c.group > TVK_NORM_PARTIALS &&
-           (!held(16 * units(w), c.group) || shared_bytes(&c, w, format) > plan->max_shared_bytes))
+    while (c.group > TVK_NORM_PARTIALS && (!tvk_held(16 * units(w), c.group, MOST_HELD) ||
+                                           shared_bytes(&c, w, format) > plan->max_shared_bytes))
         c.group /= 2;
     return c;
 }
@@ -108,7 +101,7 @@ static cut make_cut(const tvk_plan *plan, tvk_config c, const tvk_matrix *w, boo
     r.constants[6] = units(w);
     r.constants[7] = norm;
     r.constants[8] = gate;
-    r.constants[9] = c.cpu ? 0 : held(16 * units(w), c.group);
+    r.constants[9] = c.cpu ? 0 : tvk_held(16 * units(w), c.group, MOST_HELD);
     r.constants[10] = plan->subgroup_fixed;
     return r;
 }
@@ -169,9 +162,10 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a ternary matrix in one piece with its gain "
                               "behind its scales expected");
     choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
-    c = make_cut(
-        plan, fitted(plan, tvk_kernels_config_of(k, choice), choice.config == 0, w, format, gate),
-        w, given(gain), gate);
+    c = make_cut(plan,
+                 fitted(plan, tvk_kernels_config_of(k, choice), tvk_kernels_adapts(k, choice), w,
+                        format, gate),
+                 w, given(gain), gate);
     TVK_TRY(
         tvk_check_value(op, gate == TVK_GATE_NONE || w->n % 2 == 0, "pairs of rows", w->n, err));
     TVK_TRY(tvk_check_span(k, op, "weights", bindings[0], 4ull * w->n * w->row_words, err));

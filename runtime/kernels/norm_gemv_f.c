@@ -35,13 +35,6 @@ static uint32_t units(const tvk_matrix *w)
     return tvk_div_up(w->k, layouts[w->layout].unit);
 }
 
-/* Groups of four values an invocation keeps; 0: more than registers should hold. */
-static uint32_t held(uint32_t k, uint32_t group)
-{
-    uint32_t own = tvk_div_up(k / 4, group);
-    return own <= MOST_HELD ? own : 0;
-}
-
 /* Lanes that share a row: on host cores none do. */
 static uint32_t lanes(const tvk_config *c)
 {
@@ -75,8 +68,8 @@ static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool fir
         c.group *= 2;
         c.tile[0] = 1;
     }
-    while (c.group > TVK_NORM_PARTIALS &&
-           ((norm && !held(w->k, c.group)) || shared_bytes(&c, w, norm) > plan->max_shared_bytes))
+    while (c.group > TVK_NORM_PARTIALS && ((norm && !tvk_held(w->k / 4, c.group, MOST_HELD)) ||
+                                           shared_bytes(&c, w, norm) > plan->max_shared_bytes))
         c.group /= 2;
     return c;
 }
@@ -99,8 +92,8 @@ static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
     const uint32_t rounds = tvk_div_up(blocks, most < c.tile[2] ? most : c.tile[2]);
     /* turns and workgroups of equal length */
     return (cut){{c.group, 1, 1, units(w), w->k % layouts[w->layout].unit == 0, rows,
-                  tvk_div_up(per_lane, turns), norm, gate, c.cpu ? 0 : held(w->k, c.group),
-                  lanes(&c)},
+                  tvk_div_up(per_lane, turns), norm, gate,
+                  c.cpu ? 0 : tvk_held(w->k / 4, c.group, MOST_HELD), lanes(&c)},
                  tvk_div_up(blocks, rounds)};
 }
 
@@ -136,8 +129,9 @@ tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_ma
     if (!takes(k, w, gain))
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a matrix of floats in one piece expected");
     choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
-    c = make_cut(fitted(plan, tvk_kernels_config_of(k, choice), choice.config == 0, w, norm), w,
-                 norm, gate);
+    c = make_cut(
+        fitted(plan, tvk_kernels_config_of(k, choice), tvk_kernels_adapts(k, choice), w, norm), w,
+        norm, gate);
     TVK_TRY(
         tvk_check_value(op, gate == TVK_GATE_NONE || w->n % 2 == 0, "pairs of rows", w->n, err));
     TVK_TRY(tvk_check_span(k, op, "weights", bindings[0], 4ull * w->n * w->row_words, err));

@@ -172,7 +172,7 @@ void add_values()
 void write(uint t0, uint head, uvec2 live, uint row, float l)
 {
     barrier();
-    if (gl_LocalInvocationIndex % SHARE == 0u) factors[row] = 1.0 / l;
+    if (gl_SubgroupInvocationID % SHARE == 0u) factors[row] = 1.0 / l;
     [[unroll]] for (uint first = 0u; first < FD; first += FS) {
         barrier();
         [[unroll]] for (uint m = 0u; m < FM; ++m)
@@ -203,7 +203,7 @@ uint keys_at(uint slot, uint g, uint first)
 void run(uint t0, uint head, uvec2 live)
 {
     uint g = head / (p.heads / p.kv_heads), slot = places[live.x].x, most = 0u;
-    uint row = gl_LocalInvocationIndex / SHARE;
+    uint row = (gl_SubgroupID * SUBGROUP + gl_SubgroupInvocationID) / SHARE;
     bool mine = row >= live.x && row < live.y;
     uint end = mine ? places[row].y + 1u : 0u; // of the positions that the row sees
     float m = uintBitsToFloat(0xff7fffffu), l = 0.0;

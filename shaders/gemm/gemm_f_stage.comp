@@ -80,16 +80,10 @@ void finish(uint t0, uint first_row, uint r)
     for (uint o = lid; o < TM * SETS; o += GROUP) {
         float v[LANES];
         [[unroll]] for (uint k = 0u; k < LANES; ++k) v[k] = sums[o * SUM_STEP + k];
-        [[unroll]] for (uint s = LANES / 2u; s > 0u; s /= 2u) {
-            [[unroll]] for (uint k = 0u; k < s; ++k) {
-                precise float sum = v[k] + v[k + s];
-                v[k] = sum;
-            }
-        }
         uint t = t0 + o / SETS, row = first_row + r * SETS + o % SETS;
         if (t >= p.rows || row >= p.n) continue;
         uint at = t * p.y_stride + p.first_row + row;
-        precise float sum = v[0];
+        precise float sum = tvk_dot_tree(v);
         if (p.add != 0u) sum = y[at] + sum;
         y[at] = sum;
     }

@@ -11,7 +11,8 @@
 //            7 BM, 8 BN, 9 BK, 10 WM, 11 WN (multiples of the shape; BK of 64), 12 STAGES of
 //            shared memory, 1 or 2, 13 GATE: TVK_GATE_NONE, or y = the gated unit of the first half of the
 //            weight rows and of the second: WN then has WN / 2 of either, a multiple of CN
-// needs: TVK_CAP_COOPMAT_I8
+// needs: TVK_CAP_COOPMAT_I8; and that sums of s32 and of f32 have their elements in the same order, which
+//   the specification leaves open (docs/numerics.md)
 #version 450
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require

@@ -103,23 +103,12 @@ float with_unit(float sum, tvk_unit w, uint u)
     return a;
 }
 
-float sum_tree(float v[TVK_DOT_PARTIALS])
-{
-    [[unroll]] for (uint s = TVK_DOT_PARTIALS / 2u; s > 0u; s /= 2u) {
-        [[unroll]] for (uint k = 0u; k < s; ++k) {
-            precise float sum = v[k] + v[k + s];
-            v[k] = sum;
-        }
-    }
-    return v[0];
-}
-
 // Row i of the block.
 float row_sum(uint i)
 {
     float v[TVK_DOT_PARTIALS];
     [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) v[k] = sums[k * ROW_STEP + i];
-    return sum_tree(v);
+    return tvk_dot_tree(v);
 }
 
 void finish(uint row, float v)
@@ -187,7 +176,7 @@ float whole_row(uint row)
             v[k] = with_unit(v[k], tvk_load(row, u), u);
         }
     }
-    return sum_tree(v);
+    return tvk_dot_tree(v);
 }
 
 // The rows of a subgroup lie far apart, so that each is a stream of its own to a host core's

@@ -106,13 +106,7 @@ void matmul(uint t0, uint group)
         uint r = group * (SETS * ROWS) + o % SETS + SETS * (i / TM), t = t0 + i % TM;
         float v[TVK_DOT_PARTIALS];
         [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) v[k] = sums[o * LANES + k];
-        [[unroll]] for (uint s = TVK_DOT_PARTIALS / 2u; s > 0u; s /= 2u) {
-            [[unroll]] for (uint k = 0u; k < s; ++k) {
-                precise float sum = v[k] + v[k + s];
-                v[k] = sum;
-            }
-        }
-        if (r < p.n && t < p.rows) finish(t, r, v[0]);
+        if (r < p.n && t < p.rows) finish(t, r, tvk_dot_tree(v));
     }
 }
 

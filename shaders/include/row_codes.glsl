@@ -109,16 +109,20 @@ void tvk_row_read(uint quads)
 
 // The same by more than 128 invocations: what a group of four adds is made by any of them, into shared
 // memory, and added by the one that a partial sum belongs to.
-const bool WIDE_GROUP = GROUP > TVK_NORM_PARTIALS;
+#ifdef QUANT
+const bool TVK_WIDE = GROUP > TVK_NORM_PARTIALS && HELD > 0u;
+#else
+const bool TVK_WIDE = GROUP > TVK_NORM_PARTIALS && HELD > 0u && TVK_NORM;
+#endif
 #ifndef TVK_MOST_QUADS // of a row, where the includer knows
 #define TVK_MOST_QUADS (HELD * GROUP)
 #endif
 const uint TVK_CHAIN = (TVK_MOST_QUADS + TVK_NORM_PARTIALS - 1u) / TVK_NORM_PARTIALS;
-shared float tvk_wide_squares[WIDE_GROUP && HELD > 0u ? HELD * GROUP : 1u];
+shared float tvk_wide_squares[TVK_WIDE ? HELD * GROUP : 1u];
 #ifdef QUANT_I4
-shared float tvk_wide_sizes[WIDE_GROUP && HELD > 0u ? HELD * GROUP : 1u];
+shared float tvk_wide_sizes[TVK_WIDE ? HELD * GROUP : 1u];
 #endif
-shared float tvk_wide_top[WIDE_GROUP ? GROUP : 1u];
+shared float tvk_wide_top[TVK_WIDE ? GROUP : 1u];
 
 void tvk_row_pass_wide(uint quads, out float sum, out float size, out float top)
 {
@@ -176,7 +180,7 @@ void tvk_row_pass_wide(uint quads, out float sum, out float size, out float top)
 tvk_row tvk_row_pass(uint quads, float inv_k, float eps)
 {
     float sum = 0.0, size = 0.0, top = 0.0;
-    if (WIDE_GROUP) {
+    if (TVK_WIDE) {
         tvk_row_pass_wide(quads, sum, size, top);
     } else {
         tvk_row_read(quads);

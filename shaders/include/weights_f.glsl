@@ -116,4 +116,16 @@ float tvk_scale(tvk_unit unit, uint g) { return unit.scale[g]; }
 float tvk_scale(tvk_unit unit, uint g) { return unit.scale; }
 #endif
 
+// sum_tree of the partial sums of an output
+float tvk_dot_tree(float v[TVK_DOT_PARTIALS])
+{
+    [[unroll]] for (uint s = TVK_DOT_PARTIALS / 2u; s > 0u; s /= 2u) {
+        [[unroll]] for (uint k = 0u; k < s; ++k) {
+            precise float sum = v[k] + v[k + s];
+            v[k] = sum;
+        }
+    }
+    return v[0];
+}
+
 #endif

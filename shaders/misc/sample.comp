@@ -151,7 +151,10 @@ uint sample_row(uint base, uint at, uint history, uint position)
     if (greedy && !penalty) return leader.y;
 
     uint count = tvk_gather(base, at, leader.x);
-    if (count == 0u) count = tvk_select(base, p.vocab);
+    if (count == 0u) {
+        barrier(); // others may still read the best
+        count = tvk_select(base, p.vocab);
+    }
     for (bool again = penalty;; again = false) {
         sort_found(count);
         count = min(count, TVK_CANDIDATES);

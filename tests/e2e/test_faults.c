@@ -237,8 +237,8 @@ static void profile(void **state)
     require_ok(tvk_model_profile(m, &decode, add_entry, &one, &step_ns, &err), &err);
     require_ok(tvk_model_profile(m, &prefill, add_entry, &many, NULL, &err), &err);
     require_ok(tvk_model_profile(m, &two, add_entry, &both, NULL, &err), &err);
-    /* begin, embed, 3 layers of 5 (12 in a batch: RoPE and append are one), float head with its norm
-     * (in a batch norm, head of one output row, head of more), sample */
+    /* begin, embed, 3 layers of 5 (12 in a batch: RoPE and append are one), float head with its
+     * norm (in a batch norm, head of one output row, head of more), sample */
     assert_int_equal(one.count, 2 + 3 * 5 + 2);
     assert_int_equal(many.count, 2 + 3 * 12 + 4);
     assert_true(step_ns > 0);

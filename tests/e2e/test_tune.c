@@ -79,6 +79,7 @@ static bool measured(const tiny_spec *spec, const float *want, char *text, size_
         open_model(spec, &with, &o);
         known = !tvk_tuner_asks(o.model);
         if (known) assert_int_equal(tuning.choice_count, answered(o.model));
+        if (known) assert_true(tuning.choice_count > 4); /* the linears of a step at least */
         programs(o.model, before, sizeof before);
         if (known && round > 0) assert_string_equal(before, text); /* as it was measured */
         tune(&o, &added);

@@ -29,6 +29,8 @@ static const shape shapes[] = {
     {SMALL, 130, 2560, true, false, TVK_GATE_SILU, false},
     {SMALL, 12300, 128, true, false, TVK_GATE_RELU2, false}, /* several blocks a workgroup */
     {SMALL, 5, 24576, true, false, TVK_GATE_NONE, false},    /* more than a group keeps */
+    {SMALL, 2600, 2560, true, true, TVK_GATE_NONE, false},   /* lanes: no power of two */
+    {SMALL, 16500, 128, true, false, TVK_GATE_NONE, false},  /* as many rows as lanes */
     {REAL, 1024, 512, true, false, TVK_GATE_NONE, false},
     {REAL, 3072, 512, true, false, TVK_GATE_RELU2, false},
     {REAL, 512, 1536, true, true, TVK_GATE_NONE, false},
