@@ -20,57 +20,18 @@ vulkan-validationlayers"
 [ $# -eq 1 ] || { sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 fail() { echo "toolchain: $*" >&2; exit 1; }
 
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 list="$suite $packages swiftshader"
 [ "$(cat "$dir/done" 2>/dev/null)" != "$list" ] || exit 0
-for need in apt-get dpkg-deb; do
-    command -v $need >/dev/null || fail "$need is not there: only Debian and its relatives have it"
-done
 (cd "$dir" && rm -rf bin include root apt "done")
+arch=$(dpkg --print-architecture 2>/dev/null) || fail "dpkg is not there: only Debian and its relatives have it"
 
-# The registry is the one that this machine uses already, asked for another suite.
-apt=$dir/apt
-mkdir -p "$apt/sources" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/state"
-# shellcheck disable=SC2016
-site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
-    sed -n 's,^\(.*/debian/*\) [a-z]*$,\1,p' | sed 1q)
-[ -n "$site" ] || fail "no Debian package source is configured on this machine"
-key=
-for file in /usr/share/keyrings/debian-archive-keyring.gpg /usr/share/keyrings/debian-archive-keyring.pgp; do
-    [ ! -e "$file" ] || key=$file
-done
-cat > "$apt/sources/toolchain.sources" <<S
-Types: deb
-URIs: $site
-Suites: $suite
-Components: main
-${key:+Signed-By: $key}
-S
-arch=$(dpkg --print-architecture)
-# Nothing counts as installed, so that the closure is whole; but libvulkan-dev names a Python that
-# only its generators need.
-printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\nMulti-Arch: allowed\nVersion: 99\n\n' \
-    python3 "$arch" > "$apt/state/status"
-
-get() {
-    apt-get -oDir::Etc::SourceList=/dev/null -oDir::Etc::SourceParts="$apt/sources" \
-        -oDir::Etc::Preferences=/dev/null -oDir::Etc::PreferencesParts=/dev/null \
-        -oDir::State="$apt/state" -oDir::State::status="$apt/state/status" \
-        -oDir::State::Lists="$apt/lists" -oDir::Cache="$apt/cache" \
-        -oAPT::Architecture="$arch" -oAPT::Architectures="$arch" -oAPT::Sandbox::User=root \
-        -oAPT::Install-Recommends=false -oAcquire::Languages=none -oAcquire::Retries=2 \
-        -oDebug::NoLocking=true -qq -y "$@"
-}
-get -oAPT::Update::Error-Mode=any update || fail "the package lists of Debian $suite cannot be read"
+# libvulkan-dev names a Python that only its generators need.
 # shellcheck disable=SC2086
-get --download-only install $packages >/dev/null || fail "packages cannot be downloaded"
-
-mkdir -p "$dir/root" "$dir/bin" "$dir/include"
-for deb in "$apt"/cache/archives/*.deb; do
-    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir/root" --keep-directory-symlink --no-same-owner ||
-        fail "$deb cannot be unpacked"
-done
+"$here/unpack.sh" --without python3 "$dir" $suite "$arch" $packages || exit 1
+mkdir -p "$dir/bin" "$dir/include"
 libs=$(cd "$dir/root" && echo usr/lib/*-linux-gnu)
 for tool in glslc spirv-val; do
     cat > "$dir/bin/$tool" <<W
@@ -86,14 +47,12 @@ done
 
 # SwiftShader, a second CPU driver that shares no code with Mesa, comes inside Chromium. Only this
 # file of the package is wanted, without its dependencies, and the build works without it.
-if (cd "$apt" && get download chromium-common) >/dev/null &&
-    dpkg-deb --fsys-tarfile "$apt"/chromium-common_*.deb |
-    tar -x -C "$dir/root" --wildcards '*/libvk_swiftshader.so' '*/vk_swiftshader_icd.json'; then
+if "$here/unpack.sh" --files '*/libvk_swiftshader.so */vk_swiftshader_icd.json' "$dir" $suite "$arch" chromium-common; then
     icd=$(cd "$dir/root" && echo usr/lib/chromium/vk_swiftshader_icd.json)
     mv "$dir/root/$icd" "$dir/root/${icd%/*}/libvk_swiftshader.so" "$dir/root/usr/share/vulkan/icd.d/"
 else
     echo "toolchain: SwiftShader cannot be had: its tests are left out" >&2
 fi
-rm -rf "$apt"
+rm -rf "$dir/apt"
 "$dir/bin/glslc" --version >/dev/null || fail "the unpacked compiler does not run here"
 echo "$list" > "$dir/done"
