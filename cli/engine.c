@@ -13,13 +13,20 @@
 #include "prompt.h"
 #include "tuning.h"
 
-engine_options engine_given;
+/* No number that can be given: the device decides. */
+#define SUBMIT_AS_DEVICE UINT32_MAX
+
+engine_options engine_given = {.submit_ms = SUBMIT_AS_DEVICE};
 
 const arg_option engine_device_options[] = {
     {ARG_TEXT, "--device", "N|NAME", &engine_given.device,
      "device by number or part of its name (also TERNVK_DEVICE)", 0, 0, NULL},
     {ARG_TEXT, "--clamps", "FILE", &engine_given.clamps,
      "lower the device's limits as the file says, to play a poorer one", 0, 0, NULL},
+    {ARG_U32, "--submit-ms", "N", &engine_given.submit_ms,
+     "cut the model's work so that no submission takes longer; 0: no matter (100 on devices that "
+     "may share the display's queue, else 0)",
+     0, 10000, NULL},
     {ARG_FLAG, "--validate", NULL, &engine_given.validate,
      "turn on the Vulkan validation layer; its messages make the command fail", 0, 0, NULL},
     {ARG_COUNT, "-v, --verbose", NULL, &engine_given.verbose, "say more; twice: all", 0, 0, NULL},
@@ -62,6 +69,8 @@ int engine_device_params(engine *e, tvk_device_params *out)
     *out = (tvk_device_params){.select = engine_given.device,
                                .log = out_log(engine_given.verbose),
                                .validate = engine_given.validate};
+    if (engine_given.submit_ms != SUBMIT_AS_DEVICE)
+        out->submit_ms = engine_given.submit_ms ? engine_given.submit_ms : TVK_SUBMIT_ANY;
     if (!out->select) out->select = args_environment()->device;
     if (engine_given.clamps) {
         free(e->clamps);

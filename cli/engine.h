@@ -12,6 +12,7 @@
 typedef struct engine_options {
     const char *model; /* NULL: the bundled one */
     const char *device, *clamps;
+    uint32_t submit_ms; /* 0: no matter */
     const char *kv_k, *kv_v, *q, *act, *sparse;
     uint32_t context;
     uint32_t verbose;

@@ -21,7 +21,7 @@ typedef struct tvk_graph {
     uint32_t tensor_count, tensor_capacity;
     bool keep; /* every tensor keeps its own memory to the end */
     uint64_t scratch_bytes;
-    uint32_t *cuts; /* dispatch indices before which a command buffer may end (layer boundaries) */
+    uint32_t *cuts; /* dispatch indices at which layers end */
     uint32_t cut_count, cut_capacity;
 } tvk_graph;
 
@@ -64,9 +64,10 @@ typedef struct tvk_record_params {
     const tvk_rules *rules;
     tvk_span rules_span;
     tvk_span scratch;
-    uint32_t rows;      /* capacity of the step */
-    uint32_t cut_every; /* cut after so many layer boundaries; 0: one command buffer */
-    tvk_stamps stamps;  /* of a step in one command buffer */
+    uint32_t rows;     /* capacity of the step */
+    const double *ns;  /* time of each dispatch, to cut by; NULL: one command buffer */
+    double most_ns;    /* of a command buffer that has more than one dispatch */
+    tvk_stamps stamps; /* of a step in one command buffer */
 } tvk_record_params;
 
 /* *out: malloc'd array of *count command buffers, to be destroyed one by one. */

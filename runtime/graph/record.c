@@ -119,29 +119,38 @@ fail:
     return st;
 }
 
+/* Where the command buffer that starts with dispatch `begin` ends: before one that would make it
+ * take too long, but not before its first. */
+static uint32_t part_end(const tvk_graph *graph, const tvk_record_params *params, uint32_t begin)
+{
+    uint32_t end = begin;
+    double ns = 0;
+    if (!params->ns) return graph->list.count;
+    while (end < graph->list.count && (end == begin || ns + params->ns[end] <= params->most_ns))
+        ns += params->ns[end++];
+    return end;
+}
+
 tvk_status tvk_graph_record(const tvk_graph *graph, tvk_device *device,
                             const tvk_record_params *params, tvk_commands ***out, uint32_t *count,
                             tvk_error *err)
 {
     tvk_status st = TVK_OK;
     recorder r = {.graph = graph, .params = params, .device = device};
-    tvk_commands **list = calloc((size_t)graph->cut_count + 1, sizeof *list);
+    tvk_commands **list = calloc((size_t)graph->list.count + 1, sizeof *list);
     uint32_t n = 0, begin = 0;
     *out = NULL;
     *count = 0;
     TVK_TRY_ALLOC(list);
-    for (uint32_t cut = 0; cut <= graph->cut_count; cut++) {
-        uint32_t end = cut < graph->cut_count ? graph->cuts[cut] : graph->list.count;
-        bool last = cut == graph->cut_count;
-        if (!last && (params->cut_every == 0 || (cut + 1) % params->cut_every != 0)) continue;
-        if (begin == end && !last) continue;
+    do {
+        uint32_t end = part_end(graph, params, begin);
         r.commands = NULL;
         st = record_part(&r, begin, end, begin == 0, err);
         list[n++] = r.commands;
         if (st != TVK_OK) goto fail;
         /* a command buffer begins with a full barrier, but that does not cover indirect reads */
         begin = end;
-    }
+    } while (begin < graph->list.count);
     *out = list;
     *count = n;
     list = NULL;

@@ -128,6 +128,35 @@ fail:
     return st;
 }
 
+/* Matrix kernels are: those that go through rows of weights in one go fall back to the others. */
+static bool spreads(tvk_op op)
+{
+    static const char *const params[] = {
+#define TVK_KERNEL(op, access, params) #params,
+#include "kernels/kernels.def"
+#undef TVK_KERNEL
+    };
+    return strcmp(params[op], "matmul") == 0 || strcmp(params[op], "norm_gemv") == 0;
+}
+
+bool tvk_kernels_spread(tvk_kernels *kernels, uint32_t shape, uint32_t parts)
+{
+    if (shape == 0 || shape > kernels->shape_count || !spreads(kernels->shapes[shape - 1].shape.op))
+        return false;
+    kernels->shapes[shape - 1].parts = parts;
+    return true;
+}
+
+uint32_t tvk_kernels_parts(const tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
+                           uint32_t rows)
+{
+    const tvk_shape shape = {op, n, k, rows};
+    for (uint32_t i = 0; i < kernels->shape_count; i++)
+        if (same(&kernels->shapes[i].shape, &shape) && kernels->shapes[i].parts > 0)
+            return kernels->shapes[i].parts;
+    return 1;
+}
+
 const tvk_shape_choice *tvk_kernels_shape(const tvk_kernels *kernels, uint32_t index)
 {
     return index < kernels->shape_count ? &kernels->shapes[index] : NULL;

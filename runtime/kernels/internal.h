@@ -61,6 +61,9 @@ struct tvk_kernels {
 /* Configuration of a choice; that in force where an op has no shapes. */
 const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_choice choice);
 const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op);
+/* Dispatches that a shape is spread over; 1 where nobody asked. */
+uint32_t tvk_kernels_parts(const tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
+                           uint32_t rows);
 /* Is it the default of its class of devices, which is adapted to the matrix? */
 bool tvk_kernels_adapts(const tvk_kernels *kernels, tvk_choice choice);
 /* Groups of four values of a row that each of an invocation's group keeps; 0: more than `most`. */

@@ -114,6 +114,7 @@ typedef struct tvk_shape {
 typedef struct tvk_shape_choice {
     tvk_shape shape;
     bool preferred; /* by tvk_kernels_prefer; else the choice is the default */
+    uint32_t parts; /* dispatches that it is spread over; 0: no matter */
     tvk_choice choice;
 } tvk_shape_choice;
 
@@ -125,6 +126,9 @@ tvk_choice tvk_kernels_choose(tvk_kernels *kernels, tvk_op op, uint32_t n, uint3
  * Errors: TVK_ERR_ARG, TVK_ERR_UNSUPPORTED: this device has no such row or configuration. */
 tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_choice choice,
                               tvk_error *err);
+/* From now on the shape's outputs are spread over so many dispatches, or nearly; false: kernels of
+ * this op, or of a shape that was never asked for (index, from 1: tvk_dispatch.shape), cannot. */
+bool tvk_kernels_spread(tvk_kernels *kernels, uint32_t shape, uint32_t parts);
 /* The shapes that were asked for or preferred, in the order they were. NULL past the end. */
 const tvk_shape_choice *tvk_kernels_shape(const tvk_kernels *kernels, uint32_t index);
 /* What is worth measuring for an op on this device: rows that it does not emulate, each with the

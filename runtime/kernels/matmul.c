@@ -123,38 +123,70 @@ typedef struct request {
     uint8_t axis; /* TVK_AXIS_* that counts the rows */
 } request;
 
+/* The outputs [first, first + count) of a piece. */
+static tvk_status append_rows(tvk_kernels *k, tvk_dispatch_list *l, const request *r,
+                              tvk_choice choice, const cut *c, uint32_t piece, uint32_t first,
+                              uint32_t count, tvk_error *err)
+{
+    const tvk_matrix *w = r->w;
+    const bool coded = tvk_layout_coded(w->layout);
+    const uint64_t row = 4ull * w->row_words,
+                   scales = 4ull * tvk_layout_row_scales(w->layout, w->k);
+    const struct tvk_matmul_params p = {.n = count,
+                                        .k = w->k,
+                                        .row_words = w->row_words,
+                                        .first_row = w->piece[piece].first + first,
+                                        .act_stride = coded ? tvk_act_words(r->format, w->k) : w->k,
+                                        .y_stride = r->gate == TVK_GATE_NONE ? w->n : w->n / 2,
+                                        .add = r->add,
+                                        .rows = r->rows};
+    const uint32_t columns = tvk_div_up(p.n, c->rows);
+    const bool whole = count == w->piece[piece].rows;
+    tvk_groups groups = {{TVK_AXIS_FIXED, r->axis, TVK_AXIS_FIXED}, {columns, c->tm, 1}};
+    tvk_span bindings[] = {w->piece[piece].words, w->piece[piece].scales, r->act, r->y};
+    if (!coded && r->rows > 1)
+        groups = (tvk_groups){{r->axis, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {c->tm, columns, 1}};
+    if (!whole) {
+        bindings[0] = tvk_span_sub(bindings[0], first * row, count * row);
+        if (scales) bindings[1] = tvk_span_sub(bindings[1], first * scales, count * scales);
+    }
+    if (!scales) bindings[1] = bindings[0];
+    return tvk_kernels_append_choice(k, l, op_of(w, r->format, r->rows), choice, c->constants,
+                                     c->count, bindings, &p, &groups, err);
+}
+
+/* Outputs a dispatch where the matrix is spread over `parts`: whole workgroups, and rows that begin
+ * where a buffer can be bound. */
+static uint32_t part_rows(const tvk_kernels *k, const tvk_matrix *w, const cut *c, uint32_t parts)
+{
+    const uint64_t align = tvk_gpu_plan(tvk_kernels_device(k))->storage_align;
+    const uint32_t scales = tvk_layout_row_scales(w->layout, w->k);
+    uint32_t unit = c->rows;
+    if (parts <= 1) return w->n;
+    while (4ull * unit * w->row_words % align || 4ull * unit * scales % align || unit % 4)
+        unit += c->rows;
+    return tvk_div_up(tvk_div_up(w->n, parts), unit) * unit;
+}
+
 static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, const request *r, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_matrix *w = r->w;
-    const bool coded = tvk_layout_coded(w->layout);
     const tvk_op op = op_of(w, r->format, r->rows);
-    const uint32_t act_words = coded ? tvk_act_words(r->format, w->k) : w->k;
+    const uint32_t act_words = tvk_layout_coded(w->layout) ? tvk_act_words(r->format, w->k) : w->k;
     const uint32_t outputs = r->gate == TVK_GATE_NONE ? w->n : w->n / 2;
     const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, r->rows);
     const tvk_config *config = tvk_kernels_config_of(k, choice);
     const cut c = by_matrices(choice)
                       ? matrix_cut(config, tvk_gpu_plan(tvk_kernels_device(k)), r->gate)
                       : make_cut(config, w, r->rows == 1, by_stages(choice));
+    const uint32_t most = part_rows(k, w, &c, tvk_kernels_parts(k, op, w->n, w->k, r->rows));
     TVK_TRY(check(k, op, w, act_words, r->act, r->y, outputs, r->rows, err));
-    for (uint32_t i = 0; i < w->piece_count; i++) {
-        const struct tvk_matmul_params p = {.n = w->piece[i].rows,
-                                            .k = w->k,
-                                            .row_words = w->row_words,
-                                            .first_row = w->piece[i].first,
-                                            .act_stride = act_words,
-                                            .y_stride = outputs,
-                                            .add = r->add,
-                                            .rows = r->rows};
-        const uint32_t columns = tvk_div_up(p.n, c.rows);
-        tvk_groups groups = {{TVK_AXIS_FIXED, r->axis, TVK_AXIS_FIXED}, {columns, c.tm, 1}};
-        tvk_span bindings[] = {w->piece[i].words, w->piece[i].scales, r->act, r->y};
-        if (!coded && r->rows > 1)
-            groups = (tvk_groups){{r->axis, TVK_AXIS_FIXED, TVK_AXIS_FIXED}, {c.tm, columns, 1}};
-        if (!tvk_layout_row_scales(w->layout, w->k)) bindings[1] = bindings[0];
-        TVK_TRY(tvk_kernels_append_choice(k, l, op, choice, c.constants, c.count, bindings, &p,
-                                          &groups, err));
-    }
+    for (uint32_t i = 0; i < w->piece_count; i++)
+        for (uint32_t at = 0; at < w->piece[i].rows; at += most) {
+            const uint32_t left = w->piece[i].rows - at;
+            TVK_TRY(append_rows(k, l, r, choice, &c, i, at, left < most ? left : most, err));
+        }
 fail:
     return st;
 }
@@ -188,7 +220,8 @@ bool tvk_matmul_gates(tvk_kernels *k, const tvk_matrix *w, tvk_format format, ui
 {
     const uint32_t wn = 4, columns = tvk_gpu_plan(tvk_kernels_device(k))->coopmat_i8.n;
     tvk_choice choice;
-    if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || w->n % 2 != 0 || rows == 1)
+    if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || w->n % 2 != 0 || rows == 1 ||
+        tvk_kernels_parts(k, op_of(w, format, rows), w->n, w->k, rows) > 1)
         return false;
     choice = tvk_kernels_choose(k, op_of(w, format, rows), w->n, w->k, rows);
     /* every subgroup has columns of both halves */

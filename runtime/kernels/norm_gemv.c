@@ -126,7 +126,8 @@ bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, 
 {
     if (!tvk_layout_coded(w->layout)) return tvk_norm_gemv_f_fits(k, w, gain);
     if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || ops[format] == TVK_OP_COUNT ||
-        w->k % 4 || gain_at(w, gain) == UINT32_MAX)
+        w->k % 4 || gain_at(w, gain) == UINT32_MAX ||
+        tvk_kernels_parts(k, ops[format], w->n, w->k, 1) > 1)
         return false;
     return 64 * units(w) + LEAST_SHARED_BESIDE <=
            tvk_gpu_plan(tvk_kernels_device(k))->max_shared_bytes;

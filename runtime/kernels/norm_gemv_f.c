@@ -102,6 +102,7 @@ static bool takes(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     const tvk_config least = {.group = TVK_NORM_PARTIALS, .tile = {2}};
     return layouts[w->layout].unit > 0 && w->piece_count == 1 && w->k % 4 == 0 &&
+           tvk_kernels_parts(k, layouts[w->layout].op, w->n, w->k, 1) == 1 &&
            shared_bytes(&least, w, given(gain)) <= plan->max_shared_bytes;
 }
 

@@ -16,6 +16,8 @@ typedef struct tvk_step {
     tvk_rules rules;
     tvk_buffer *rules_buffer;
     tvk_dispatch_list begin;
+    double
+        *ns; /* malloc'd: longest time of each dispatch, to cut by; NULL: not measured (pace.h) */
     tvk_commands **commands;
     uint32_t command_count;
 } tvk_step;

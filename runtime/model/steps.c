@@ -1,9 +1,13 @@
+#include "base/log.h"
 #include "model/blocks.h"
 #include "model/model.h"
+#include "model/pace.h"
 #include "model/rope_table.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define MOST_ROUNDS 3
 
 static tvk_status build_graph(tvk_model *m, const tvk_config *config, tvk_step *step,
                               tvk_error *err)
@@ -88,7 +92,8 @@ tvk_status tvk_step_record(tvk_model *m, tvk_step *step, tvk_span scratch, tvk_s
                                  .rules_span = tvk_buffer_span(step->rules_buffer),
                                  .scratch = scratch,
                                  .rows = step->rows,
-                                 .cut_every = stamps ? 0 : tvk_gpu_plan(m->device)->submit_layers,
+                                 .ns = stamps ? NULL : step->ns,
+                                 .most_ns = tvk_pace_most_ns(m),
                                  .stamps = stamps};
     return tvk_graph_record(&step->graph, m->device, &p, list, count, err);
 }
@@ -158,6 +163,11 @@ static tvk_status record_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_e
         if (steps[i].rows)
             TVK_TRY(tvk_step_record(m, &steps[i], tvk_buffer_span(m->scratch), TVK_STAMPS_NONE,
                                     &steps[i].commands, &steps[i].command_count, err));
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
+        if (steps[i].command_count > 1)
+            tvk_log_print(tvk_gpu_log(m->device), TVK_LOG_INFO,
+                          "a step of %u rows is %u submissions, %u dispatches", steps[i].rows,
+                          steps[i].command_count, steps[i].graph.list.count);
 fail:
     return st;
 }
@@ -186,12 +196,44 @@ static void note_scratch(tvk_model *m)
     m->info.scratch_bytes = tvk_buffer_bytes(m->scratch) + tvk_buffer_bytes(m->logits);
 }
 
+/* Built with programs that are compiled. */
+static tvk_status build_compiled(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
+{
+    tvk_status st;
+    tvk_kernels_collect(m->kernels);
+    st = build_all(m, steps, err);
+    if (st == TVK_OK) return tvk_kernels_compiled(m->kernels, err);
+    tvk_kernels_compiled(m->kernels, NULL); /* what was collected is not left behind */
+    return st;
+}
+
+/* Memory to work in, and, where submissions are to be short, what each dispatch takes: those that
+ * take too long are spread, which may make others out of them, so it is done more than once. */
+static tvk_status settle(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    bool again = tvk_gpu_plan(m->device)->submit_ms > 0;
+    TVK_TRY(make_scratch(m, steps, err));
+    for (int round = 0; again && round < MOST_ROUNDS; round++) {
+        TVK_TRY(tvk_pace_steps(m, steps, &again, err));
+        if (!again) break;
+        for (int i = 0; i < TVK_STEP_COUNT; i++) tvk_step_destroy(&steps[i]);
+        memset(steps, 0, TVK_STEP_COUNT * sizeof *steps);
+        TVK_TRY(build_compiled(m, steps, err));
+        tvk_buffer_destroy(&m->scratch);
+        TVK_TRY(make_scratch(m, steps, err));
+    }
+    if (again) TVK_TRY(tvk_pace_steps(m, steps, &again, err));
+fail:
+    return st;
+}
+
 tvk_status tvk_steps_record(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
     TVK_TRY(fill_rope(m, err));
-    TVK_TRY(make_scratch(m, m->steps, err));
+    TVK_TRY(settle(m, m->steps, err));
     note_scratch(m);
     if (m->params.fresh_scratch) {
         TVK_TRY(tvk_gpu_fill(m->device, m->scratch, 0xffffffffu, err));
@@ -211,13 +253,8 @@ tvk_status tvk_steps_remake(tvk_model *m, tvk_error *err)
     tvk_buffer *before = m->scratch;
     memset(steps, 0, sizeof steps);
     m->scratch = NULL;
-    tvk_kernels_collect(m->kernels);
-    st = build_all(m, steps, err);
-    if (st == TVK_OK)
-        st = tvk_kernels_compiled(m->kernels, err);
-    else
-        tvk_kernels_compiled(m->kernels, NULL); /* what was collected is not left behind */
-    if (st == TVK_OK) st = make_scratch(m, steps, err);
+    st = build_compiled(m, steps, err);
+    if (st == TVK_OK) st = settle(m, steps, err);
     if (st == TVK_OK) st = record_all(m, steps, err);
     for (int i = 0; i < TVK_STEP_COUNT; i++) { /* those that stay, and those that go */
         tvk_step other = st == TVK_OK ? m->steps[i] : steps[i];
@@ -237,6 +274,7 @@ void tvk_step_destroy(tvk_step *step)
     tvk_buffer_destroy(&step->rules_buffer);
     tvk_dispatch_list_free(&step->begin);
     tvk_graph_free(&step->graph);
+    free(step->ns);
 }
 
 static void write_request(tvk_model *m, const tvk_request_row *rows, uint32_t count)

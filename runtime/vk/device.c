@@ -57,6 +57,7 @@ static void fill_info(const tvk_caps *c, const tvk_plan *p, uint32_t index, tvk_
     out->dot_signed = c->dot && c->dot_signed;
     out->dot_mixed = c->dot && c->dot_mixed;
     out->cooperative_matrix = p->coopmat_subgroup != 0;
+    out->submit_ms = p->submit_ms;
     out->timestamp_period_ns = p->timestamps ? c->timestamp_period_ns : 0;
     snprintf(out->quirks, sizeof out->quirks, "%s", p->quirks);
 }
@@ -191,6 +192,8 @@ static tvk_status pick(tvk_device *dev, const tvk_device_params *params, uint32_
     if (params->clamps)
         TVK_TRY(tvk_caps_clamp(&dev->caps, params->clamps, params->clamps_name, err));
     tvk_plan_make(&dev->caps, &dev->plan);
+    if (params->submit_ms)
+        dev->plan.submit_ms = params->submit_ms == TVK_SUBMIT_ANY ? 0 : params->submit_ms;
     fill_info(&dev->caps, &dev->plan, *index, &dev->info);
     if (!dev->plan.usable)
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "device %u '%.120s': %s", *index, dev->caps.name,

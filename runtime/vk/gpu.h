@@ -136,7 +136,8 @@ void tvk_commands_timestamp(tvk_commands *c, uint32_t index);
 /* Nanoseconds of stamps 0 .. count-1 of the last submission, relative to stamp 0. */
 tvk_status tvk_commands_times(tvk_commands *c, uint32_t count, double *ns, tvk_error *err);
 
-/* Submits in order; *ticket (may be NULL) counts submissions of the device from 1. */
+/* Submits in order, each list by itself; *ticket (may be NULL) counts calls for the device from 1:
+ * it is done when the last list is. */
 tvk_status tvk_gpu_submit(tvk_device *device, tvk_commands *const *list, uint32_t count,
                           uint64_t *ticket, tvk_error *err);
 tvk_status tvk_gpu_wait(tvk_device *device, uint64_t ticket, tvk_error *err);

@@ -16,6 +16,9 @@
 #define NEED_PUSH_BYTES 128u
 #define NEED_STORAGE_BUFFERS 4u
 
+/* What a person sees as a hitch of the display; watchdogs wait for seconds. */
+#define SUBMIT_MS 100u
+
 #define NO_TYPE UINT32_MAX
 #define VENDOR_INTEL 0x8086u
 
@@ -281,7 +284,7 @@ void tvk_plan_make(const tvk_caps *caps, tvk_plan *out)
     out->storage_align = c.storage_align > 4 ? c.storage_align : 4;
     out->timestamps = c.families[out->family].timestamp_bits > 0 && c.timestamp_period_ns > 0;
     /* Integrated devices share the display's queue and its watchdog: keep submissions short. */
-    out->submit_layers = c.type == TVK_DEVICE_DISCRETE || out->cpu ? 0 : 8;
+    out->submit_ms = c.type == TVK_DEVICE_DISCRETE || out->cpu ? 0 : SUBMIT_MS;
     pick_subgroup(&c, out);
     pick_caps(&c, out);
 }

@@ -39,8 +39,8 @@ typedef struct tvk_plan {
     bool unified;         /* device_type is host-visible: staging is not needed */
     uint64_t block_bytes; /* size of one memory block */
     bool timestamps;
-    bool cpu;               /* executes on host cores: lane-per-row kernels suit it */
-    uint32_t submit_layers; /* layers per command buffer; 0: all in one */
+    bool cpu;           /* executes on host cores: lane-per-row kernels suit it */
+    uint32_t submit_ms; /* longest that a submission of a step should take; 0: no matter */
     char quirks[256];
 } tvk_plan;
 

@@ -8,9 +8,6 @@
  * than this only burns a core. */
 #define SPIN_NS 100000u
 
-/* Command lists of one submission: a step cut at every layer of a deep model. */
-#define LIST_MAX 256
-
 /* ---- deferred release ------------------------------------------------------------------------ */
 
 void tvk_garbage_put(tvk_device *dev, tvk_garbage *g,
@@ -97,29 +94,50 @@ fail:
 
 /* ---- public ---------------------------------------------------------------------------------- */
 
+static tvk_status check_list(const tvk_device *device, tvk_commands *const *list, uint32_t count,
+                             tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (count == 0) TVK_FAIL(TVK_ERR_ARG, "submission: at least one command list expected");
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i]->device != device || list[i]->state != TVK_COMMANDS_READY)
+            TVK_FAIL(TVK_ERR_ARG,
+                     "submission: commands '%s' expected to be recorded for device '%s'",
+                     list[i]->name, device->info.name);
+fail:
+    return st;
+}
+
+/* Each list is a submission of its own, since that is what a driver's scheduler can put others in
+ * between, and what its watchdog times. The last one has the fence. */
+static tvk_status submit_each(tvk_device *device, tvk_commands *const *list, uint32_t count,
+                              VkFence fence, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    uint32_t i = 0;
+    for (; i < count; i++) {
+        const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                   .commandBufferCount = 1,
+                                   .pCommandBuffers = &list[i]->handle};
+        TVK_VK(device, device->vk.QueueSubmit(device->queue, 1, &info,
+                                              i + 1 == count ? fence : VK_NULL_HANDLE));
+    }
+fail:
+    /* those before have no ticket: nobody would wait for them */
+    if (st != TVK_OK && i > 0) device->vk.DeviceWaitIdle(device->handle);
+    return st;
+}
+
 tvk_status tvk_gpu_submit(tvk_device *device, tvk_commands *const *list, uint32_t count,
                           uint64_t *ticket, tvk_error *err)
 {
-    VkCommandBuffer handles[LIST_MAX];
-    VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                         .commandBufferCount = count,
-                         .pCommandBuffers = handles};
     uint64_t next = device->submitted + 1;
     size_t slot = (size_t)(next % TVK_FENCES);
     VkFence *fence = &device->fences[slot];
     tvk_status st = TVK_OK;
     if (ticket) *ticket = 0;
     TVK_TRY(tvk_device_alive(device, err));
-    if (count > LIST_MAX)
-        TVK_FAIL(TVK_ERR_ARG, "submission: at most %d command lists expected, %u found", LIST_MAX,
-                 count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (list[i]->device != device || list[i]->state != TVK_COMMANDS_READY)
-            TVK_FAIL(TVK_ERR_ARG,
-                     "submission: commands '%s' expected to be recorded for device '%s'",
-                     list[i]->name, device->info.name);
-        handles[i] = list[i]->handle;
-    }
+    TVK_TRY(check_list(device, list, count, err));
     /* Clean once it was reset, also when the submission after that failed. */
     if (device->fence_used[slot]) {
         TVK_TRY(wait_ticket(device, next - TVK_FENCES, err));
@@ -127,7 +145,7 @@ tvk_status tvk_gpu_submit(tvk_device *device, tvk_commands *const *list, uint32_
         TVK_VK(device, device->vk.ResetFences(device->handle, 1, fence));
         device->fence_used[slot] = false;
     }
-    TVK_VK(device, device->vk.QueueSubmit(device->queue, 1, &info, *fence));
+    TVK_TRY(submit_each(device, list, count, *fence, err));
     device->fence_used[slot] = true;
     device->submitted = next;
     for (uint32_t i = 0; i < count; i++) list[i]->ticket = next;

@@ -22,12 +22,13 @@ static char *read_text(const char *path)
     return text;
 }
 
-tvk_device *test_device_create(const char *clamps)
+static tvk_device *create(const char *clamps, uint32_t submit_ms)
 {
     const char *validate = getenv("TERNVK_VALIDATE"), *file = getenv("TERNVK_CLAMPS");
     char *text = !clamps && file ? read_text(file) : NULL;
     tvk_device_params params = {.select = getenv("TERNVK_DEVICE"),
                                 .clamps = clamps ? clamps : text,
+                                .submit_ms = submit_ms,
                                 .log = {.fn = print_log, .level = TVK_LOG_WARN},
                                 .validate = !validate || strcmp(validate, "0") != 0};
     tvk_device *device = NULL;
@@ -37,6 +38,16 @@ tvk_device *test_device_create(const char *clamps)
     }
     free(text);
     return device;
+}
+
+tvk_device *test_device_create(const char *clamps)
+{
+    return create(clamps, 0);
+}
+
+tvk_device *test_device_create_bounded(uint32_t submit_ms)
+{
+    return create(NULL, submit_ms);
 }
 
 int test_no_device_code(void)

@@ -10,6 +10,8 @@
 
 /* NULL when there is none: prints why; the exit code for that is test_no_device_code(). */
 tvk_device *test_device_create(const char *clamps);
+/* The same with submissions of bounded time, as integrated devices have them. */
+tvk_device *test_device_create_bounded(uint32_t submit_ms);
 int test_no_device_code(void);
 /* 1 (and a line) when the validation layer said something; else 0. */
 int test_device_messages(const tvk_device *device);

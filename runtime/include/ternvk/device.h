@@ -39,8 +39,11 @@ typedef struct tvk_device_info {
     bool dot_signed, dot_mixed; /* 4x8 packed dot product, fast by the device's own word */
     bool cooperative_matrix;
     double timestamp_period_ns; /* 0: no timestamps */
+    uint32_t submit_ms;         /* a submission of a step is to take no longer; 0: no matter */
     char quirks[256];           /* what the quirk table changed, and why; "" mostly */
 } tvk_device_info;
+
+#define TVK_SUBMIT_ANY UINT32_MAX
 
 /* All zero: the best device, nothing clamped, no log. */
 typedef struct tvk_device_params {
@@ -50,6 +53,10 @@ typedef struct tvk_device_params {
     const char *clamps;      /* text that lowers limits and hides features (docs/formats.md,
                               * "clamp file"); NULL: none; borrowed for the call */
     const char *clamps_name; /* name for messages about it; NULL: "clamps" */
+    uint32_t submit_ms;      /* longest time of a submission, 1 to 10000 ms: steps are measured when
+                              * a model is made, and cut. 0: 100 ms on devices that may share the
+                              * display's queue (neither discrete nor CPU), else as TVK_SUBMIT_ANY:
+                              * a step is one submission */
     tvk_log log;             /* copied */
     bool validate; /* turn on the Khronos validation layer where it is installed; its messages reach
                     * the log as errors and are counted */
