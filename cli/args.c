@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "out.h"
+#include "platform.h"
 
 /* Is `word` one of the names in "-n, --predict"? */
 static bool has_name(const char *names, const char *word)
@@ -178,14 +179,31 @@ int args_parse(const arg_command *command, int argc, char **argv)
     return -1;
 }
 
+/* A folder that is no absolute path is passed over: it would depend on where the program runs. */
+static const char *find_cache(void)
+{
+    static char path[2048];
+    for (const platform_cache_root *r = platform_cache_roots; r->variable; r++) {
+        const char *root = platform_environment(r->variable);
+        if (root && platform_is_absolute(root) &&
+            snprintf(path, sizeof path, "%s%s", root, r->below) < (int)sizeof path)
+            return path;
+    }
+    return NULL;
+}
+
 const arg_environment *args_environment(void)
 {
     static arg_environment environment; /* the same at every call */
-    const char *color = getenv("NO_COLOR"), *term = getenv("TERM");
-    environment.device = getenv("TERNVK_DEVICE");
-    environment.models = getenv("TERNVK_MODELS");
-    environment.cache = getenv("XDG_CACHE_HOME");
-    environment.home = getenv("HOME");
+    static bool asked;
+    const char *color, *term;
+    if (asked) return &environment;
+    color = platform_environment("NO_COLOR");
+    term = platform_environment("TERM");
+    environment.device = platform_environment("TERNVK_DEVICE");
+    environment.models = platform_environment("TERNVK_MODELS");
+    environment.cache = find_cache();
     environment.plain = (color && *color) || (term && !strcmp(term, "dumb"));
+    asked = true;
     return &environment;
 }

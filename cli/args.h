@@ -45,8 +45,7 @@ int args_parse(const arg_command *command, int argc, char **argv);
 typedef struct arg_environment {
     const char *device; /* TERNVK_DEVICE: as --device */
     const char *models; /* TERNVK_MODELS: folder of the bundled model */
-    const char *cache;  /* XDG_CACHE_HOME */
-    const char *home;   /* HOME */
+    const char *cache;  /* folder for what can be made again; NULL: there is none */
     bool plain;         /* NO_COLOR, or TERM=dumb: no escape sequences */
 } arg_environment;
 const arg_environment *args_environment(void);

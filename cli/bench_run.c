@@ -6,6 +6,7 @@
 
 #include "interrupt.h"
 #include "out.h"
+#include "platform.h"
 #include "progress.h"
 #include "stats.h"
 
@@ -117,14 +118,14 @@ int bench_run(const bench_runner *r, const bench_test *t, uint32_t runs, double 
     tvk_status st = open_sessions(r, t, &s, &err);
     bench_test_name(t, name, sizeof name);
     if (st == TVK_OK) st = run_once(r, &s, t, &warm, &err);
-    before = out_cpu_ms();
+    before = platform_cpu_ms();
     for (uint32_t i = 0; st == TVK_OK && i < runs; i++) {
         if (!bar.fn(bar.user, name, i, runs)) break;
         st = run_once(r, &s, t, &ns[i], &err);
         sum += ns[i];
     }
-    spent = out_cpu_ms() - before;
-    *cpu = before < 0 || sum <= 0 ? -1 : spent * 1e6 / sum;
+    spent = platform_cpu_ms() - before;
+    *cpu = sum <= 0 ? -1 : spent * 1e6 / sum;
     progress_clear();
     if (st != TVK_OK)
         status = out_failed(&err);

@@ -1,4 +1,3 @@
-#define _POSIX_C_SOURCE 200809L
 #include "cache.h"
 
 #include <errno.h>
@@ -8,15 +7,12 @@
 #include <string.h>
 
 #include "args.h"
+#include "base/disk.h"
 #include "engine.h"
 #include "out.h"
+#include "platform.h"
 #include "prompt.h"
 #include "ternvk/tuning.h"
-
-#if !defined(_WIN32)
-#include <sys/stat.h>
-#include <unistd.h>
-#endif
 
 static const struct {
     const char *words, *stem, *suffix;
@@ -26,16 +22,15 @@ static const struct {
 /* Where the file lies; false: there is no cache folder. */
 static bool path_of(cache_kind kind, const tvk_device_info *device, char *path, size_t bytes)
 {
-    const char *folder = args_environment()->cache, *home = args_environment()->home;
-    const bool own = folder && folder[0] == '/';
+    const char *folder = args_environment()->cache;
     uint64_t hash = 14695981039346656037u; /* FNV-1a: several devices may share a driver */
     int n;
-    if (!own && !(home && home[0] == '/')) return false;
+    if (!folder) return false;
     for (const char *c = device->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 1099511628211u;
     for (int i = 0; i < 16; i++) hash = (hash ^ device->driver_uuid[i]) * 1099511628211u;
     hash ^= device->clamps; /* a poorer device is another one */
-    n = snprintf(path, bytes, "%s%s/ternvk/%s-%016" PRIx64 ".%s", own ? folder : home,
-                 own ? "" : "/.cache", kinds[kind].stem, hash, kinds[kind].suffix);
+    n = snprintf(path, bytes, "%s/ternvk/%s-%016" PRIx64 ".%s", folder, kinds[kind].stem, hash,
+                 kinds[kind].suffix);
     return n > 0 && (size_t)n < bytes;
 }
 
@@ -53,18 +48,14 @@ char *cache_read(cache_kind kind, const tvk_device_info *device, size_t *bytes)
     return path_of(kind, device, path, sizeof path) ? prompt_read_file(path, bytes) : NULL;
 }
 
-/* The folders above a file. */
+/* The folders above a file. What cannot be made shows when the file is opened. */
 static void make_folders(char *path)
 {
-#if !defined(_WIN32)
     for (char *at = path + 1; (at = strchr(at, '/')) != NULL; at++) {
         *at = '\0';
-        mkdir(path, 0700); /* there already, or the file cannot be made either */
+        tvk_disk_folder(path);
         *at = '/';
     }
-#else
-    (void)path;
-#endif
 }
 
 void cache_write(cache_kind kind, const tvk_device_info *device, const void *data, size_t bytes)
@@ -72,20 +63,20 @@ void cache_write(cache_kind kind, const tvk_device_info *device, const void *dat
     char path[2048], beside[2080];
     FILE *f;
     bool written;
-    long process = 0;
+    tvk_error err;
     if (!path_of(kind, device, path, sizeof path)) return;
     make_folders(path);
-#if !defined(_WIN32)
-    process = (long)getpid();
-#endif
-    snprintf(beside, sizeof beside, "%s.%ld", path, process);
-    f = fopen(beside, "wb");
+    snprintf(beside, sizeof beside, "%s.%lu", path, platform_process());
+    f = tvk_disk_open(beside, TVK_DISK_WRITE);
     written = f && fwrite(data, 1, bytes, f) == bytes;
     if (f && fclose(f) != 0) written = false;
-    if (!written || rename(beside, path) != 0) {
+    if (!written)
         cache_note(kind, device, strerror(errno));
-        if (f) remove(beside);
-    }
+    else if (tvk_disk_replace(beside, path, &err) == TVK_OK)
+        return;
+    else
+        cache_note(kind, device, err.text);
+    if (f) tvk_disk_remove(beside);
 }
 
 void cache_programs_load(tvk_device *device)

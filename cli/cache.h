@@ -1,5 +1,5 @@
-/* Files under the user's cache folder: $XDG_CACHE_HOME or ~/.cache, one of a kind for each device
- * and driver. What cannot be read or written is said at -v, in one line, and done without. */
+/* Files under the user's cache folder (platform_cache_roots), one of a kind for each device and
+ * driver. What cannot be read or written is said at -v, in one line, and done without. */
 #ifndef TVK_CLI_CACHE_H
 #define TVK_CLI_CACHE_H
 

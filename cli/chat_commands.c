@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "chat.h"
 #include "out.h"
 
@@ -80,7 +81,7 @@ static chat_next on_save(chat *c, const char *arg)
     bool failed;
     if (!*arg)
         out_error("/save FILE expected");
-    else if (!(f = fopen(arg, "wx"))) /* nothing is overwritten */
+    else if (!(f = tvk_disk_open(arg, TVK_DISK_NEW))) /* nothing is overwritten */
         out_error("%s: %s", arg, strerror(errno));
     if (!f) {
         c->failed = true;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "line_edit.h"
-#include "out.h"
+#include "platform.h"
 
 struct line_reader {
     bool interactive;
@@ -16,7 +16,7 @@ line_reader *line_open(void)
 {
     line_reader *r = calloc(1, sizeof *r);
     if (!r) return NULL;
-    r->interactive = out_is_terminal(stdin);
+    r->interactive = platform_is_terminal(stdin);
     if (r->interactive) r->edit = line_edit_open();
     return r;
 }

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "out.h"
+#include "platform.h"
 
 static const struct {
     const char *name, *summary;
@@ -44,6 +45,7 @@ static int written(int status)
 
 int main(int argc, char **argv)
 {
+    platform_start(&argc, &argv);
     if (argc < 2) {
         print_help(stderr);
         return 2;

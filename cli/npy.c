@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "out.h"
 
 bool npy_write_f32(const char *path, const float *data, size_t rows, size_t columns)
@@ -12,6 +13,7 @@ bool npy_write_f32(const char *path, const float *data, size_t rows, size_t colu
     enum { PREFIX = 10, HEADER = 128 };
     char header[HEADER], beside[4096];
     FILE *f = NULL;
+    tvk_error err;
     bool ok;
     memset(header, ' ', sizeof header);
     memcpy(header, "\x93NUMPY\x01\x00", 8);
@@ -22,15 +24,16 @@ bool npy_write_f32(const char *path, const float *data, size_t rows, size_t colu
                              rows, columns)] = ' ';
     header[HEADER - 1] = '\n';
     ok = snprintf(beside, sizeof beside, "%s.part", path) < (int)sizeof beside;
-    if (ok) f = fopen(beside, "wb");
+    if (ok) f = tvk_disk_open(beside, TVK_DISK_WRITE);
     ok = f && fwrite(header, 1, HEADER, f) == HEADER &&
          fwrite(data, sizeof *data * columns, rows, f) == rows;
     if (f && fclose(f) != 0) ok = false;
-#if defined(_WIN32)
-    if (ok) remove(path);
-#endif
-    if (ok && rename(beside, path) == 0) return true;
-    out_error("%s cannot be written: %s", path, strerror(errno));
-    if (f) remove(beside);
+    if (!ok)
+        out_error("%s cannot be written: %s", path, strerror(errno));
+    else if (tvk_disk_replace(beside, path, &err) == TVK_OK)
+        return true;
+    else
+        out_failed(&err);
+    if (f) tvk_disk_remove(beside);
     return false;
 }

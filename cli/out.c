@@ -1,19 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
 #include "out.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
-#if defined(_WIN32)
-#include <io.h>
-#define isatty _isatty
-#define fileno _fileno
-#else
-#include <unistd.h>
-#endif
-
+#include "base/clock.h"
 #include "progress.h"
 
 void out_error(const char *fmt, ...)
@@ -63,29 +54,7 @@ const char *out_bytes(uint64_t bytes, char *text, size_t size)
     return text;
 }
 
-bool out_is_terminal(FILE *f)
-{
-    return isatty(fileno(f)) != 0;
-}
-
 double out_now_ms(void)
 {
-    struct timespec t;
-#if defined(_WIN32)
-    timespec_get(&t, TIME_UTC);
-#else
-    clock_gettime(CLOCK_MONOTONIC, &t);
-#endif
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-double out_cpu_ms(void)
-{
-#if defined(_WIN32)
-    return -1;
-#else
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-#endif
+    return (double)tvk_clock_ns() / 1e6;
 }

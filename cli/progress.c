@@ -5,6 +5,7 @@
 #include "args.h"
 #include "interrupt.h"
 #include "out.h"
+#include "platform.h"
 
 #define WIDTH 30
 
@@ -38,7 +39,7 @@ static bool on_silent_progress(void *user, const char *what, uint64_t done, uint
 
 tvk_progress progress_bar(void)
 {
-    bool bar = out_is_terminal(stderr) && !args_environment()->plain;
+    bool bar = platform_is_terminal(stderr) && !args_environment()->plain;
     return (tvk_progress){.fn = bar ? on_progress : on_silent_progress};
 }
 

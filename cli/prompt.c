@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "out.h"
 
 char *prompt_read_file(const char *path, size_t *bytes)
 {
-    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+    FILE *f = strcmp(path, "-") ? tvk_disk_open(path, TVK_DISK_READ) : stdin;
     char *text = NULL;
     size_t used = 0, room = 0, got = 0;
     if (!f) return NULL;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "out.h"
+#include "platform.h"
 
 #define PIECE 64 /* a token is a few bytes; longer ones go in pieces */
 
@@ -22,7 +23,7 @@ static void clean(char *text, size_t bytes)
 void writer_put(writer *w, const char *bytes, size_t count, bool flush)
 {
     char text[3 * (PIECE + 4)];
-    bool seen = out_is_terminal(stdout);
+    bool seen = platform_is_terminal(stdout);
     do {
         size_t piece = count < PIECE ? count : PIECE;
         size_t n = tvk_utf8_push(&w->utf8, bytes, piece, flush && piece == count, text);

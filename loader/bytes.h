@@ -1,25 +1,9 @@
-/* Files as memory, and little-endian numbers in memory of any alignment. */
+/* Little-endian numbers in memory of any alignment. */
 #ifndef TVK_LOADER_BYTES_H
 #define TVK_LOADER_BYTES_H
 
+#include <stdint.h>
 #include <string.h>
-
-#include "base/error.h"
-
-/* A file mapped for reading. Another process that shortens the file while it is mapped makes reads
- * past its new end fail with a signal: that is the operating system's contract, not ours. */
-typedef struct tvk_mapping {
-    const unsigned char *data;
-    size_t size;
-} tvk_mapping;
-
-/* An empty file gives size 0. Errors: TVK_ERR_IO with the system's reason. */
-tvk_status tvk_mapping_open(const char *path, tvk_mapping *out, tvk_error *err);
-void tvk_mapping_close(tvk_mapping *mapping);
-
-/* Bytes [data, data + bytes) of a mapped file are not needed soon: the system may take their memory
- * back. They stay readable. */
-void tvk_mapping_drop(const void *data, size_t bytes);
 
 static inline uint16_t tvk_load_u16(const void *at)
 {

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/disk.h"
 #include "base/log.h"
 #include "bytes.h"
 #include "gguf_write.h"

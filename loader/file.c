@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/disk.h"
 #include "base/text.h"
-#include "bytes.h"
 
 #define MAX_PARTS 1000
 

@@ -1,6 +1,3 @@
-#ifndef _WIN32
-#define _POSIX_C_SOURCE 200809L
-#endif
 #include "gguf_write.h"
 
 #include <errno.h>
@@ -8,19 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _WIN32
-#include <io.h>
-#include <windows.h>
-#define flush_to_disk(file) _commit(_fileno(file))
-#else
-#include <unistd.h>
-#define flush_to_disk(file) fsync(fileno(file))
-#endif
 
 #include "base/check.h"
+#include "base/disk.h"
 #include "base/dtype.h"
 #include "bytes.h"
-#include "path.h"
 
 #define GGUF_VERSION 3
 
@@ -362,15 +351,6 @@ fail:
     return st;
 }
 
-static bool replace(const char *from, const char *to)
-{
-#ifdef _WIN32
-    return MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING) != 0;
-#else
-    return rename(from, to) == 0;
-#endif
-}
-
 tvk_status tvk_gguf_write(tvk_gguf_writer *w, const char *path, bool overwrite,
                           const tvk_progress *progress, tvk_error *err)
 {
@@ -383,23 +363,22 @@ tvk_status tvk_gguf_write(tvk_gguf_writer *w, const char *path, bool overwrite,
     TVK_TRY(tvk_gguf_check_output(path, overwrite, err));
     part = part_of(path);
     TVK_TRY_ALLOC(part);
-    sink.file = fopen(part, "wbx");
+    sink.file = tvk_disk_open(part, TVK_DISK_NEW);
     if (!sink.file) TVK_FAIL(TVK_ERR_IO, "%.300s: cannot be written: %s", part, strerror(errno));
     made = true;
     TVK_TRY(write_all(w, &sink, err));
-    if (fflush(sink.file) != 0 || flush_to_disk(sink.file) != 0)
+    if (!tvk_disk_sync(sink.file))
         TVK_FAIL(TVK_ERR_IO, "%.300s: cannot be written: %s", part, strerror(errno));
     if (fclose(sink.file) != 0) {
         sink.file = NULL;
         TVK_FAIL(TVK_ERR_IO, "%.300s: cannot be written: %s", part, strerror(errno));
     }
     sink.file = NULL;
-    if (!replace(part, path))
-        TVK_FAIL(TVK_ERR_IO, "%.300s: cannot be renamed: %s", part, strerror(errno));
+    TVK_TRY(tvk_disk_replace(part, path, err));
     made = false;
 fail:
     if (sink.file) fclose(sink.file);
-    if (made) remove(part);
+    if (made) tvk_disk_remove(part);
     free(part);
     return st;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/disk.h"
 
 #define INT64_DIGITS 19 /* an integer of as many digits or more may not fit int64 */
 

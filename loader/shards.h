@@ -3,7 +3,7 @@
 #ifndef TVK_LOADER_SHARDS_H
 #define TVK_LOADER_SHARDS_H
 
-#include "bytes.h"
+#include "base/disk.h"
 #include "safetensors.h"
 
 typedef struct tvk_shard {

@@ -2,7 +2,9 @@
 #   - every #include follows the dependency direction of the layers below;
 #   - Vulkan names occur in runtime/vk only;
 #   - public headers are ASCII and include only the standard library and each other;
-#   - no function of the library prints, exits or reads the environment.
+#   - no function of the library prints, exits or reads the environment;
+#   - the operating system and the compiler are known to a few files (below); all others are C11 as every
+#     compiler has it.
 # Long files are listed, not refused.
 cmake_minimum_required(VERSION 3.20)
 if(NOT ROOT)
@@ -24,15 +26,29 @@ set(layers
   "runtime/ref|base ref shaders"
   "loader/include|ternvk"
   "loader|ternvk base jansson.h pcre2.h"
-  "cli|ternvk jansson.h"
+  "cli|ternvk jansson.h base/clock.h base/compiler.h base/disk.h"
   "cli/line_edit.c|ternvk histedit.h"
   "cli/variants.c|ternvk jansson.h tests"
   "cli/cmd_selftest.c|ternvk jansson.h tests"
   "cli/cmd_kernels.c|ternvk jansson.h tests")
 
-set(system assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal
-  stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time
-  uchar wchar wctype fcntl unistd dirent sys poll pthread dlfcn termios io windows process)
+# Headers of C11, less those that Microsoft's or Apple's C library has not: complex, stdatomic, tgmath,
+# threads, uchar.
+set(system assert ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign
+  stdarg stdbool stddef stdint stdio stdlib stdnoreturn string time wchar wctype)
+
+# The files that know an operating system may include its headers, ask for it, and call functions of
+# the C library that take paths or variables in the machine's own encoding.
+set(platform_files "^(runtime/base|cli)/platform_(posix|windows)\\.c$|^cli/line_edit_windows\\.c$")
+set(platform_headers dirent dlfcn fcntl io mach-o poll process pthread sched shellapi sys termios unistd
+  windows)
+set(platform_macros "_WIN32|__APPLE__|__linux__|__ANDROID__|__unix__|_[A-Z]+(_C)?_SOURCE")
+set(platform_calls "fopen|freopen|rename|remove|tmpfile|tmpnam|getenv|system|clock|timespec_get|fileno")
+# Also asked for the system: what a dynamic symbol is (a public header has no base/ to ask), and which
+# packages hold the Vulkan loader.
+set(macro_files "^runtime/include/ternvk/base\\.h$|^runtime/vk/instance\\.c$")
+set(compiler_macros "__GNUC__|__clang__|_MSC_VER|__MINGW[0-9]+__|__attribute__|__builtin_[a-z_]+|__declspec|__extension__|__typeof__")
+set(compiler_files "^runtime/include/ternvk/base\\.h$|^runtime/base/compiler\\.h$")
 
 set(errors 0)
 macro(complain)
@@ -72,9 +88,13 @@ foreach(file IN LISTS files)
     get_filename_component(folder "${file}" DIRECTORY)
     if(stem IN_LIST system AND include MATCHES "<")
       continue()
+    elseif(stem IN_LIST platform_headers AND include MATCHES "<")
+      if(NOT file MATCHES "${platform_files}")
+        complain("${file} includes ${header}: operating systems belong to the platform files")
+      endif()
     elseif(header STREQUAL first AND EXISTS "${ROOT}/${folder}/${header}")
       continue() # a header of the same folder
-    elseif(NOT first IN_LIST allowed)
+    elseif(NOT first IN_LIST allowed AND NOT header IN_LIST allowed)
       string(REPLACE ";" " " allowed_text "${allowed}")
       complain("${file} includes ${header}; ${own} may include: ${allowed_text}")
     elseif(header MATCHES "^shaders/" AND NOT header MATCHES "^shaders/(include/params\\.h|manifest\\.def)$")
@@ -90,6 +110,17 @@ foreach(file IN LISTS files)
   if(file MATCHES "^(runtime|loader)/" AND
       text MATCHES "(^|[^A-Za-z0-9_])(printf|puts|putchar|getenv|exit|abort|perror)[ \n]*\\(")
     complain("${file} calls ${CMAKE_MATCH_2}: the library never prints, exits or reads the environment")
+  endif()
+  if(NOT file MATCHES "${platform_files}")
+    if(NOT file MATCHES "${macro_files}" AND text MATCHES "(^|[^A-Za-z0-9_])(${platform_macros})([^A-Za-z0-9_]|$)")
+      complain("${file} names ${CMAKE_MATCH_2}: operating systems belong to the platform files")
+    endif()
+    if(text MATCHES "(^|[^A-Za-z0-9_.>])(${platform_calls})[ \n]*\\(")
+      complain("${file} calls ${CMAKE_MATCH_2}: base/disk.h, base/clock.h and cli/platform.h have it")
+    endif()
+  endif()
+  if(NOT file MATCHES "${compiler_files}" AND text MATCHES "(^|[^A-Za-z0-9_])(${compiler_macros})([^A-Za-z0-9_]|$)")
+    complain("${file} names ${CMAKE_MATCH_2}: compilers belong to base/compiler.h")
   endif()
   if(file MATCHES "/include/ternvk/")
     file(READ "${ROOT}/${file}" raw)

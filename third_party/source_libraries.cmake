@@ -81,9 +81,6 @@ tvk_configure_jansson()
 tvk_source_library(tvk_jansson jansson "${jansson}" dump.c error.c hashtable.c hashtable_seed.c load.c
   memory.c pack_unpack.c strbuffer.c strconv.c utf.c value.c version.c)
 target_compile_definitions(tvk_jansson PRIVATE HAVE_CONFIG_H)
-if(WIN32)
-  target_link_libraries(tvk_jansson PRIVATE advapi32)
-endif()
 add_library(Jansson::Jansson ALIAS tvk_jansson)
 
 # ---- PCRE2, code units of 8 bits: as its NON-AUTOTOOLS-BUILD says.

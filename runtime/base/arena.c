@@ -7,15 +7,23 @@
 
 #define BLOCK_BYTES ((size_t)64 * 1024)
 
+/* The strictest alignment of what is kept here; Microsoft's C library has no max_align_t. */
+typedef union strictest {
+    long long integer;
+    long double number;
+    void *pointer;
+    void (*function)(void);
+} strictest;
+
 struct tvk_arena_block {
     tvk_arena_block *next;
     size_t used, size;
-    alignas(max_align_t) unsigned char data[];
+    alignas(strictest) unsigned char data[];
 };
 
 void *tvk_arena_alloc(tvk_arena *arena, size_t count, size_t elem_bytes)
 {
-    const size_t align = alignof(max_align_t);
+    const size_t align = alignof(strictest);
     tvk_arena_block *b = arena->head;
     size_t bytes;
     if (elem_bytes != 0 && count > (SIZE_MAX / 2) / elem_bytes) return NULL;

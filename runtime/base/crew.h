@@ -7,9 +7,6 @@
 /* One thread starts a crew and joins it. */
 typedef struct tvk_crew tvk_crew;
 
-/* Processors that may run at the same time; at least 1. */
-uint32_t tvk_crew_processors(void);
-
 /* Calls fn(user, i) for i = 0 .. count - 1, each once, handed out in this order to at most
  * `threads` threads of its own. Where a thread cannot be started there are fewer: tvk_crew_join
  * does what is left. Errors: TVK_ERR_HOST_MEMORY, and nothing was called. */

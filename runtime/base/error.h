@@ -5,13 +5,8 @@
 #ifndef TVK_BASE_ERROR_H
 #define TVK_BASE_ERROR_H
 
+#include "base/compiler.h"
 #include "ternvk/base.h"
-
-#if defined(__GNUC__)
-#define TVK_PRINTF(fmt_index, first) __attribute__((format(printf, fmt_index, first)))
-#else
-#define TVK_PRINTF(fmt_index, first)
-#endif
 
 /* Fills *err (if not NULL) and returns status, so that `return tvk_error_set(...)` works too. */
 tvk_status tvk_error_set(tvk_error *err, tvk_status status, const char *file, int line,

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/crew.h"
+#include "base/thread.h"
 #include "vk/internal.h"
 
 #define SPIRV_MAGIC 0x07230203u
@@ -244,7 +245,7 @@ tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, ui
                                 uint64_t deadline_ns, tvk_compiling **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint32_t threads = tvk_crew_processors();
+    uint32_t threads = tvk_processors();
     tvk_compiling *c = calloc(1, sizeof *c + count * sizeof *c->items);
     *out = NULL;
     TVK_TRY_ALLOC(c);
