@@ -123,6 +123,33 @@ static bool add_profile(json_t *o, const bench_setup *s, const bench_profile *p)
            0;
 }
 
+static json_t *known(double v)
+{
+    return isnan(v) ? json_null() : json_real(v);
+}
+
+static bool add_steady(json_t *o, const bench_steady *s)
+{
+    json_t *v =
+        s ? json_pack("{sb si sf sf sf so so so so* so so}", "reached", s->reached, "windows",
+                      (int)s->windows, "seconds", s->seconds, "first_ts", s->first, "steady_ts",
+                      s->last, "celsius_first", known(s->at_first.celsius), "celsius_last",
+                      known(s->at_last.celsius), "celsius_most", known(s->hottest), "clock",
+                      s->at_last.clock ? json_string(s->at_last.clock) : NULL, "mhz_first",
+                      known(s->at_first.mhz), "mhz_last", known(s->at_last.mhz))
+          : json_null();
+    return json_object_set_new(o, "steady", v) == 0;
+}
+
+void bench_report_steady(const bench_row *rows, uint32_t count)
+{
+    char name[64], text[256];
+    putchar('\n');
+    for (uint32_t i = 0; i < count; i++)
+        printf("%s: %s\n", bench_test_name(&rows[i].test, name, sizeof name),
+               bench_steady_text(rows[i].steady, text, sizeof text));
+}
+
 void bench_report_profiles(const bench_setup *setup, const bench_row *rows, uint32_t count)
 {
     bench_peaks_line(&setup->peaks);
@@ -198,7 +225,8 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
     if (ok && form == BENCH_MD) bench_table_row(setup, row, &rate);
     if (ok && form != BENCH_MD) {
         o = row_object(setup, row, ts, &ns, &rate);
-        line = o && add_stats(o, row->stats) && add_profile(o, setup, row->profile)
+        line = o && add_stats(o, row->stats) && add_profile(o, setup, row->profile) &&
+                       add_steady(o, row->steady)
                    ? json_dumps(o, JSON_COMPACT)
                    : NULL;
         ok = line != NULL;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "bench_profile.h"
+#include "bench_steady.h"
 #include "ternvk/device.h"
 #include "ternvk/model.h"
 
@@ -39,6 +40,7 @@ typedef struct bench_row {
     const char *programs; /* shader rows that ran, separated by spaces */
     const tvk_stats *stats;       /* NULL: not counted */
     const bench_profile *profile; /* NULL: not asked for */
+    const bench_steady *steady;   /* NULL: not asked for */
 } bench_row;
 
 /* Of samples. deviation: of a sample (n - 1), 0 for one value, as llama-bench has it. */
@@ -53,6 +55,9 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
 void bench_report_end(bench_form form, uint32_t rows);
 /* The statistics of tests that have some, as a table of their own in markdown. */
 void bench_report_stats(const bench_row *rows, uint32_t count);
+
+/* How tests became steady, a line each. */
+void bench_report_steady(const bench_row *rows, uint32_t count);
 
 /* Profiles of tests that have one, each as a table of its own in markdown. */
 void bench_report_profiles(const bench_setup *setup, const bench_row *rows, uint32_t count);

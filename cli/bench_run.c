@@ -107,25 +107,74 @@ static tvk_status run_once(const bench_runner *r, bench_sessions *s, const bench
     return st;
 }
 
-int bench_run(const bench_runner *r, const bench_test *t, uint32_t runs, double *ns, double *cpu)
+static tvk_status keep(bench_samples *s, double ns, tvk_error *err)
+{
+    if (s->count == s->capacity) {
+        const uint32_t capacity = s->capacity ? 2 * s->capacity : 16;
+        double *more = realloc(s->ns, capacity * sizeof *more);
+        if (!more) {
+            *err = (tvk_error){.status = TVK_ERR_HOST_MEMORY};
+            return err->status;
+        }
+        s->ns = more;
+        s->capacity = capacity;
+    }
+    s->ns[s->count++] = ns;
+    return TVK_OK;
+}
+
+static sensors look(void *user)
+{
+    (void)user;
+    return sensors_read("/sys");
+}
+
+/* Is one more run asked for, behind one that took so long? */
+static bool more(bench_samples *s, double ns)
+{
+    if (s->steady) return bench_steady_add(s->steady, ns, look, NULL);
+    return s->count < s->runs;
+}
+
+/* Of a bench that waited for a steady rate, the runs that were steady. */
+static void drop_early(bench_samples *s)
+{
+    const uint32_t last = s->steady ? bench_steady_runs(s->steady) : s->count;
+    memmove(s->ns, s->ns + (s->count - last), last * sizeof *s->ns);
+    s->count = last;
+}
+
+static tvk_status run_all(const bench_runner *r, bench_sessions *s, const bench_test *t,
+                          const char *name, bench_samples *out, double *sum, tvk_error *err)
 {
     const tvk_progress bar = progress_bar();
+    tvk_status st = TVK_OK;
+    double ns;
+    do {
+        const uint64_t done = out->steady ? (uint64_t)out->steady->seconds : out->count;
+        if (!bar.fn(bar.user, name, done, out->steady ? out->steady->params.limit_s : out->runs))
+            return TVK_OK;
+        st = run_once(r, s, t, &ns, err);
+        if (st == TVK_OK) st = keep(out, ns, err);
+        *sum += ns;
+    } while (st == TVK_OK && more(out, ns));
+    if (st == TVK_OK) drop_early(out);
+    return st;
+}
+
+int bench_run(const bench_runner *r, const bench_test *t, bench_samples *out)
+{
     bench_sessions s;
     char name[64];
     tvk_error err = {0};
-    double warm, before = 0, spent, sum = 0;
+    double warm, before, sum = 0;
     int status = 0;
     tvk_status st = open_sessions(r, t, &s, &err);
     bench_test_name(t, name, sizeof name);
     if (st == TVK_OK) st = run_once(r, &s, t, &warm, &err);
     before = platform_cpu_ms();
-    for (uint32_t i = 0; st == TVK_OK && i < runs; i++) {
-        if (!bar.fn(bar.user, name, i, runs)) break;
-        st = run_once(r, &s, t, &ns[i], &err);
-        sum += ns[i];
-    }
-    spent = platform_cpu_ms() - before;
-    *cpu = sum <= 0 ? -1 : spent * 1e6 / sum;
+    if (st == TVK_OK) st = run_all(r, &s, t, name, out, &sum, &err);
+    out->cpu = sum <= 0 ? -1 : (platform_cpu_ms() - before) * 1e6 / sum;
     progress_clear();
     if (st != TVK_OK)
         status = out_failed(&err);

@@ -2,6 +2,7 @@
 #ifndef TVK_CLI_BENCH_RUN_H
 #define TVK_CLI_BENCH_RUN_H
 
+#include "bench_steady.h"
 #include "bench_tests.h"
 #include "ternvk/session.h"
 
@@ -15,10 +16,17 @@ typedef struct bench_runner {
 int bench_runner_open(bench_runner *r, tvk_model *model, const bench_plan *plan, uint32_t batch);
 void bench_runner_close(bench_runner *r);
 
-/* Runs a test once untimed, then `runs` times: ns [runs]; *cpu: CPU time of these runs over their
- * wall time, < 0 where it is not known. Returns an exit status, 1 also when interrupted. */
-int bench_run(const bench_runner *r, const bench_test *test, uint32_t runs, double *ns,
-              double *cpu);
+typedef struct bench_samples {
+    uint32_t runs;        /* to make, where steady is NULL */
+    bench_steady *steady; /* begun: as many as this asks for, of which the last windows are kept */
+    double *ns;           /* [count] of each run; malloc'd, the caller frees it in any case */
+    uint32_t count, capacity;
+    double cpu; /* CPU time of all runs over their wall time; < 0 where it is not known */
+} bench_samples;
+
+/* Runs a test once untimed, then as *samples says. Returns an exit status, 1 also when interrupted.
+ */
+int bench_run(const bench_runner *r, const bench_test *test, bench_samples *samples);
 
 /* One run, untimed, by a model that counts, without the tokens of the depth. */
 int bench_count(const bench_runner *r, const bench_test *test, tvk_stats *out);

@@ -23,7 +23,9 @@ typedef struct bench {
     bench_runner runner;
     tvk_stats stats[BENCH_TESTS];
     bench_profile *profiles; /* [plan.count] */
-    bool profile;
+    bool profile, steady;
+    bench_steady_params steady_params;
+    bench_steady states[BENCH_TESTS];
     bench_row rows[BENCH_TESTS];
     uint32_t runs, batch;
     bench_form form;
@@ -113,24 +115,24 @@ static int run_test(bench *b, uint32_t index)
     char programs[1024];
     bench_row *row = &b->rows[index];
     bench_profile *profile = &b->profiles[index];
-    double *ns = calloc(b->runs, sizeof *ns);
+    bench_samples samples = {.runs = b->runs, .steady = b->steady ? &b->states[index] : NULL};
     int status;
-    if (!ns) {
-        out_error("bench: no memory for %u runs", b->runs);
-        return 1;
-    }
     row->test = b->plan.tests[index];
-    row->ns = ns;
-    row->count = b->runs;
     row->programs = programs;
-    status = bench_run(&b->runner, &row->test, b->runs, ns, &row->cpu);
+    row->steady = samples.steady;
+    if (b->steady)
+        bench_steady_begin(samples.steady, &b->steady_params, bench_test_tokens(&row->test));
+    status = bench_run(&b->runner, &row->test, &samples);
+    row->ns = samples.ns;
+    row->count = samples.count;
+    row->cpu = samples.cpu;
     if (!status)
         status = bench_profile_take(b->e.model, &row->test, b->batch, b->profile ? PROFILE_RUNS : 0,
                                     profile);
     bench_profile_programs(profile, programs, sizeof programs);
     if (b->profile) row->profile = profile;
     if (!status && !bench_report_row(b->form, &b->setup, row, index)) status = 1;
-    free(ns);
+    free(samples.ns);
     row->ns = NULL;
     row->programs = NULL;
     return status;
@@ -161,6 +163,7 @@ static int run_all(bench *b)
     for (; !status && done < b->plan.count; done++) status = run_test(b, done);
     bench_report_end(b->form, status ? done - 1 : done);
     if (!status && engine_given.stats && b->form == BENCH_MD) bench_report_stats(b->rows, done);
+    if (!status && b->steady && b->form == BENCH_MD) bench_report_steady(b->rows, done);
     if (!status && b->profile && b->form == BENCH_MD)
         bench_report_profiles(&b->setup, b->rows, done);
     if (!status) status = engine_validated(&b->e);
@@ -194,6 +197,15 @@ int cmd_bench(int argc, char **argv)
         {ARG_TEXT, "-o, --output", "md|csv|json|jsonl", &format, "form of the table", 0, 0, NULL},
         {ARG_FLAG, "--profile", NULL, &b.profile,
          "where the time of a step goes, by kernel, against what the device reaches", 0, 0, NULL},
+        {ARG_FLAG, "--steady", NULL, &b.steady,
+         "repeat each test until its rate no longer falls as the device gets warm, not -r times", 0,
+         0, NULL},
+        {ARG_U32, "--steady-window", "S", &b.steady_params.window_s,
+         "seconds of the windows whose rates are compared, four in a row (10)", 1, 600, NULL},
+        {ARG_U32, "--steady-tolerance", "PERCENT", &b.steady_params.tolerance,
+         "that these rates may differ by (2)", 1, 50, NULL},
+        {ARG_U32, "--steady-limit", "S", &b.steady_params.limit_s,
+         "seconds after which a test ends in any case (600)", 1, 86400, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_stats_options, NULL, 0, 0, NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_model_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
@@ -206,6 +218,7 @@ int cmd_bench(int argc, char **argv)
                                  0};
     int status;
     b.runs = 5;
+    b.steady_params = (bench_steady_params){.window_s = 10, .tolerance = 2, .limit_s = 600};
     status = args_parse(&command, argc, argv);
     if (status >= 0) return status;
     if (engine_given.list_devices) return cmd_devices(0, NULL);

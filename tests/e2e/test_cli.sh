@@ -64,6 +64,7 @@ refuses 2 "'1,x' found" bench -m "$model" -p 1,x
 refuses 2 "from 1 to 1024 .*'8,0' found" bench -m "$model" -np 8,0
 refuses 2 "'yaml' found" bench -m "$model" -o yaml
 refuses 2 "'0' found" bench -m "$model" -r 0
+refuses 2 "from 1 to 600 expected, '0' found" bench -m "$model" --steady --steady-window 0
 refuses 2 "both 0" bench -m "$model" -p 0 -n 0
 refuses 2 "tg128 @ d64 takes 193 positions, -c gives 100" bench -m "$model" -p 8 -d 64 -c 100
 refuses 2 "not both" bench -m "$model" --shape 25m
@@ -327,9 +328,13 @@ for field in '"n_prompt":8,"n_gen":0,"n_depth":0' '"n_prompt":0,"n_gen":4,"n_dep
     '"build_commit":' '"driver":"' '"samples_ns":\[[0-9]*,[0-9]*,[0-9]*\]' '"avg_ts":[0-9.e]*,"stddev_ts"'; do
     grep -q "$field" "$work/out" || note "bench -o json has $field"
 done
+accepts bench --no-tune -m "$model" -p 0 -n 4 --steady --steady-limit 1 -o jsonl
+grep -Eq '"steady":\{"reached":(true|false),"windows":[1-9][0-9]*,"seconds":1\.[0-9]*,"first_ts":[0-9.]*,"steady_ts":[0-9.]*,' "$work/out" ||
+    note "bench --steady says what it waited for"
+accepts bench --no-tune -m "$model" -p 8 -n 0 -r 1 -o json
 [ "$(head -1 "$work/out")" = "[" ] && [ "$(tail -1 "$work/out")" = "]" ] || note "bench -o json is a list"
 accepts bench --no-tune --shape 25m --layers 1 --embedding-type q6_k -p 8 -n 0 -r 1 -o csv
-[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 55 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
+[ "$(head -1 "$work/out" | tr ',' '\n' | grep -c .)" = 56 ] && [ "$(wc -l <"$work/out")" = 2 ] ||
     note "bench -o csv is a head and a row"
 echo 'timestamps 0' >"$work/clamps"
 refuses 1 "time stamps" bench --no-tune -m "$model" --profile --clamps "$work/clamps"
