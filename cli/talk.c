@@ -69,7 +69,7 @@ tvk_status talk_answer(talk *t, uint32_t limit, tvk_stop_reason *reason, tvk_err
     while (st == TVK_OK) {
         uint32_t said = turn->answer_count - before, dropped;
         if (said >= limit) break;
-        dropped = dialog_make_room(&t->dialog, said ? 1 : dialog_answer_room(d));
+        dropped = dialog_make_room(&t->dialog, turn->answer_count ? 1 : dialog_answer_room(d));
         if (dropped) t->on_drop(t->user, dropped);
         *reason = TVK_STOP_CONTEXT;
         if (dialog_tokens(d, NULL) >= d->context) break;

@@ -114,6 +114,8 @@ tvk_status tvk_feed(tvk_model *m, const tvk_feed_row *rows, uint32_t count, tvk_
         for (uint32_t i = at - n; i < at; i++) rows[i].session->fed = rows[i].position + 1;
     }
 fail:
+    /* what is still in flight reads entries of the ring that a later call writes */
+    if (st != TVK_OK) tvk_gpu_wait_idle(m->device, NULL);
     free(request);
     return st;
 }

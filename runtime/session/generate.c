@@ -110,6 +110,13 @@ fail:
     return st;
 }
 
+static bool all_over(const tvk_generation *g)
+{
+    for (uint32_t i = 0; i < g->count; i++)
+        if (!g->streams[i].over) return false;
+    return true;
+}
+
 static bool more_to_ask(const tvk_generation *g)
 {
     for (uint32_t i = 0; i < g->count; i++) {
@@ -150,7 +157,9 @@ tvk_status tvk_generation_run(tvk_generation *g, bool (*enough)(void *user), voi
     }
 fail:
     if (st != TVK_OK) abandon(g);
-    return st;
+    /* Steps behind the last token draw what no one reads. A device that is lost there is told of by
+     * the next call: this one has done all that it was asked for. */
+    return all_over(g) ? TVK_OK : st;
 }
 
 static bool all_on_device(const tvk_generation *g)
@@ -179,6 +188,7 @@ static tvk_status check_items(const tvk_model *m, const tvk_generate_item *items
 {
     tvk_status st = TVK_OK;
     for (uint32_t i = 0; i < count; i++) {
+        TVK_TRY(tvk_session_attached(items[i].session, err));
         if (items[i].session->model != m) TVK_FAIL(TVK_ERR_ARG, "a session of another model");
         for (uint32_t j = 0; j < i; j++) {
             if (items[j].session == items[i].session) {
@@ -213,10 +223,10 @@ tvk_status tvk_generate(tvk_model *m, tvk_generate_item *items, uint32_t count,
         t->over = t->limit == 0;
         items[i].reason = TVK_STOP_COUNT;
     }
-    TVK_TRY(generate(&g, err));
+    st = generate(&g, err);
     for (uint32_t i = 0; i < count; i++) {
         const tvk_stream *t = &g.streams[i];
-        bool full = t->reason == TVK_STOP_COUNT && t->limit < items[i].max_tokens;
+        bool full = t->over && t->reason == TVK_STOP_COUNT && t->limit < items[i].max_tokens;
         items[i].reason = full ? TVK_STOP_CONTEXT : t->reason;
     }
 fail:
@@ -244,7 +254,10 @@ tvk_status tvk_session_generate(tvk_session *session, uint32_t max_tokens,
 {
     tvk_generate_item item = {.session = session, .max_tokens = max_tokens};
     single s = {fn, user};
-    tvk_status st = tvk_generate(session->model, &item, 1, on_single, &s, err);
+    tvk_status st = TVK_OK;
+    TVK_TRY(tvk_session_attached(session, err));
+    TVK_TRY(tvk_generate(session->model, &item, 1, on_single, &s, err));
+fail:
     if (reason) *reason = item.reason;
     return st;
 }

@@ -6,28 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-tvk_status tvk_session_create(tvk_model *m, tvk_session **out, tvk_error *err)
+/* Gives slot and pages back; what the host knows stays. */
+static void leave_model(tvk_session *s)
+{
+    if (!s->model) return;
+    tvk_kv_pool_give(&s->model->kv, s->model->layout.max_pages, s->pages);
+    s->model->slot_used[s->slot] = false;
+    s->model->open_sessions--;
+    free(s->pages);
+    s->pages = NULL;
+    s->model = NULL;
+}
+
+/* A slot and pages of the model; nothing is in them. */
+static tvk_status join_model(tvk_session *s, tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_state_layout *l = &m->layout;
-    tvk_session *s = calloc(1, sizeof *s);
-    uint32_t slot = 0;
-    *out = NULL;
-    TVK_TRY_ALLOC(s);
+    uint32_t slot = 0, *pages = NULL;
     while (slot < l->slots && m->slot_used[slot]) slot++;
     if (slot == l->slots) {
         TVK_FAIL(TVK_ERR_ARG, "all %u sessions of the model are open", l->slots);
     }
-    s->pages = calloc(l->max_pages, sizeof *s->pages);
-    s->tokens = calloc(l->context, sizeof *s->tokens);
-    TVK_TRY_ALLOC(s->pages);
-    TVK_TRY_ALLOC(s->tokens);
-    if (!tvk_kv_pool_take(&m->kv, l->max_pages, s->pages)) {
+    pages = calloc(l->max_pages, sizeof *pages);
+    TVK_TRY_ALLOC(pages);
+    if (!tvk_kv_pool_take(&m->kv, l->max_pages, pages)) {
         TVK_FAIL(TVK_ERR_INTERNAL, "no %u free KV pages", l->max_pages);
     }
     s->model = m;
+    s->pages = pages;
+    pages = NULL;
     s->slot = slot;
     s->slot_stale = true;
+    s->fed = 0;
+    s->next_valid = false;
     m->slot_used[slot] = true;
     m->open_sessions++;
     TVK_TRY(tvk_gpu_write(m->device,
@@ -35,6 +47,24 @@ tvk_status tvk_session_create(tvk_model *m, tvk_session **out, tvk_error *err)
                                        4 * ((uint64_t)l->pages_word + slot * l->max_pages),
                                        4 * (uint64_t)l->max_pages),
                           s->pages, err));
+    return TVK_OK;
+fail:
+    free(pages);
+    leave_model(s);
+    return st;
+}
+
+tvk_status tvk_session_create(tvk_model *m, tvk_session **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_session *s = calloc(1, sizeof *s);
+    *out = NULL;
+    TVK_TRY_ALLOC(s);
+    s->context = m->layout.context;
+    s->vocab = m->config.vocab;
+    s->tokens = calloc(s->context, sizeof *s->tokens);
+    TVK_TRY_ALLOC(s->tokens);
+    TVK_TRY(join_model(s, m, err));
     *out = s;
     s = NULL;
 fail:
@@ -46,16 +76,62 @@ void tvk_session_destroy(tvk_session **session)
 {
     tvk_session *s = *session;
     if (!s) return;
-    if (s->model) {
-        tvk_kv_pool_give(&s->model->kv, s->model->layout.max_pages, s->pages);
-        s->model->slot_used[s->slot] = false;
-        s->model->open_sessions--;
-    }
+    leave_model(s);
     tvk_drafter_free(&s->drafter);
-    free(s->pages);
     free(s->tokens);
     free(s);
     *session = NULL;
+}
+
+void tvk_session_detach(tvk_session *s)
+{
+    leave_model(s);
+}
+
+/* Room for another context, which holds the tokens that there are. */
+static tvk_status resize(tvk_session *s, uint32_t context, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const tvk_draft_params drafts = s->drafter.params;
+    const tvk_draft_stats stats = s->drafter.stats;
+    int32_t *tokens = calloc(context, sizeof *tokens);
+    TVK_TRY_ALLOC(tokens);
+    TVK_TRY(tvk_drafter_init(&s->drafter, &drafts, context, err));
+    s->drafter.stats = stats;
+    memcpy(tokens, s->tokens, s->count * sizeof *tokens);
+    free(s->tokens);
+    s->tokens = tokens;
+    s->context = context;
+    return TVK_OK;
+fail:
+    free(tokens);
+    return st;
+}
+
+tvk_status tvk_session_attach(tvk_session *s, tvk_model *m, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (s->model) TVK_FAIL(TVK_ERR_ARG, "a detached session expected, one of a model found");
+    if (m->config.vocab != s->vocab) {
+        TVK_FAIL(TVK_ERR_ARG, "a model with a vocabulary of %u expected, %u found", s->vocab,
+                 m->config.vocab);
+    }
+    if (m->layout.context < s->count) {
+        TVK_FAIL(TVK_ERR_ARG, "a context of at least %u positions expected, %u found", s->count,
+                 m->layout.context);
+    }
+    if (m->layout.context != s->context) TVK_TRY(resize(s, m->layout.context, err));
+    TVK_TRY(join_model(s, m, err));
+fail:
+    return st;
+}
+
+tvk_status tvk_session_attached(const tvk_session *s, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    if (!s->model) TVK_FAIL(TVK_ERR_ARG, "a session of a model expected, a detached one found");
+fail:
+    return st;
 }
 
 uint32_t tvk_session_position(const tvk_session *s)
@@ -114,6 +190,7 @@ static tvk_status check_item(const tvk_model *m, const tvk_batch_item *item, tvk
 {
     tvk_status st = TVK_OK;
     const tvk_session *s = item->session;
+    TVK_TRY(tvk_session_attached(s, err));
     if (s->model != m) TVK_FAIL(TVK_ERR_ARG, "a session of another model");
     if (item->count > m->layout.context - s->count) {
         TVK_FAIL(TVK_ERR_ARG, "%u tokens do not fit: the context holds %u positions, %u are left",
@@ -134,7 +211,7 @@ tvk_status tvk_eval(tvk_model *m, const tvk_batch_item *items, uint32_t item_cou
     tvk_status st = TVK_OK;
     tvk_feed_row *rows = NULL;
     size_t total = 0;
-    uint32_t n = 0;
+    uint32_t n = 0, appended = 0;
     for (uint32_t i = 0; i < item_count; i++) {
         TVK_TRY(check_item(m, &items[i], err));
         for (uint32_t j = 0; j < i; j++) {
@@ -144,7 +221,7 @@ tvk_status tvk_eval(tvk_model *m, const tvk_batch_item *items, uint32_t item_cou
         }
         total += items[i].count + (items[i].session->count - items[i].session->fed);
     }
-    rows = malloc((total + 1) * sizeof *rows);
+    rows = calloc(total + 1, sizeof *rows);
     TVK_TRY_ALLOC(rows);
     for (uint32_t i = 0; i < item_count; i++) {
         tvk_session *s = items[i].session;
@@ -154,8 +231,15 @@ tvk_status tvk_eval(tvk_model *m, const tvk_batch_item *items, uint32_t item_cou
         s->count += items[i].count;
         n += rows_of(s, items[i].logits, from, rows + n);
     }
+    appended = item_count;
     TVK_TRY(tvk_feed(m, rows, n, err));
+    appended = 0;
 fail:
+    /* all or nothing: the call may be made again */
+    for (uint32_t i = 0; i < appended; i++) {
+        tvk_session *s = items[i].session;
+        tvk_session_rollback(s, s->count - items[i].count, NULL);
+    }
     free(rows);
     return st;
 }
@@ -206,6 +290,7 @@ tvk_status tvk_session_logits(tvk_session *s, float *out, tvk_error *err)
     tvk_status st = TVK_OK;
     tvk_feed_row *rows = NULL;
     uint32_t n;
+    TVK_TRY(tvk_session_attached(s, err));
     if (s->count == 0) TVK_FAIL(TVK_ERR_ARG, "the session has no token yet");
     if (s->fed == s->count) s->fed = s->count - 1;
     rows = malloc((size_t)(s->count - s->fed) * sizeof *rows);

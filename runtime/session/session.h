@@ -7,10 +7,11 @@
 #include "ternvk/session.h"
 
 struct tvk_session {
-    tvk_model *model;
+    tvk_model *model; /* NULL: detached */
     uint32_t slot;
-    uint32_t *pages; /* [layout.max_pages] */
-    int32_t *tokens; /* [layout.context] */
+    uint32_t *pages;         /* [layout.max_pages] */
+    int32_t *tokens;         /* [context] */
+    uint32_t context, vocab; /* of the model that it is or was attached to */
     uint32_t count, fed;
     tvk_sampler_params sampler;
     tvk_drafter drafter;
@@ -29,6 +30,9 @@ typedef struct tvk_feed_row {
     /* of a row of a draft: where its draw goes, which leaves the session as it is; else NULL */
     int32_t *drawn;
 } tvk_feed_row;
+
+/* TVK_ERR_ARG when the session is detached. */
+tvk_status tvk_session_attached(const tvk_session *session, tvk_error *err);
 
 /* feed.c: rows of any sessions, in order, through as few steps as hold them. Updates fed and next.
  */

@@ -113,7 +113,7 @@ tvk_status tvk_session_set_draft(tvk_session *s, const tvk_draft_params *p, tvk_
                  "%u to %u found",
                  TVK_DRAFT_MOST, p->min, p->max);
     }
-    TVK_TRY(tvk_drafter_init(&s->drafter, p, s->model->layout.context, err));
+    TVK_TRY(tvk_drafter_init(&s->drafter, p, s->context, err));
 fail:
     return st;
 }

@@ -54,6 +54,13 @@ typedef struct tvk_coopmat_shape {
     bool saturating, subgroup_scope;
 } tvk_coopmat_shape;
 
+/* What a clamp text may make fail: rows of faults.def. */
+typedef enum tvk_fault {
+#define TVK_FAULT(key, call, result) TVK_FAULT_##call,
+#include "vk/faults.def"
+    TVK_FAULT_COUNT
+} tvk_fault;
+
 typedef struct tvk_caps {
     char name[256], driver_name[256], driver_info[256];
     uint32_t api_version, driver_version, driver_id, vendor_id, device_id;
@@ -77,6 +84,8 @@ typedef struct tvk_caps {
         portability_subset;
     bool hide_unified; /* by a clamp only: plan as if no device memory were host-visible */
     uint64_t clamps;   /* of what clamps asked for, a hash; 0: nothing */
+    uint32_t faults[TVK_FAULT_COUNT]; /* by a clamp only: calls until it fails, 1: the next one
+                                       * does; 0: never */
     uint32_t coopmat_count;
     tvk_coopmat_shape coopmat[TVK_MAX_COOPMAT];
     /* memory and queues */

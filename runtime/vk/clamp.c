@@ -25,6 +25,11 @@ typedef struct clamp_line {
 
 #define AT "%s:%u: "
 
+static bool is_key(const clamp_line *at, const char *key)
+{
+    return strlen(key) == (size_t)at->key_len && !memcmp(key, at->key, (size_t)at->key_len);
+}
+
 static tvk_status parse_u64(const clamp_line *at, uint64_t *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -116,9 +121,9 @@ static tvk_status lower_special(tvk_caps *caps, const clamp_line *at, bool *know
     tvk_status st = TVK_OK;
     uint64_t value, own = 0;
     *known = true;
-    if (at->key_len == 11 && !memcmp(at->key, "api_version", 11)) {
+    if (is_key(at, "api_version")) {
         st = lower_version(caps, at, err);
-    } else if (at->key_len == 12 && !memcmp(at->key, "device_bytes", 12)) {
+    } else if (is_key(at, "device_bytes")) {
         TVK_TRY(parse_u64(at, &value, err));
         for (uint32_t i = 0; i < caps->heap_count; i++)
             if (caps->heaps[i].device_local && caps->heaps[i].bytes > own)
@@ -127,12 +132,12 @@ static tvk_status lower_special(tvk_caps *caps, const clamp_line *at, bool *know
         for (uint32_t i = 0; i < caps->heap_count; i++)
             if (caps->heaps[i].device_local && caps->heaps[i].bytes > value)
                 caps->heaps[i].bytes = value;
-    } else if (at->key_len == 10 && !memcmp(at->key, "timestamps", 10)) {
+    } else if (is_key(at, "timestamps")) {
         TVK_TRY(parse_u64(at, &value, err));
         own = caps->timestamp_period_ns > 0;
         if (value > own) return above(at, value, own, err);
         if (value == 0) caps->timestamp_period_ns = 0;
-    } else if (at->key_len == 14 && !memcmp(at->key, "unified_memory", 14)) {
+    } else if (is_key(at, "unified_memory")) {
         TVK_TRY(parse_u64(at, &value, err));
         if (value > 1) return above(at, value, 1, err);
         if (value == 0) caps->hide_unified = true;
@@ -143,14 +148,37 @@ fail:
     return st;
 }
 
+/* Which of faults.def the line asks for; TVK_FAULT_COUNT: none. */
+static int fault_of(const clamp_line *at)
+{
+    static const char *const names[] = {
+#define TVK_FAULT(key, call, result) key,
+#include "vk/faults.def"
+    };
+    int i = 0;
+    while (i < TVK_FAULT_COUNT && !is_key(at, names[i])) i++;
+    return i;
+}
+
+static tvk_status set_fault(uint32_t *fault, const clamp_line *at, tvk_error *err)
+{
+    uint64_t value;
+    tvk_status st = parse_u64(at, &value, err);
+    if (st != TVK_OK) return st;
+    if (value >= UINT32_MAX)
+        return tvk_error_set(err, TVK_ERR_ARG, __FILE__, __LINE__,
+                             AT "%.*s: a count below %u needed, %llu found", at->name, at->line,
+                             at->key_len, at->key, UINT32_MAX, (unsigned long long)value);
+    *fault = (uint32_t)value + 1;
+    return TVK_OK;
+}
+
 static tvk_status clamp_one(tvk_caps *caps, const clamp_line *at, tvk_error *err)
 {
     bool known;
     tvk_status st;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strlen(keys[i].key) == (size_t)at->key_len &&
-            !memcmp(keys[i].key, at->key, (size_t)at->key_len))
-            return lower_field(caps, &keys[i], at, err);
+        if (is_key(at, keys[i].key)) return lower_field(caps, &keys[i], at, err);
     st = lower_special(caps, at, &known, err);
     if (!known)
         st = tvk_error_set(err, TVK_ERR_ARG, __FILE__, __LINE__, AT "unknown key '%.*s'", at->name,
@@ -201,6 +229,10 @@ tvk_status tvk_caps_clamp(tvk_caps *caps, const char *text, const char *name, tv
         if (rest < end)
             TVK_FAIL(TVK_ERR_ARG, AT "%.*s: one value needed, '%.*s' follows it", at.name, at.line,
                      at.key_len, at.key, word(rest, end), rest);
+        if (fault_of(&at) < TVK_FAULT_COUNT) { /* the device is the same one */
+            TVK_TRY(set_fault(&lowered.faults[fault_of(&at)], &at, err));
+            continue;
+        }
         TVK_TRY(clamp_one(&lowered, &at, err));
         if (lowered.clamps == 0) lowered.clamps = 14695981039346656037u;
         lowered.clamps = hash_word(lowered.clamps, at.key, at.key_len);

@@ -217,6 +217,7 @@ tvk_status tvk_device_create(const tvk_device_params *params, tvk_device **out, 
     dev->log = params->log;
     TVK_TRY(tvk_instance_init(&dev->instance, params, err));
     TVK_TRY(pick(dev, params, &index, err));
+    tvk_faults_arm(dev);
     TVK_TRY(tvk_device_open(dev, err));
     TVK_TRY(tvk_fences_create(dev, err));
     TVK_TRY(tvk_pipeline_cache_create(dev, err));
@@ -261,8 +262,16 @@ tvk_status tvk_device_alive(const tvk_device *dev, tvk_error *err)
 {
     if (!dev->lost) return TVK_OK;
     return tvk_error_set(err, TVK_ERR_DEVICE_LOST, __FILE__, __LINE__,
-                         "device '%s' was lost earlier: destroy it and create a new one",
-                         dev->info.name);
+                         "device '%s' was lost (vk%s: VK_ERROR_DEVICE_LOST)", dev->info.name,
+                         dev->lost_by);
+}
+
+void tvk_device_lose(tvk_device *dev, const char *call)
+{
+    int length;
+    const char *name = tvk_vk_call_name(call, &length);
+    if (!dev->lost) snprintf(dev->lost_by, sizeof dev->lost_by, "%.*s", length, name);
+    dev->lost = true;
 }
 
 void tvk_device_name(tvk_device *dev, VkObjectType type, uint64_t object, const char *name)

@@ -94,6 +94,8 @@ struct tvk_device {
     tvk_device_info info;
     tvk_log log;
     bool lost;
+    char lost_by[48]; /* the call that said so: "QueueSubmit" */
+    bool faulty;      /* calls are to fail: those that caps.faults names, or */
     uint32_t fail_in; /* calls until the one that fails; 0: none does */
     VkResult fail_with;
     VkPipelineCache pipeline_cache;
@@ -114,6 +116,8 @@ struct tvk_device {
 
 /* TVK_OK, or TVK_ERR_DEVICE_LOST at once when the device was lost before. */
 tvk_status tvk_device_alive(const tvk_device *dev, tvk_error *err);
+/* The call, as TVK_VK has it, told that the device is lost; the first one is remembered. */
+void tvk_device_lose(tvk_device *dev, const char *call);
 void tvk_device_name(tvk_device *dev, VkObjectType type, uint64_t object, const char *name);
 #define TVK_NAME(dev, type, handle, name)                                                          \
     tvk_device_name((dev), VK_OBJECT_TYPE_##type, (uint64_t)(handle), (name))
@@ -131,8 +135,13 @@ const char *tvk_vk_result_name(VkResult result);
 tvk_status tvk_vk_error(tvk_device *dev, VkResult result, const char *call, const char *file,
                         int line, tvk_error *err);
 
-/* What tvk_gpu_fail_at asked this call to fail with, else VK_SUCCESS. */
-VkResult tvk_vk_fault(tvk_device *dev);
+/* "dev->vk.CreateBuffer(...)": its "CreateBuffer". */
+const char *tvk_vk_call_name(const char *call, int *length);
+
+/* fault.c: whether caps.faults asks for something. */
+void tvk_faults_arm(tvk_device *dev);
+/* What this call shall fail with, else VK_SUCCESS. */
+VkResult tvk_vk_fault(tvk_device *dev, const char *call);
 
 /* Every fallible Vulkan call passes here. Uses `st`, `err` and `fail:` as TVK_TRY does. */
 #define TVK_VK_RESULT(dev, result, call)                                                           \
@@ -145,7 +154,7 @@ VkResult tvk_vk_fault(tvk_device *dev);
     } while (0)
 #define TVK_VK(dev, call)                                                                          \
     do {                                                                                           \
-        VkResult vk_fault_ = tvk_vk_fault(dev);                                                    \
+        VkResult vk_fault_ = tvk_vk_fault(dev, #call);                                             \
         TVK_VK_RESULT(dev, vk_fault_ == VK_SUCCESS ? (call) : vk_fault_, #call);                   \
     } while (0)
 

@@ -8,6 +8,7 @@
 #include "vk/internal.h"
 
 #define SPIRV_MAGIC 0x07230203u
+#define COMPILE "CreateComputePipelines"
 
 static void release(tvk_device *dev, tvk_garbage *g)
 {
@@ -149,8 +150,7 @@ static tvk_status finish(tvk_device *dev, tvk_program *p, VkResult result, tvk_e
 {
     tvk_error why = {0};
     if (result != VK_SUCCESS) {
-        tvk_status st =
-            tvk_vk_error(dev, result, "CreateComputePipelines", __FILE__, __LINE__, &why);
+        tvk_status st = tvk_vk_error(dev, result, COMPILE, __FILE__, __LINE__, &why);
         return tvk_error_set(err, st, why.file, why.line, "program '%s': %s", p->name, why.text);
     }
     TVK_NAME(dev, PIPELINE, p->pipeline, p->name);
@@ -208,7 +208,7 @@ tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, 
     tvk_status st = TVK_OK;
     VkResult result;
     TVK_TRY(tvk_program_prepare(device, desc, out, err));
-    result = tvk_vk_fault(device);
+    result = tvk_vk_fault(device, COMPILE);
     if (result == VK_SUCCESS) result = compile(device, *out);
     TVK_TRY(finish(device, *out, result, err));
     return TVK_OK;
@@ -255,7 +255,7 @@ tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, ui
     for (uint32_t i = 0; i < count; i++) {
         if (list[i]->pipeline) continue;
         c->items[c->count].program = list[i];
-        c->items[c->count].result = tvk_vk_fault(device);
+        c->items[c->count].result = tvk_vk_fault(device, COMPILE);
         c->count++;
     }
     if (device->instance.messenger) {

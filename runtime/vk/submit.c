@@ -29,7 +29,7 @@ static void poll(tvk_device *dev)
     while (!dev->lost && dev->completed < dev->submitted) {
         VkFence fence = dev->fences[(dev->completed + 1) % TVK_FENCES];
         VkResult result = dev->vk.GetFenceStatus(dev->handle, fence);
-        if (result == VK_ERROR_DEVICE_LOST) dev->lost = true;
+        if (result == VK_ERROR_DEVICE_LOST) tvk_device_lose(dev, "GetFenceStatus");
         if (result != VK_SUCCESS) return;
         dev->completed++;
     }

@@ -46,30 +46,26 @@ const char *tvk_vk_result_name(VkResult result)
     return row ? row->name : "unknown VkResult";
 }
 
+const char *tvk_vk_call_name(const char *call, int *length)
+{
+    size_t end = strcspn(call, "(");
+    const char *name = call + end;
+    while (name > call && name[-1] != '.' && name[-1] != '>') name--;
+    *length = (int)(call + end - name);
+    return name;
+}
+
 tvk_status tvk_vk_error(tvk_device *dev, VkResult result, const char *call, const char *file,
                         int line, tvk_error *err)
 {
     const struct result_row *row = find(result);
     tvk_status status = row ? row->status : TVK_ERR_INTERNAL;
-    /* The call's text is "dev->vk.CreateBuffer(...)": name the function alone. */
-    size_t len = strcspn(call, "(");
-    const char *name = call + len;
-    while (name > call && name[-1] != '.' && name[-1] != '>') name--;
-    if (result == VK_ERROR_DEVICE_LOST && dev) dev->lost = true;
+    int length;
+    const char *name = tvk_vk_call_name(call, &length);
+    if (result == VK_ERROR_DEVICE_LOST && dev) {
+        tvk_device_lose(dev, call);
+        return tvk_device_alive(dev, err);
+    }
     return tvk_error_set(err, status, file, line, "vk%.*s: VK_SUCCESS expected, %s (%d) found",
-                         (int)(call + len - name), name, tvk_vk_result_name(result), (int)result);
-}
-
-void tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status)
-{
-    device->fail_in = n;
-    device->fail_with = status == TVK_ERR_DEVICE_LOST     ? VK_ERROR_DEVICE_LOST
-                        : status == TVK_ERR_DEVICE_MEMORY ? VK_ERROR_OUT_OF_DEVICE_MEMORY
-                                                          : VK_ERROR_OUT_OF_HOST_MEMORY;
-}
-
-VkResult tvk_vk_fault(tvk_device *dev)
-{
-    if (!dev || dev->fail_in == 0 || --dev->fail_in > 0) return VK_SUCCESS;
-    return dev->fail_with;
+                         length, name, tvk_vk_result_name(result), (int)result);
 }

@@ -47,6 +47,23 @@ static void have_a_name(void **state)
     assert_true(name != name_of("int8 0\n"));
 }
 
+static void fails_on_demand(void **state)
+{
+    tvk_caps c = device();
+    tvk_error err = {0};
+    (void)state;
+    assert_int_equal(
+        tvk_caps_clamp(&c, "lose_after_waits 0\nrefuse_after_allocations 7", NULL, &err), TVK_OK);
+    assert_int_equal(c.faults[TVK_FAULT_WaitForFences], 1); /* the next one */
+    assert_int_equal(c.faults[TVK_FAULT_AllocateMemory], 8);
+    assert_int_equal(c.faults[TVK_FAULT_QueueSubmit], 0);
+    assert_true(c.clamps == 0); /* the same device */
+    assert_int_equal(tvk_caps_clamp(&c, "\nlose_after_waits 4294967295", "f", &err), TVK_ERR_ARG);
+    assert_string_equal(err.text,
+                        "f:2: lose_after_waits: a count below 4294967295 needed, 4294967295 found");
+    assert_int_equal(tvk_caps_clamp(&c, "lose_after_waits -1", "f", &err), TVK_ERR_ARG);
+}
+
 static void lowers(void **state)
 {
     const char *text = "# a poor device\n"
@@ -139,9 +156,9 @@ static void default_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(have_a_name),           cmocka_unit_test(lowers),
-        cmocka_unit_test(empty_changes_nothing), cmocka_unit_test(mistakes),
-        cmocka_unit_test(default_name),
+        cmocka_unit_test(have_a_name), cmocka_unit_test(fails_on_demand),
+        cmocka_unit_test(lowers),      cmocka_unit_test(empty_changes_nothing),
+        cmocka_unit_test(mistakes),    cmocka_unit_test(default_name),
     };
     return cmocka_run_group_tests_name("clamp", tests, NULL, NULL);
 }

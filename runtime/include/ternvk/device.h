@@ -74,7 +74,8 @@ TVK_API tvk_status tvk_device_list(const tvk_device_params *params, tvk_device_i
  * refused: the text says which requirement fails), TVK_ERR_ARG (clamps text). Since: 0.1 */
 TVK_API tvk_status tvk_device_create(const tvk_device_params *params, tvk_device **out,
                                      tvk_error *err);
-/* Waits for the device, frees everything. Models and sessions on it must be gone. NULL-safe. */
+/* Waits for the device, frees everything. Models must be gone, sessions too, or be detached.
+ * NULL-safe; of a lost device too. */
 TVK_API void tvk_device_destroy(tvk_device **device);
 
 /* Lives as long as the device. Since: 0.1 */

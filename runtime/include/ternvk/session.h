@@ -35,6 +35,22 @@ typedef struct tvk_session tvk_session;
 TVK_API tvk_status tvk_session_create(tvk_model *model, tvk_session **out, tvk_error *err);
 TVK_API void tvk_session_destroy(tvk_session **session);
 
+/* Takes a session from its model, which it may outlive: tokens, sampler and drafts stay, the KV
+ * cache is given back. So a session comes through a lost device (TVK_ERR_DEVICE_LOST): detach all
+ * sessions, destroy model and device, create them again, attach, repeat the call that failed. Until
+ * it is attached a session tells its position, rolls back, takes a sampler and can be destroyed;
+ * other calls fail with TVK_ERR_ARG. Since: 0.1 */
+TVK_API void tvk_session_detach(tvk_session *session);
+
+/* Puts a detached session on a model, the same or another of its vocabulary. Its tokens are fed
+ * again by the next call that needs their keys and values, as a prompt: the text goes on with the
+ * same bits where the kernels are exact (docs/numerics.md), else as close as a prompt of these
+ * tokens comes to them.
+ * Errors: TVK_ERR_ARG when all sessions of the model are open, when its context has fewer positions
+ * than the session has tokens, or when the session is not detached: it stays as it was. Since: 0.1
+ */
+TVK_API tvk_status tvk_session_attach(tvk_session *session, tvk_model *model, tvk_error *err);
+
 /* Tokens in the KV cache; the position that the next token gets. Since: 0.1 */
 TVK_API uint32_t tvk_session_position(const tvk_session *session);
 
@@ -56,7 +72,7 @@ typedef struct tvk_batch_item {
 
 /* Appends all tokens of all items, in as few steps as fit (prefill). A session appears once.
  * Errors: TVK_ERR_ARG on a token outside the vocabulary or when a session's context would overflow
- * (says how many positions are left); nothing is appended then. Since: 0.1 */
+ * (says how many positions are left). Whatever the error, nothing is appended. Since: 0.1 */
 TVK_API tvk_status tvk_eval(tvk_model *model, const tvk_batch_item *items, uint32_t item_count,
                             tvk_error *err);
 
@@ -86,7 +102,9 @@ typedef struct tvk_generate_item {
  * by kernels that are not). fn is called for each token,
  * in order within a session (item: its index); returning false ends that session, which is rolled
  * back to the tokens that were reported, and the others go on.
- * Errors: TVK_ERR_ARG for a session without a token, of another model, or that appears twice.
+ * Errors: TVK_ERR_ARG for a session without a token, of another model, or that appears twice. After
+ * any other error each session ends with the last token that was reported, and reasons stand where
+ * generation was over.
  * Owner: items borrowed for the call. Since: 0.1 */
 TVK_API tvk_status tvk_generate(tvk_model *model, tvk_generate_item *items, uint32_t count,
                                 bool (*fn)(void *user, uint32_t item, int32_t token), void *user,
