@@ -40,11 +40,20 @@ uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact);
 typedef struct tvk_cached_program {
     struct tvk_cached_program *next;
     uint32_t row, constant_count;
+    const uint32_t *spirv; /* of the row or what stood in for it */
     uint32_t constants[TVK_MAX_CONSTANTS];
     tvk_program *program;
     bool pending; /* prepared, not compiled yet */
     char name[96];
 } tvk_cached_program;
+
+/* What programs of a row are made of. */
+typedef struct tvk_module {
+    uint32_t row;
+    const char *name;
+    const uint32_t *spirv;
+    size_t bytes;
+} tvk_module;
 
 struct tvk_kernels {
     tvk_device *device;
@@ -54,6 +63,7 @@ struct tvk_kernels {
     tvk_shape_choice *shapes;         /* malloc'd: those that were asked for */
     uint32_t shape_count, shape_capacity;
     tvk_cached_program *programs;
+    tvk_module other;         /* words NULL: every row has its own */
     bool collecting;          /* programs are prepared only */
     tvk_compiling *compiling; /* those that are pending */
 };

@@ -150,6 +150,12 @@ bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size
 tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
                              uint32_t config, tvk_error *err);
 
+/* From now on programs of this row are made of other words: a module with the row's bindings, push
+ * constants and specialization constants. spirv and name: borrowed until tvk_kernels_destroy; spirv
+ * NULL: the row's own again. One row at a time. */
+void tvk_kernels_substitute(tvk_kernels *kernels, uint32_t shader_index, const char *name,
+                            const uint32_t *spirv, size_t spirv_bytes);
+
 /* For the kernel files: the program of op with these constants, from the cache or made now, then
  * a dispatch appended to the list. constants[0..2] are the workgroup size. Ops whose shapes the
  * tuner tells apart say what tvk_kernels_choose answered. */

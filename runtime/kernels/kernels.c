@@ -49,11 +49,23 @@ tvk_device *tvk_kernels_device(const tvk_kernels *kernels)
     return kernels->device;
 }
 
-/* "gemv_t2_i8_dp4[128,16,4]": row, workgroup size in x, tile constants */
-static void name_program(tvk_cached_program *p)
+void tvk_kernels_substitute(tvk_kernels *kernels, uint32_t shader_index, const char *name,
+                            const uint32_t *spirv, size_t spirv_bytes)
 {
-    size_t at = (size_t)snprintf(p->name, sizeof p->name, "%s[%u", tvk_shader_get(p->row)->name,
-                                 p->constants[0]);
+    kernels->other = (tvk_module){shader_index, name, spirv, spirv_bytes};
+}
+
+static tvk_module module_of(const tvk_kernels *k, uint32_t row)
+{
+    const tvk_shader_info *info = tvk_shader_get(row);
+    if (k->other.spirv && k->other.row == row) return k->other;
+    return (tvk_module){row, info->name, info->spirv, *info->spirv_bytes};
+}
+
+/* "gemv_t2_i8_dp4[128,16,4]": row, workgroup size in x, tile constants */
+static void name_program(tvk_cached_program *p, const char *row)
+{
+    size_t at = (size_t)snprintf(p->name, sizeof p->name, "%s[%u", row, p->constants[0]);
     for (uint32_t i = 3; i < p->constant_count && at < sizeof p->name; i++)
         at += (size_t)snprintf(p->name + at, sizeof p->name - at, ",%u", p->constants[i]);
     if (at < sizeof p->name) snprintf(p->name + at, sizeof p->name - at, "]");
@@ -150,8 +162,9 @@ void tvk_kernels_forget(tvk_kernels *kernels)
 static const tvk_cached_program *find(const tvk_kernels *k, uint32_t row, const uint32_t *constants,
                                       uint32_t count)
 {
+    const uint32_t *spirv = module_of(k, row).spirv;
     for (const tvk_cached_program *p = k->programs; p; p = p->next)
-        if (p->row == row && p->constant_count == count &&
+        if (p->row == row && p->spirv == spirv && p->constant_count == count &&
             !memcmp(p->constants, constants, count * sizeof *constants))
             return p;
     return NULL;
@@ -161,23 +174,24 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
                       uint32_t count, const tvk_cached_program **out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const tvk_shader_info *info = tvk_shader_get(row);
+    const tvk_module module = module_of(k, row);
     tvk_program_desc desc = {0};
     tvk_cached_program *p = calloc(1, sizeof *p);
     TVK_TRY_ALLOC(p);
     p->row = row;
+    p->spirv = module.spirv;
     p->constant_count = count;
     p->pending = k->collecting;
     memcpy(p->constants, constants, count * sizeof *constants);
-    name_program(p);
+    name_program(p, module.name);
     desc.name = p->name;
-    desc.spirv = info->spirv;
-    desc.spirv_bytes = *info->spirv_bytes;
+    desc.spirv = module.spirv;
+    desc.spirv_bytes = module.bytes;
     desc.binding_count = (uint32_t)strlen(tvk_op_access(op));
     desc.push_bytes = tvk_op_push_bytes(op);
     desc.constant_count = count;
     memcpy(desc.constants, constants, count * sizeof *constants);
-    desc.subgroup = tvk_select_subgroup(tvk_gpu_plan(k->device), info);
+    desc.subgroup = tvk_select_subgroup(tvk_gpu_plan(k->device), tvk_shader_get(row));
     TVK_TRY((p->pending ? tvk_program_prepare : tvk_program_create)(k->device, &desc, &p->program,
                                                                     err));
     p->next = k->programs;

@@ -90,6 +90,7 @@ static void describe(uint32_t index, tvk_case *out)
     out->shape[1] = s->d;
     out->shape[2] = 1 + s->more;
     out->shape[3] = s->position + 1;
+    tvk_rig_types(groups[index / SHAPES].types, out->types, sizeof out->types);
     snprintf(out->name, sizeof out->name, "H %u G %u D %u T %u of %u depth %u rotary %u%s%s",
              s->heads, s->kv_heads, s->d, 1 + s->more, capacity(s), s->position + 1, s->rotary,
              s->interleaved ? " pairs" : "", s->sharp > 1.0f ? ", sharp" : "");
@@ -239,4 +240,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                              o->types, capacity(o->shape), err);
 }
 
-const tvk_family tvk_family_attn_token = {count, describe, setup, append};
+const tvk_family tvk_family_attn_token = {count, describe, setup, append, NULL, NULL};

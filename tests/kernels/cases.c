@@ -9,7 +9,6 @@
 #include "tests/kernels/rig.h"
 
 #define GUARD_WORDS 64u
-#define MAX_STAMPS 257u
 
 static const tvk_family *const families[] = {
     &tvk_family_step_begin, &tvk_family_embed,     &tvk_family_norm,        &tvk_family_layernorm,
@@ -64,17 +63,40 @@ static tvk_status upload(const tvk_array *a, tvk_device *device, tvk_error *err)
     return tvk_gpu_write(device, tvk_buffer_span(a->buffer), a->words - GUARD_WORDS, err);
 }
 
-tvk_status tvk_case_open(uint32_t index, tvk_kernels *kernels, tvk_case_data **out, tvk_error *err)
+/* The family of any shape whose op it is. */
+static const tvk_family *find_shape(const tvk_rig_shape *shape, tvk_case *info)
+{
+    for (size_t f = 0; f < FAMILIES; f++) {
+        memset(info, 0, sizeof *info);
+        info->op = shape->op;
+        info->size = TVK_CASE_REAL;
+        if (families[f]->describe_shape && families[f]->describe_shape(shape, info))
+            return families[f];
+    }
+    return NULL;
+}
+
+bool tvk_case_of_shape(tvk_op op, uint32_t n, uint32_t k, uint32_t t, tvk_case *out)
+{
+    const tvk_rig_shape shape = {op, n, k, t};
+    return find_shape(&shape, out) != NULL;
+}
+
+/* index: of the family's table; shape: NULL, or the one that is to be opened in its place. */
+static tvk_status open_case(const tvk_family *family, const tvk_case *info, uint32_t index,
+                            const tvk_rig_shape *shape, tvk_kernels *kernels, tvk_case_data **out,
+                            tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_case_data *d = calloc(1, sizeof *d);
     *out = NULL;
     TVK_TRY_ALLOC(d);
-    d->family = find(&index);
-    d->family->describe(index, &d->info);
+    d->family = family;
+    d->info = *info;
     d->rig.kernels = kernels;
     d->rig.device = tvk_kernels_device(kernels);
-    TVK_TRY(d->family->setup(&d->rig, index, err));
+    d->rig.checked = 1;
+    TVK_TRY(shape ? family->setup_shape(&d->rig, shape, err) : family->setup(&d->rig, index, err));
     for (uint32_t i = 0; i < d->rig.array_count; i++)
         TVK_TRY(upload(&d->rig.arrays[i], d->rig.device, err));
     *out = d;
@@ -84,72 +106,21 @@ fail:
     return st;
 }
 
-/* ---- running ---- */
-
-static uint32_t group_count(const tvk_rig *rig, uint8_t kind, uint32_t value)
+tvk_status tvk_case_open(uint32_t index, tvk_kernels *kernels, tvk_case_data **out, tvk_error *err)
 {
-    switch (kind) {
-    case TVK_AXIS_ROWS:
-        return (rig->rows + value - 1) / value;
-    case TVK_AXIS_OUTS:
-        return (rig->outs + value - 1) / value;
-    case TVK_AXIS_CHUNKS:
-        return rig->chunks;
-    case TVK_AXIS_ONE:
-        return rig->outs == 1 ? value : 0;
-    case TVK_AXIS_SEVERAL:
-        return rig->outs > 1 ? (rig->outs + value - 1) / value : 0;
-    case TVK_AXIS_BLOCKS:
-        return TVK_BLOCKS(value, rig->rows * rig->chunks);
-    default:
-        return value;
-    }
+    const tvk_family *family;
+    tvk_case info;
+    tvk_case_get(index, &info);
+    family = find(&index);
+    return open_case(family, &info, index, NULL, kernels, out, err);
 }
 
-/* only: the dispatches of this op; TVK_OP_COUNT: all. */
-static tvk_status record(const tvk_rig *rig, tvk_op only, tvk_commands *c, tvk_error *err)
+tvk_status tvk_case_open_shape(tvk_op op, uint32_t n, uint32_t k, uint32_t t, tvk_kernels *kernels,
+                               tvk_case_data **out, tvk_error *err)
 {
-    tvk_status st = TVK_OK;
-    for (uint32_t i = 0; i < rig->list.count; i++) {
-        const tvk_dispatch *d = &rig->list.items[i];
-        uint32_t groups[3];
-        if (only != TVK_OP_COUNT && d->op != only) continue;
-        for (int axis = 0; axis < 3; axis++)
-            groups[axis] = group_count(rig, d->groups.kind[axis], d->groups.value[axis]);
-        if (groups[0] && groups[1] && groups[2])
-            TVK_TRY(tvk_commands_dispatch(c, d->program, d->bindings, d->push, groups, err));
-        tvk_commands_barrier(c, TVK_BARRIER_COMPUTE);
-    }
-fail:
-    return st;
-}
-
-/* stamps 0: everything once, without time stamps; else what is of the case's op. */
-static tvk_status submit(const tvk_rig *rig, tvk_op op, uint32_t stamps, uint32_t inner, double *ns,
-                         tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    tvk_commands *c = NULL;
-    uint32_t runs = stamps ? (stamps - 1) * inner : 1, bindings = 0;
-    uint64_t ticket;
-    for (uint32_t i = 0; i < rig->list.count; i++) bindings += rig->list.items[i].binding_count;
-    TVK_TRY(tvk_commands_create(rig->device, runs * rig->list.count, runs * bindings, stamps,
-                                "case", &c, err));
-    TVK_TRY(tvk_commands_begin(c, err));
-    if (!stamps) TVK_TRY(record(rig, TVK_OP_COUNT, c, err));
-    for (uint32_t s = 0; s < stamps; s++) {
-        if (s) {
-            for (uint32_t i = 0; i < inner; i++) TVK_TRY(record(rig, op, c, err));
-        }
-        tvk_commands_timestamp(c, s);
-    }
-    TVK_TRY(tvk_commands_end(c, err));
-    TVK_TRY(tvk_gpu_submit(rig->device, &c, 1, &ticket, err));
-    TVK_TRY(tvk_gpu_wait(rig->device, ticket, err));
-    if (stamps) TVK_TRY(tvk_commands_times(c, stamps, ns, err));
-fail:
-    tvk_commands_destroy(&c);
-    return st;
+    const tvk_rig_shape shape = {op, n, k, t};
+    tvk_case info;
+    return open_case(find_shape(&shape, &info), &info, 0, &shape, kernels, out, err);
 }
 
 /* ---- comparing ---- */
@@ -211,47 +182,23 @@ fail:
     return st;
 }
 
-static int by_value(const void *a, const void *b)
+/* The last one of the op: what stands before it may be of another row. */
+static const tvk_dispatch *op_dispatch(const tvk_rig *rig, tvk_op op)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    for (uint32_t i = rig->list.count; i-- > 0;)
+        if (rig->list.items[i].op == op) return &rig->list.items[i];
+    return NULL;
 }
 
-/* A device that waited for the CPU reference has lowered its clocks: keep it busy for a while. */
-static tvk_status warm(const tvk_rig *rig, tvk_op op, tvk_error *err)
+/* The family's numbers; which unit computes, as the dispatch has it. */
+static tvk_cost cost_of(const tvk_rig *rig, const tvk_dispatch *d)
 {
-    const double enough_ns = 200e6;
-    const uint32_t most_runs = 200;
-    tvk_status st = TVK_OK;
-    double ns[2], busy = 0;
-    uint32_t runs = 1;
-    while (busy < enough_ns) {
-        TVK_TRY(submit(rig, op, 2, runs, ns, err));
-        if (ns[1] <= ns[0]) break; /* too short for this clock */
-        busy += ns[1] - ns[0];
-        if (runs < most_runs) runs *= 2;
-    }
-fail:
-    return st;
-}
-
-static tvk_status measure(const tvk_rig *rig, tvk_op op, const tvk_case_options *options,
-                          tvk_case_result *r, tvk_error *err)
-{
-    tvk_status st = TVK_OK;
-    double ns[MAX_STAMPS];
-    uint32_t inner = options->inner ? options->inner : 1;
-    uint32_t n = options->repetitions < MAX_STAMPS ? options->repetitions : MAX_STAMPS - 1;
-    TVK_TRY(warm(rig, op, err));
-    TVK_TRY(submit(rig, op, n + 1, inner, ns, err));
-    for (uint32_t i = 0; i < n; i++) ns[i] = (ns[i + 1] - ns[i]) / inner;
-    qsort(ns, n, sizeof *ns, by_value);
-    r->samples = n;
-    r->ns_min = ns[0];
-    r->ns_max = ns[n - 1];
-    r->ns_median = n % 2 ? ns[n / 2] : (ns[n / 2 - 1] + ns[n / 2]) / 2;
-fail:
-    return st;
+    const tvk_work work = {rig->rows ? rig->rows : 1, rig->outs ? rig->outs : 1, 1, 1, 1};
+    tvk_cost c = tvk_dispatch_cost(d, &work);
+    const double all = c.int_ops + c.float_ops + c.matrix_ops + c.half_ops;
+    const double part = all > 0 ? rig->operations / all : 0;
+    return (tvk_cost){rig->bytes, c.int_ops * part, c.float_ops * part, c.matrix_ops * part,
+                      c.half_ops * part};
 }
 
 tvk_status tvk_case_run(tvk_case_data *d, uint32_t shader_index, uint32_t config,
@@ -259,27 +206,26 @@ tvk_status tvk_case_run(tvk_case_data *d, uint32_t shader_index, uint32_t config
 {
     tvk_status st = TVK_OK;
     tvk_rig *rig = &d->rig;
+    const tvk_dispatch *op;
     bool inexact = (tvk_shader_get(shader_index)->caps & TVK_CAP_INEXACT) != 0;
     memset(r, 0, sizeof *r);
     TVK_TRY(tvk_kernels_force(rig->kernels, d->info.op, shader_index, config, err));
     rig->list.count = 0;
     TVK_TRY(d->family->record(rig, err));
-    for (uint32_t i = 0; i < rig->list.count; i++) {
-        if (rig->list.items[i].op == d->info.op)
-            snprintf(r->program, sizeof r->program, "%s", rig->list.items[i].program_name);
-    }
-    if (!r->program[0])
+    op = op_dispatch(rig, d->info.op);
+    if (!op)
         TVK_FAIL(TVK_ERR_INTERNAL, "%s %s: the op was not dispatched", tvk_op_name(d->info.op),
                  d->info.name);
+    snprintf(r->program, sizeof r->program, "%s", op->program_name);
     for (uint32_t i = 0; i < rig->array_count; i++) {
         if (rig->arrays[i].want) TVK_TRY(upload(&rig->arrays[i], rig->device, err));
     }
-    TVK_TRY(submit(rig, d->info.op, 0, 1, NULL, err));
+    TVK_TRY(tvk_rig_run(rig, TVK_OP_COUNT, 1, NULL, err));
     TVK_TRY(check(d, inexact, r, err));
-    r->bytes = rig->bytes;
-    r->operations = rig->operations;
-    if (options && options->repetitions && !r->mismatches && tvk_gpu_plan(rig->device)->timestamps)
-        TVK_TRY(measure(rig, d->info.op, options, r, err));
+    r->checked = rig->checked;
+    r->cost = cost_of(rig, op);
+    if (options && options->repetitions && !r->mismatches)
+        TVK_TRY(tvk_rig_time(rig, d->info.op, options, r, err));
 fail:
     if (st == TVK_OK)
         st = tvk_kernels_force(rig->kernels, d->info.op, UINT32_MAX, 0, err);

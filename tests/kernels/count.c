@@ -142,4 +142,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                                s->capacity, err);
 }
 
-const tvk_family tvk_family_count = {count, describe, setup, append};
+const tvk_family tvk_family_count = {count, describe, setup, append, NULL, NULL};

@@ -145,4 +145,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                         o->shape->capacity, err);
 }
 
-const tvk_family tvk_family_embed = {count, describe, setup, append};
+const tvk_family tvk_family_embed = {count, describe, setup, append, NULL, NULL};

@@ -71,4 +71,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                          err);
 }
 
-const tvk_family tvk_family_gather = {count, describe, setup, append};
+const tvk_family tvk_family_gather = {count, describe, setup, append, NULL, NULL};

@@ -18,7 +18,7 @@ static const shape shapes[] = {
     {TINY, 36, 3, 120.0f},     {TINY, 192, 5, 3.0f},     {SMALL, 508, 2, 3.0f},
     {SMALL, 512, 16, 90.0f},   {SMALL, 516, 1, 1.0e4f},  {SMALL, 1280, 5, 3.0f},
     {SMALL, 5460, 2, 1.0e-6f}, {SMALL, 6912, 37, 10.0f}, {SMALL, 8640, 1, 3.0f},
-    {REAL, 1280, 1, 3.0f},     {REAL, 6912, 1, 3.0f},    {REAL, 6912, 512, 3.0f},
+    {REAL, 1536, 1, 3.0f},     {REAL, 6912, 1, 3.0f},    {REAL, 6912, 512, 3.0f},
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
 
@@ -88,4 +88,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                       o->op == TVK_OP_glu_relu2, o->shape->t, err);
 }
 
-const tvk_family tvk_family_glu = {count, describe, setup, append};
+const tvk_family tvk_family_glu = {count, describe, setup, append, NULL, NULL};

@@ -87,4 +87,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                            o->shape->capacity, err);
 }
 
-const tvk_family tvk_family_hadamard = {count, describe, setup, append};
+const tvk_family tvk_family_hadamard = {count, describe, setup, append, NULL, NULL};

@@ -19,7 +19,7 @@ static const shape shapes[] = {
     {TINY, 3, 3, 48, 2, 16, 1, 129},       {SMALL, 8, 4, 64, 5, 5, 3, 500},
     {SMALL, 2, 1, 96, 16, 16, 2, 256},     {SMALL, 4, 4, 100, 7, 8, 2, 300},
     {SMALL, 20, 5, 128, 37, 37, 1, 500},   {SMALL, 2, 1, 256, 3, 3, 2, 257},
-    {REAL, 8, 4, 64, 1, 1, 1, 1024},       {REAL, 20, 5, 128, 1, 1, 1, 4096},
+    {REAL, 8, 8, 64, 1, 1, 1, 1024},       {REAL, 20, 5, 128, 1, 1, 1, 4096},
     {REAL, 20, 5, 128, 512, 512, 1, 4096},
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
@@ -57,7 +57,8 @@ static void describe(uint32_t index, tvk_case *out)
     out->size = s->size;
     out->shape[1] = s->d;
     out->shape[2] = s->t;
-    out->shape[3] = s->kv_heads;
+    out->shape[0] = s->kv_heads;
+    tvk_rig_types(types, out->types, sizeof out->types);
     snprintf(out->name, sizeof out->name, "G %u D %u T %u of %u slots %u, %s %s%s%s", s->kv_heads,
              s->d, s->t, s->capacity, s->slots, tvk_rig_cache_name(types.k),
              tvk_rig_cache_name(types.v), types.q ? " q " : "",
@@ -173,4 +174,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                             o->shape->capacity, err);
 }
 
-const tvk_family tvk_family_kv_append = {count, describe, setup, append};
+const tvk_family tvk_family_kv_append = {count, describe, setup, append, NULL, NULL};

@@ -125,4 +125,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                             o->y->span, s->k, eps, s->capacity, true, rig->layout.outs_word, err);
 }
 
-const tvk_family tvk_family_layernorm = {count, describe, setup, append};
+const tvk_family tvk_family_layernorm = {count, describe, setup, append, NULL, NULL};

@@ -53,6 +53,8 @@ static const shape shapes[] = {
     {REAL, 4096, 512, 1, 1, 1, false, ALL},
     {REAL, 2560, 2560, 1, 1, 1, false, ALL | T2 | Q4 | Q6},
     {REAL, 128256, 2560, 1, 1, 4, false, NARROW},
+    {REAL, 32000, 4096, 1, 1, 1, false, NARROW},
+    {REAL, 12288, 512, 1, 1, 1, false, NARROW},
     {TINY, 1, 4, 2, 2, 1, false, FLOATS},
     {TINY, 7, 64, 5, 5, 1, true, ALL},
     {TINY, 17, 100, 3, 16, 1, false, FLOATS},
@@ -115,10 +117,8 @@ static uint32_t count(void)
     return n;
 }
 
-static void describe(uint32_t index, tvk_case *out)
+static void describe_as(const shape *s, tvk_case *out)
 {
-    tvk_layout layout;
-    const shape *s = find(index, &layout, &out->op);
     char rows[32] = "";
     if (s->capacity != s->t) snprintf(rows, sizeof rows, " of %u", s->capacity);
     out->size = s->size;
@@ -127,6 +127,12 @@ static void describe(uint32_t index, tvk_case *out)
     out->shape[2] = s->t;
     snprintf(out->name, sizeof out->name, "N %u K %u T %u%s%s%s", s->n, s->k, s->t, rows,
              s->pieces > 1 ? " pieces" : "", s->add ? " add" : "");
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    tvk_layout layout;
+    describe_as(find(index, &layout, &out->op), out);
 }
 
 static void fill_row(tvk_layout layout, uint32_t *row, uint32_t n, uint32_t k)
@@ -200,10 +206,10 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
         w->piece[p].rows = rows;
         w->piece_count++;
         for (uint32_t r = 0; r < rows; r++) {
-            uint32_t step = (uint32_t)((uint64_t)s->n * s->k * s->t / 50000000u) + 1, n = first + r;
+            const uint32_t n = first + r;
             uint32_t *row = words->words + (uint64_t)r * w->row_words;
             fill_row(w->layout, row, n, s->k);
-            if (n % step == 0 || n == s->n - 1)
+            if (tvk_rig_sampled(n, s->n, (uint64_t)s->n * s->k * s->t))
                 want_rows(o, row, scales ? scales->words + (uint64_t)r * row_scales : NULL, n);
         }
     }
@@ -211,14 +217,15 @@ fail:
     return st;
 }
 
-static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+static tvk_status setup_as(tvk_rig *rig, tvk_layout layout, const shape *as, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
-    const shape *s;
-    tvk_op op;
-    TVK_TRY_ALLOC(o);
-    o->shape = s = find(index, &o->w.layout, &op);
+    shape *s = tvk_arena_alloc(&rig->arena, 1, sizeof *s);
+    TVK_TRY_ALLOC(o && s ? o : NULL);
+    *s = *as;
+    o->shape = s;
+    o->w.layout = layout;
     o->w.n = s->n;
     o->w.k = s->k;
     o->w.row_words = tvk_layout_row_words(o->w.layout, s->k);
@@ -240,8 +247,50 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     rig->bytes = (double)s->n * (o->w.row_words + tvk_layout_row_scales(o->w.layout, s->k)) * 4 +
                  (double)s->t * 4.0 * (s->k + s->n * (s->add ? 2.0 : 1.0));
     rig->operations = 2.0 * s->n * s->k * s->t;
+    rig->checked = tvk_rig_sampled_part(s->n, (uint64_t)s->n * s->k * s->t);
 fail:
     return st;
+}
+
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    tvk_layout layout;
+    tvk_op op;
+    const shape *s = find(index, &layout, &op);
+    return setup_as(rig, layout, s, err);
+}
+
+static shape any_shape(const tvk_rig_shape *s)
+{
+    return (shape){REAL, s->n, s->k, s->t, s->t, 1, false, 0};
+}
+
+/* The layout whose op it is; false: none, or none with rows of so many values. */
+static bool layout_of(const tvk_rig_shape *any, tvk_layout *out)
+{
+    for (size_t i = 0; i < LAYOUTS; i++) {
+        if (any->op != (any->t == 1 ? layouts[i].vec : layouts[i].mat)) continue;
+        *out = layouts[i].layout;
+        return tvk_layout_row_words(*out, any->k) > 0;
+    }
+    return false;
+}
+
+static bool describe_shape(const tvk_rig_shape *any, tvk_case *out)
+{
+    const shape s = any_shape(any);
+    tvk_layout layout;
+    if (!layout_of(any, &layout)) return false;
+    describe_as(&s, out);
+    return true;
+}
+
+static tvk_status setup_shape(tvk_rig *rig, const tvk_rig_shape *any, tvk_error *err)
+{
+    const shape s = any_shape(any);
+    tvk_layout layout = TVK_LAYOUT_F32;
+    layout_of(any, &layout);
+    return setup_as(rig, layout, &s, err);
 }
 
 static tvk_status append(tvk_rig *rig, tvk_error *err)
@@ -251,4 +300,5 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                          o->shape->capacity, o->shape->add, false, err);
 }
 
-const tvk_family tvk_family_matmul_f = {count, describe, setup, append};
+const tvk_family tvk_family_matmul_f = {count,  describe,       setup,
+                                        append, describe_shape, setup_shape};

@@ -59,14 +59,6 @@ static const shape shapes[] = {
     {SMALL, 7, 6912, 1, 1, 1, false, false, MINUS},
     {SMALL, 7, 6912, 1, 1, 1, false, false, PLUS},
     {SMALL, 7, 8640, 1, 1, 1, false, false, LARGEST},
-    {REAL, 512, 512, 1, 1, 1, false, false, MIXED},
-    {REAL, 1024, 512, 1, 1, 1, false, false, MIXED},
-    {REAL, 2560, 512, 1, 1, 1, false, false, MIXED},
-    {REAL, 512, 1280, 1, 1, 1, true, false, MIXED},
-    {REAL, 3840, 2560, 1, 1, 1, false, false, MIXED},
-    {REAL, 2560, 2560, 1, 1, 1, true, false, MIXED},
-    {REAL, 13824, 2560, 1, 1, 1, false, false, MIXED},
-    {REAL, 2560, 6912, 1, 1, 1, true, false, MIXED},
     /* mat-mat */
     {TINY, 1, 4, 2, 2, 1, false, false, MIXED},
     {TINY, 7, 64, 5, 5, 1, true, false, MIXED},
@@ -87,16 +79,6 @@ static const shape shapes[] = {
     {SMALL, 7, 8640, 2, 2, 1, false, false, LARGEST},
     {TINY, 40, 260, 33, 40, 1, false, false, SILU},
     {REAL, 13824, 2560, 512, 512, 1, false, false, RELU2},
-    {REAL, 2560, 512, 128, 128, 1, false, false, MIXED},
-    {REAL, 512, 1280, 128, 128, 1, true, false, MIXED},
-    {REAL, 13824, 2560, 16, 16, 1, false, false, MIXED},
-    {REAL, 13824, 2560, 32, 32, 1, false, false, MIXED},
-    {REAL, 2560, 6912, 32, 32, 1, true, false, MIXED},
-    {REAL, 2560, 2560, 32, 32, 1, true, false, MIXED},
-    {REAL, 2560, 2560, 512, 512, 1, true, false, MIXED},
-    {REAL, 3840, 2560, 512, 512, 1, false, false, MIXED},
-    {REAL, 13824, 2560, 512, 512, 1, false, false, MIXED},
-    {REAL, 2560, 6912, 512, 512, 1, true, false, MIXED},
 };
 
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
@@ -134,15 +116,45 @@ static bool mixed(const shape *s)
     return s->fill == MIXED || gated(s);
 }
 
-static uint32_t count(void)
+/* A linear as a shape; formats but INT8, whose codes alone differ, have few. False: past the last.
+ */
+static bool real_shape(uint32_t kind, uint32_t index, shape *out)
 {
-    return KINDS * SHAPES;
+    tvk_rig_linear l;
+    if (!tvk_rig_linear_get(index, kind > 0, &l)) return false;
+    *out = (shape){REAL, l.n, l.k, l.t, l.t, 1, l.add, false, MIXED};
+    return true;
 }
 
-static void describe(uint32_t index, tvk_case *out)
+static uint32_t reals(uint32_t kind)
 {
-    const shape *s = &shapes[index % SHAPES];
-    const struct kind *kind = &kinds[index / SHAPES];
+    uint32_t n = 0;
+    shape s;
+    while (real_shape(kind, n, &s)) n++;
+    return n;
+}
+
+static uint32_t count(void)
+{
+    uint32_t n = 0;
+    for (uint32_t kind = 0; kind < KINDS; kind++) n += SHAPES + reals(kind);
+    return n;
+}
+
+/* Kind by kind the shapes of the table, then the linears. */
+static const struct kind *find(uint32_t index, shape *out)
+{
+    uint32_t kind = 0;
+    while (index >= SHAPES + reals(kind)) index -= SHAPES + reals(kind++);
+    if (index < SHAPES)
+        *out = shapes[index];
+    else
+        real_shape(kind, index - SHAPES, out);
+    return &kinds[kind];
+}
+
+static void describe_as(const struct kind *kind, const shape *s, tvk_case *out)
+{
     char rows[32] = "";
     if (s->capacity != s->t) snprintf(rows, sizeof rows, " of %u", s->capacity);
     out->op = s->capacity == 1 ? kind->vec : kind->mat;
@@ -153,6 +165,13 @@ static void describe(uint32_t index, tvk_case *out)
     snprintf(out->name, sizeof out->name, "N %u K %u T %u%s%s%s%s%s", s->n, s->k, s->t, rows,
              s->pieces > 1 ? " pieces" : "", s->add ? " add" : "", s->outs ? " outs" : "",
              fill_names[s->fill]);
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    shape s;
+    const struct kind *kind = find(index, &s);
+    describe_as(kind, &s, out);
 }
 
 static void fill_t2(uint32_t *row, const shape *s, uint32_t n, uint32_t row_words)
@@ -232,8 +251,7 @@ fail:
 /* Which results of a case are wanted: in a large one those of every so many-th row. */
 static bool wanted(const shape *s, uint32_t n)
 {
-    uint32_t step = (uint32_t)((uint64_t)s->n * s->k * s->t / 50000000u) + 1;
-    return n % step == 0 || n == s->n - 1;
+    return tvk_rig_sampled(n, s->n, (uint64_t)s->n * s->k * s->t);
 }
 
 static void want_outputs(const own *o, const tvk_array *codes, const tvk_array *scales,
@@ -304,15 +322,16 @@ fail:
     return st;
 }
 
-static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+static tvk_status setup_as(tvk_rig *rig, const struct kind *kind, const shape *as, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
-    const shape *s = &shapes[index % SHAPES];
+    shape *s = tvk_arena_alloc(&rig->arena, 1, sizeof *s);
     uint32_t width;
-    TVK_TRY_ALLOC(o);
+    TVK_TRY_ALLOC(o && s ? o : NULL);
+    *s = *as;
     o->shape = s;
-    o->kind = &kinds[index / SHAPES];
+    o->kind = kind;
     o->format = o->kind->format;
     o->act_words = tvk_act_words(o->format, s->k);
     rig->own = o;
@@ -335,8 +354,43 @@ static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
     rig->bytes = (double)s->n * o->w.row_words * 4 + 4.0 * s->n +
                  (double)s->t * (o->act_words * 4.0 + s->n * (s->add ? 8.0 : 4.0));
     rig->operations = 2.0 * s->n * s->k * s->t;
+    rig->checked = tvk_rig_sampled_part(s->n, (uint64_t)s->n * s->k * s->t);
 fail:
     return st;
+}
+
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    shape s;
+    const struct kind *kind = find(index, &s);
+    return setup_as(rig, kind, &s, err);
+}
+
+/* The kind whose op it is; NULL: none. */
+static const struct kind *kind_of(const tvk_rig_shape *any)
+{
+    for (uint32_t i = 0; i < KINDS; i++)
+        if (any->op == (any->t == 1 ? kinds[i].vec : kinds[i].mat)) return &kinds[i];
+    return NULL;
+}
+
+static shape any_shape(const tvk_rig_shape *s)
+{
+    return (shape){REAL, s->n, s->k, s->t, s->t, 1, false, false, MIXED};
+}
+
+static bool describe_shape(const tvk_rig_shape *any, tvk_case *out)
+{
+    const struct kind *kind = kind_of(any);
+    const shape s = any_shape(any);
+    if (kind) describe_as(kind, &s, out);
+    return kind != NULL;
+}
+
+static tvk_status setup_shape(tvk_rig *rig, const tvk_rig_shape *any, tvk_error *err)
+{
+    const shape s = any_shape(any);
+    return setup_as(rig, kind_of(any), &s, err);
 }
 
 static tvk_status append(tvk_rig *rig, tvk_error *err)
@@ -360,4 +414,5 @@ fail:
     return st;
 }
 
-const tvk_family tvk_family_matmul_t2 = {count, describe, setup, append};
+const tvk_family tvk_family_matmul_t2 = {count,  describe,       setup,
+                                         append, describe_shape, setup_shape};

@@ -56,6 +56,8 @@ static const shape shapes[] = {
     {TINY, 2052, 2, 2, MIXED, false},       {TINY, 4100, 1, 1, MIXED, false},
     {REAL, 512, 1, 1, MIXED, false},        {REAL, 1280, 1, 1, MIXED, false},
     {REAL, 2560, 1, 1, MIXED, false},       {REAL, 6912, 1, 1, MIXED, false},
+    {REAL, 1536, 1, 1, MIXED, false},       {REAL, 4096, 1, 1, MIXED, false},
+    {REAL, 11008, 1, 1, MIXED, false},      {REAL, 2560, 32, 32, MIXED, false},
     {REAL, 2560, 512, 512, MIXED, false},   {REAL, 6912, 512, 512, MIXED, false},
 };
 #define SHAPES ((uint32_t)(sizeof shapes / sizeof *shapes))
@@ -216,4 +218,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                       o->norm ? o->gain->span : none, o->y->span, s->k, eps, s->capacity, err);
 }
 
-const tvk_family tvk_family_norm = {count, describe, setup, append};
+const tvk_family tvk_family_norm = {count, describe, setup, append, NULL, NULL};

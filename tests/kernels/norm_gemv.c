@@ -31,7 +31,10 @@ static const shape shapes[] = {
     {SMALL, 5, 24576, true, false, TVK_GATE_NONE, false},    /* more than a group keeps */
     {SMALL, 2600, 2560, true, true, TVK_GATE_NONE, false},   /* lanes: no power of two */
     {SMALL, 16500, 128, true, false, TVK_GATE_NONE, false},  /* as many rows as lanes */
-    {REAL, 1024, 512, true, false, TVK_GATE_NONE, false},
+    {REAL, 1536, 512, true, false, TVK_GATE_NONE, false},
+    {REAL, 512, 512, true, true, TVK_GATE_NONE, false},
+    {REAL, 12288, 4096, true, false, TVK_GATE_NONE, false},
+    {REAL, 4096, 4096, true, true, TVK_GATE_NONE, false},
     {REAL, 3072, 512, true, false, TVK_GATE_RELU2, false},
     {REAL, 512, 1536, true, true, TVK_GATE_NONE, false},
     {REAL, 2560, 2560, true, true, TVK_GATE_NONE, false},
@@ -76,11 +79,9 @@ static const shape *find(uint32_t index, const struct kind **kind)
     return first ? &shapes[index] : &shapes[(index - SHAPES) % OF_EVERY_FORMAT];
 }
 
-static void describe(uint32_t index, tvk_case *out)
+static void describe_as(const struct kind *kind, const shape *s, tvk_case *out)
 {
     static const char *const gates[] = {"", " relu2", " silu"};
-    const struct kind *kind;
-    const shape *s = find(index, &kind);
     out->op = kind->op;
     out->size = s->size;
     out->shape[0] = s->n;
@@ -89,6 +90,13 @@ static void describe(uint32_t index, tvk_case *out)
     snprintf(out->name, sizeof out->name, "N %u K %u%s%s%s%s", s->n, s->k,
              s->norm ? "" : " no norm", s->add ? " add" : "", gates[s->gate],
              s->zeros ? " zeros" : "");
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    const struct kind *kind;
+    const shape *s = find(index, &kind);
+    describe_as(kind, s, out);
 }
 
 /* The record of x as the kernels one by one make it. */
@@ -129,15 +137,15 @@ fail:
     return st;
 }
 
-static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+static tvk_status setup_as(tvk_rig *rig, const struct kind *kind, const shape *as, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
-    const struct kind *kind;
-    const shape *s = find(index, &kind);
-    const uint32_t at = (s->n + 63) / 64 * 64; /* an offset that every device may bind */
-    const uint32_t outputs = s->gate == TVK_GATE_NONE ? s->n : s->n / 2;
-    TVK_TRY_ALLOC(o);
+    shape *s = tvk_arena_alloc(&rig->arena, 1, sizeof *s);
+    const uint32_t at = (as->n + 63) / 64 * 64; /* an offset that every device may bind */
+    const uint32_t outputs = as->gate == TVK_GATE_NONE ? as->n : as->n / 2;
+    TVK_TRY_ALLOC(o && s ? o : NULL);
+    *s = *as;
     o->shape = s;
     o->kind = kind;
     rig->own = o;
@@ -176,6 +184,38 @@ fail:
     return st;
 }
 
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    const struct kind *kind;
+    const shape *s = find(index, &kind);
+    return setup_as(rig, kind, s, err);
+}
+
+static shape any_shape(const tvk_rig_shape *s)
+{
+    return (shape){REAL, s->n, s->k, true, false, TVK_GATE_NONE, false};
+}
+
+static const struct kind *kind_of(const tvk_rig_shape *any)
+{
+    for (uint32_t i = 0; i < KINDS; i++)
+        if (any->op == kinds[i].op && any->t == 1) return &kinds[i];
+    return NULL;
+}
+
+static bool describe_shape(const tvk_rig_shape *any, tvk_case *out)
+{
+    const shape s = any_shape(any);
+    if (kind_of(any)) describe_as(kind_of(any), &s, out);
+    return kind_of(any) != NULL;
+}
+
+static tvk_status setup_shape(tvk_rig *rig, const tvk_rig_shape *any, tvk_error *err)
+{
+    const shape s = any_shape(any);
+    return setup_as(rig, kind_of(any), &s, err);
+}
+
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
@@ -185,4 +225,5 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                             s->norm ? o->gain : none, eps, s->gate, s->add, o->y->span, err);
 }
 
-const tvk_family tvk_family_norm_gemv = {count, describe, setup, append};
+const tvk_family tvk_family_norm_gemv = {count,  describe,       setup,
+                                         append, describe_shape, setup_shape};

@@ -55,17 +55,21 @@ static uint32_t count(void)
     return SHAPES * KINDS;
 }
 
-static void describe(uint32_t index, tvk_case *out)
+static void describe_as(const struct kind *kind, const shape *s, tvk_case *out)
 {
     static const char *const gates[] = {"", " relu2", " silu"};
-    const shape *s = &shapes[index % SHAPES];
-    out->op = kinds[index / SHAPES].op;
+    out->op = kind->op;
     out->size = s->size;
     out->shape[0] = s->n;
     out->shape[1] = s->k;
     out->shape[2] = 1;
     snprintf(out->name, sizeof out->name, "N %u K %u%s%s%s", s->n, s->k, s->norm ? "" : " no norm",
              s->add ? " add" : "", gates[s->gate]);
+}
+
+static void describe(uint32_t index, tvk_case *out)
+{
+    describe_as(&kinds[index / SHAPES], &shapes[index % SHAPES], out);
 }
 
 static tvk_status want(tvk_rig *rig, own *o, tvk_error *err)
@@ -98,14 +102,15 @@ static uint32_t weight_word(tvk_layout layout, uint32_t n, uint32_t i)
     return (tvk_rig_hash(n, i) & 0x9fff9fffu) | 0x20002000u; /* exponents 8 .. 15: up to 2 */
 }
 
-static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+static tvk_status setup_as(tvk_rig *rig, const struct kind *kind, const shape *as, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     own *o = tvk_arena_alloc(&rig->arena, 1, sizeof *o);
-    const shape *s = &shapes[index % SHAPES];
-    const tvk_layout layout = kinds[index / SHAPES].layout;
-    const uint32_t words = tvk_layout_row_words(layout, s->k);
-    TVK_TRY_ALLOC(o);
+    shape *s = tvk_arena_alloc(&rig->arena, 1, sizeof *s);
+    const tvk_layout layout = kind->layout;
+    const uint32_t words = tvk_layout_row_words(layout, as->k);
+    TVK_TRY_ALLOC(o && s ? o : NULL);
+    *s = *as;
     o->shape = s;
     rig->own = o;
     rig->rows = 1;
@@ -136,6 +141,39 @@ fail:
     return st;
 }
 
+static tvk_status setup(tvk_rig *rig, uint32_t index, tvk_error *err)
+{
+    return setup_as(rig, &kinds[index / SHAPES], &shapes[index % SHAPES], err);
+}
+
+static shape any_shape(const tvk_rig_shape *s)
+{
+    return (shape){REAL, s->n, s->k, true, false, TVK_GATE_NONE};
+}
+
+/* The kind whose op it is, if its rows can have so many values; NULL: none. */
+static const struct kind *kind_of(const tvk_rig_shape *any)
+{
+    for (uint32_t i = 0; i < KINDS; i++)
+        if (any->op == kinds[i].op && any->t == 1 &&
+            tvk_layout_row_words(kinds[i].layout, any->k) > 0)
+            return &kinds[i];
+    return NULL;
+}
+
+static bool describe_shape(const tvk_rig_shape *any, tvk_case *out)
+{
+    const shape s = any_shape(any);
+    if (kind_of(any)) describe_as(kind_of(any), &s, out);
+    return kind_of(any) != NULL;
+}
+
+static tvk_status setup_shape(tvk_rig *rig, const tvk_rig_shape *any, tvk_error *err)
+{
+    const shape s = any_shape(any);
+    return setup_as(rig, kind_of(any), &s, err);
+}
+
 static tvk_status append(tvk_rig *rig, tvk_error *err)
 {
     const own *o = rig->own;
@@ -146,4 +184,5 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                               err);
 }
 
-const tvk_family tvk_family_norm_gemv_f = {count, describe, setup, append};
+const tvk_family tvk_family_norm_gemv_f = {count,  describe,       setup,
+                                           append, describe_shape, setup_shape};

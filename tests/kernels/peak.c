@@ -135,4 +135,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
     return tvk_op_peak_math(rig->kernels, &rig->list, s->op, o->y->span, &p, s->groups, err);
 }
 
-const tvk_family tvk_family_peak = {count, describe, setup, append};
+const tvk_family tvk_family_peak = {count, describe, setup, append, NULL, NULL};

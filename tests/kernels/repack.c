@@ -180,4 +180,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                             &o->params, err);
 }
 
-const tvk_family tvk_family_repack = {count, describe, setup, append};
+const tvk_family tvk_family_repack = {count, describe, setup, append, NULL, NULL};

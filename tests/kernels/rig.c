@@ -1,5 +1,6 @@
 #include "tests/kernels/rig.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -119,6 +120,22 @@ uint32_t tvk_rig_page(const tvk_rig_layout *layout, uint32_t slot, uint32_t page
     return pages - 1 - (slot * layout->max_pages + page) * steps[i] % pages;
 }
 
+static uint64_t sample_step(uint64_t products)
+{
+    return products / 100000000u + 1;
+}
+
+bool tvk_rig_sampled(uint32_t n, uint32_t rows, uint64_t products)
+{
+    return n % sample_step(products) == 0 || n == rows - 1;
+}
+
+double tvk_rig_sampled_part(uint32_t rows, uint64_t products)
+{
+    const uint64_t step = sample_step(products), last = (rows - 1) % step != 0;
+    return (double)((rows - 1) / step + 1 + last) / rows;
+}
+
 uint32_t tvk_rig_hash(uint32_t seed, uint32_t i)
 {
     uint32_t x = i * 0x9E3779B1u + seed * 0x85EBCA77u + 0x27D4EB2Fu;
@@ -142,6 +159,15 @@ const char *tvk_rig_cache_name(uint32_t type)
 {
     static const char *const names[] = {"f16", "f32", "q8", "q4", "q3"};
     return names[type];
+}
+
+void tvk_rig_types(tvk_cache_types types, char *text, size_t bytes)
+{
+    const char *k = tvk_rig_cache_name(types.k), *v = tvk_rig_cache_name(types.v);
+    if (types.q)
+        snprintf(text, bytes, "%s %s %s", k, v, tvk_rig_cache_name(types.q));
+    else
+        snprintf(text, bytes, types.k == types.v ? "%s" : "%s %s", k, v);
 }
 
 uint32_t tvk_rig_cache_pack(tvk_cache_types types, bool v, uint32_t position, const float *x,

@@ -48,7 +48,14 @@ typedef struct tvk_rig {
     tvk_rig_layout layout;
     tvk_array *state;
     double bytes, operations;
+    double checked; /* part of the results that is compared: 1 unless the family says so */
 } tvk_rig;
+
+/* N, K and T of a case that no table has. */
+typedef struct tvk_rig_shape {
+    tvk_op op;
+    uint32_t n, k, t;
+} tvk_rig_shape;
 
 typedef struct tvk_family {
     uint32_t (*count)(void);
@@ -57,6 +64,9 @@ typedef struct tvk_family {
     tvk_status (*setup)(tvk_rig *rig, uint32_t index, tvk_error *err);
     /* Appends the op to rig->list. */
     tvk_status (*record)(tvk_rig *rig, tvk_error *err);
+    /* Of families that take any shape, else NULL: is it one of theirs? And as setup. */
+    bool (*describe_shape)(const tvk_rig_shape *shape, tvk_case *out);
+    tvk_status (*setup_shape)(tvk_rig *rig, const tvk_rig_shape *shape, tvk_error *err);
 } tvk_family;
 
 extern const tvk_family tvk_family_step_begin, tvk_family_embed, tvk_family_norm,
@@ -85,12 +95,39 @@ uint32_t tvk_rig_page(const tvk_rig_layout *layout, uint32_t slot, uint32_t page
 /* ---- rows of the KV cache ---- */
 #define TVK_RIG_HEAD 256 /* the largest head */
 const char *tvk_rig_cache_name(uint32_t type);
+/* "q4", "f16 q3", "q4 q4 q4": of K and V, of both alone where they agree and Q has floats */
+void tvk_rig_types(tvk_cache_types types, char *text, size_t bytes);
 /* Packs D values of K (v: of V) at a position of a session; returns the type that they got. */
 uint32_t tvk_rig_cache_pack(tvk_cache_types types, bool v, uint32_t position, const float *x,
                             uint32_t d, uint32_t *words, uint16_t *scale);
 /* Where word w of that row of KV head g stands in its page. */
 uint64_t tvk_rig_cache_word(tvk_cache_types types, bool v, uint32_t kv_heads, uint32_t d,
                             uint32_t position, uint32_t g, uint32_t w);
+
+/* ---- large shapes ---- */
+
+/* A linear of a published model in a step of T rows. few: those of one model, at few T. False: past
+ * the last one. */
+typedef struct tvk_rig_linear {
+    uint32_t n, k, t;
+    bool add;
+} tvk_rig_linear;
+bool tvk_rig_linear_get(uint32_t index, bool few, tvk_rig_linear *out);
+/* Is output row n of N wanted, where all of them take so many products? Of large ones every so
+ * many-th and the last, so that the CPU reference takes a fraction of a second. */
+bool tvk_rig_sampled(uint32_t n, uint32_t rows, uint64_t products);
+/* The part of the rows that is. */
+double tvk_rig_sampled_part(uint32_t rows, uint64_t products);
+
+/* ---- running ---- */
+
+/* Submits the op's dispatches (TVK_OP_COUNT: all of the list) `runs` times, a barrier after each
+ * dispatch, and waits; *wait_ns (may be NULL) from submission to fence. */
+tvk_status tvk_rig_run(const tvk_rig *rig, tvk_op op, uint32_t runs, double *wait_ns,
+                       tvk_error *err);
+/* Times what is on the list of the op by all clocks into r. */
+tvk_status tvk_rig_time(const tvk_rig *rig, tvk_op op, const tvk_case_options *options,
+                        tvk_case_result *r, tvk_error *err);
 
 /* ---- formulas ---- */
 uint32_t tvk_rig_hash(uint32_t seed, uint32_t i);

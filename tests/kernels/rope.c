@@ -47,7 +47,7 @@ static void describe(uint32_t index, tvk_case *out)
     out->size = s->size;
     out->shape[1] = s->d;
     out->shape[2] = s->t;
-    out->shape[3] = s->heads;
+    out->shape[0] = s->heads;
     snprintf(out->name, sizeof out->name, "H %u D %u rotary %u T %u of %u", s->heads, s->d,
              s->rotary, s->t, s->capacity);
 }
@@ -98,4 +98,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                        o->inter, s->capacity, err);
 }
 
-const tvk_family tvk_family_rope = {count, describe, setup, append};
+const tvk_family tvk_family_rope = {count, describe, setup, append, NULL, NULL};

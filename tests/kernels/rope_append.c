@@ -44,7 +44,7 @@ static void describe(uint32_t index, tvk_case *out)
     out->size = s->size;
     out->shape[1] = s->d;
     out->shape[2] = s->t;
-    out->shape[3] = s->heads;
+    out->shape[0] = s->heads;
     snprintf(out->name, sizeof out->name, "H %u G %u D %u T %u of %u slots %u%s", s->heads,
              s->kv_heads, s->d, s->t, s->capacity, s->slots,
              index / SHAPES / 2 ? " neighbours" : "");
@@ -131,4 +131,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                               o->shape->capacity, err);
 }
 
-const tvk_family tvk_family_rope_append = {count, describe, setup, append};
+const tvk_family tvk_family_rope_append = {count, describe, setup, append, NULL, NULL};

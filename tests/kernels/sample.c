@@ -209,4 +209,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                          o->results->span, o->leaders->span, &o->params, err);
 }
 
-const tvk_family tvk_family_sample = {count, describe, setup, append};
+const tvk_family tvk_family_sample = {count, describe, setup, append, NULL, NULL};

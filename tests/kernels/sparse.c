@@ -387,4 +387,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
     }
 }
 
-const tvk_family tvk_family_sparse = {count, describe, setup, append};
+const tvk_family tvk_family_sparse = {count, describe, setup, append, NULL, NULL};

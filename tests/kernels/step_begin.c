@@ -138,4 +138,4 @@ static tvk_status append(tvk_rig *rig, tvk_error *err)
                         o->rules->span, &o->params, err);
 }
 
-const tvk_family tvk_family_step_begin = {count, describe, setup, append};
+const tvk_family tvk_family_step_begin = {count, describe, setup, append, NULL, NULL};

@@ -1,0 +1,206 @@
+/* The dispatches of a case, submitted and timed by three clocks. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "tests/kernels/rig.h"
+
+#define MAX_STAMPS 257u
+
+static uint32_t group_count(const tvk_rig *rig, uint8_t kind, uint32_t value)
+{
+    switch (kind) {
+    case TVK_AXIS_ROWS:
+        return (rig->rows + value - 1) / value;
+    case TVK_AXIS_OUTS:
+        return (rig->outs + value - 1) / value;
+    case TVK_AXIS_CHUNKS:
+        return rig->chunks;
+    case TVK_AXIS_ONE:
+        return rig->outs == 1 ? value : 0;
+    case TVK_AXIS_SEVERAL:
+        return rig->outs > 1 ? (rig->outs + value - 1) / value : 0;
+    case TVK_AXIS_BLOCKS:
+        return TVK_BLOCKS(value, rig->rows * rig->chunks);
+    default:
+        return value;
+    }
+}
+
+/* Of this op; TVK_OP_COUNT: all. */
+static bool chosen(const tvk_rig *rig, uint32_t i, tvk_op op)
+{
+    return op == TVK_OP_COUNT || rig->list.items[i].op == op;
+}
+
+static tvk_status record(const tvk_rig *rig, tvk_op only, tvk_commands *c, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    for (uint32_t i = 0; i < rig->list.count; i++) {
+        const tvk_dispatch *d = &rig->list.items[i];
+        uint32_t groups[3];
+        if (!chosen(rig, i, only)) continue;
+        for (int axis = 0; axis < 3; axis++)
+            groups[axis] = group_count(rig, d->groups.kind[axis], d->groups.value[axis]);
+        if (groups[0] && groups[1] && groups[2])
+            TVK_TRY(tvk_commands_dispatch(c, d->program, d->bindings, d->push, groups, err));
+        tvk_commands_barrier(c, TVK_BARRIER_COMPUTE);
+    }
+fail:
+    return st;
+}
+
+/* Room for what is chosen, `runs` times. */
+static tvk_status create(const tvk_rig *rig, tvk_op op, uint32_t runs, uint32_t stamps,
+                         tvk_commands **c, tvk_error *err)
+{
+    uint32_t dispatches = 0, bindings = 0;
+    for (uint32_t i = 0; i < rig->list.count; i++) {
+        if (!chosen(rig, i, op)) continue;
+        dispatches++;
+        bindings += rig->list.items[i].binding_count;
+    }
+    return tvk_commands_create(rig->device, runs * dispatches, runs * bindings, stamps, "case", c,
+                               err);
+}
+
+static tvk_status wait_for(tvk_device *device, tvk_commands *c, double *wait_ns, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const uint64_t start = tvk_clock_ns();
+    uint64_t ticket;
+    TVK_TRY(tvk_gpu_submit(device, &c, 1, &ticket, err));
+    TVK_TRY(tvk_gpu_wait(device, ticket, err));
+    if (wait_ns) *wait_ns = (double)(tvk_clock_ns() - start);
+fail:
+    return st;
+}
+
+tvk_status tvk_rig_run(const tvk_rig *rig, tvk_op op, uint32_t runs, double *wait_ns,
+                       tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_commands *c = NULL;
+    TVK_TRY(create(rig, op, runs, 0, &c, err));
+    TVK_TRY(tvk_commands_begin(c, err));
+    for (uint32_t i = 0; i < runs; i++) TVK_TRY(record(rig, op, c, err));
+    TVK_TRY(tvk_commands_end(c, err));
+    TVK_TRY(wait_for(rig->device, c, wait_ns, err));
+fail:
+    tvk_commands_destroy(&c);
+    return st;
+}
+
+/* ---- timing ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static tvk_case_times times_of(double *ns, uint32_t n)
+{
+    qsort(ns, n, sizeof *ns, by_value);
+    return (tvk_case_times){n, (ns[(n - 1) / 2] + ns[n / 2]) / 2, ns[0], ns[n - 1]};
+}
+
+/* Time stamps, a difference of two is `inner` runs. */
+static tvk_status stamps(const tvk_rig *rig, tvk_op op, uint32_t inner, uint32_t n,
+                         tvk_case_times *out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_commands *c = NULL;
+    double ns[MAX_STAMPS];
+    TVK_TRY(create(rig, op, n * inner, n + 1, &c, err));
+    TVK_TRY(tvk_commands_begin(c, err));
+    tvk_commands_timestamp(c, 0);
+    for (uint32_t s = 1; s <= n; s++) {
+        for (uint32_t i = 0; i < inner; i++) TVK_TRY(record(rig, op, c, err));
+        tvk_commands_timestamp(c, s);
+    }
+    TVK_TRY(tvk_commands_end(c, err));
+    TVK_TRY(wait_for(rig->device, c, NULL, err));
+    TVK_TRY(tvk_commands_times(c, n + 1, ns, err));
+    for (uint32_t i = 0; i < n; i++) ns[i] = (ns[i + 1] - ns[i]) / inner;
+    *out = times_of(ns, n);
+fail:
+    tvk_commands_destroy(&c);
+    return st;
+}
+
+/* From submission to fence, recorded once. */
+static tvk_status waits(const tvk_rig *rig, tvk_op op, uint32_t n, tvk_case_times *out,
+                        tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_commands *c = NULL;
+    double ns[MAX_STAMPS];
+    TVK_TRY(create(rig, op, 1, 0, &c, err));
+    TVK_TRY(tvk_commands_begin(c, err));
+    TVK_TRY(record(rig, op, c, err));
+    TVK_TRY(tvk_commands_end(c, err));
+    for (uint32_t i = 0; i < n; i++) TVK_TRY(wait_for(rig->device, c, &ns[i], err));
+    *out = times_of(ns, n);
+fail:
+    tvk_commands_destroy(&c);
+    return st;
+}
+
+/* Chains of no length in one workgroup, as many dispatches as the op has: what it costs to submit
+ * them and to wait. */
+static tvk_status empty(const tvk_rig *rig, tvk_op op, uint32_t n, tvk_case_times *out,
+                        tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const struct tvk_peak_params nothing = {0};
+    tvk_rig idle = {.kernels = rig->kernels, .device = rig->device};
+    tvk_buffer *sums = NULL;
+    TVK_TRY(tvk_buffer_create(rig->device, TVK_PURPOSE_SCRATCH, TVK_MEMORY_DEVICE,
+                              4ull * tvk_peak_invocations(rig->kernels, TVK_OP_peak_f32, 1),
+                              "empty", &sums, err));
+    for (uint32_t i = 0; i < rig->list.count; i++)
+        if (chosen(rig, i, op))
+            TVK_TRY(tvk_op_peak_math(rig->kernels, &idle.list, TVK_OP_peak_f32,
+                                     tvk_buffer_span(sums), &nothing, 1, err));
+    TVK_TRY(waits(&idle, TVK_OP_COUNT, n, out, err));
+fail:
+    tvk_dispatch_list_free(&idle.list);
+    tvk_buffer_destroy(&sums);
+    return st;
+}
+
+/* A device that waited for the CPU reference has lowered its clocks: keep it busy for a while. What
+ * one run takes then. */
+static tvk_status warm(const tvk_rig *rig, tvk_op op, double *ns, tvk_error *err)
+{
+    const double enough_ns = tvk_gpu_plan(rig->device)->cpu ? 10e6 : 200e6;
+    const uint32_t most_runs = 200;
+    tvk_status st = TVK_OK;
+    double wait, busy = 0;
+    for (uint32_t runs = 1; busy < enough_ns; runs = runs < most_runs ? 2 * runs : runs) {
+        TVK_TRY(tvk_rig_run(rig, op, runs, &wait, err));
+        busy += wait;
+        *ns = wait / runs;
+    }
+fail:
+    return st;
+}
+
+tvk_status tvk_rig_time(const tvk_rig *rig, tvk_op op, const tvk_case_options *options,
+                        tvk_case_result *r, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    const uint32_t inner = options->inner ? options->inner : 1;
+    uint32_t n = options->repetitions < MAX_STAMPS ? options->repetitions : MAX_STAMPS - 1;
+    double ns;
+    TVK_TRY(warm(rig, op, &ns, err));
+    if (options->most_ns > 0 && n * ns > options->most_ns) {
+        n = (uint32_t)(options->most_ns / ns);
+        if (n == 0) n = 1;
+    }
+    if (tvk_gpu_plan(rig->device)->timestamps) TVK_TRY(stamps(rig, op, inner, n, &r->stamps, err));
+    TVK_TRY(waits(rig, op, n, &r->waits, err));
+    TVK_TRY(empty(rig, op, n, &r->empty, err));
+fail:
+    return st;
+}
