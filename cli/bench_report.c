@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "csv.h"
 #include "out.h"
 #include "stats.h"
 
@@ -167,34 +168,6 @@ void bench_report_stats(const bench_row *rows, uint32_t count)
             stats_row(stdout, bench_test_name(&rows[i].test, name, sizeof name), rows[i].stats);
 }
 
-static void print_csv(json_t *o, bool head)
-{
-    const char *key, *comma = "";
-    json_t *value;
-    if (head) {
-        json_object_foreach(o, key, value)
-        {
-            printf("%s%s", comma, key);
-            comma = ",";
-        }
-        putchar('\n');
-        comma = "";
-    }
-    json_object_foreach(o, key, value)
-    {
-        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
-        printf("%s\"", comma);
-        for (const char *c = text ? text : json_string_value(value); c && *c; c++) {
-            if (*c == '"') putchar('"');
-            putchar(*c);
-        }
-        putchar('"');
-        free(text);
-        comma = ",";
-    }
-    putchar('\n');
-}
-
 void bench_report_begin(bench_form form, const bench_setup *setup)
 {
     if (form == BENCH_JSON) puts("[");
@@ -232,7 +205,7 @@ bool bench_report_row(bench_form form, const bench_setup *setup, const bench_row
         ok = line != NULL;
         if (!ok) out_error("bench: the row cannot be written as JSON");
     }
-    if (ok && form == BENCH_CSV) print_csv(o, index == 0);
+    if (ok && form == BENCH_CSV) csv_row(o, index == 0);
     if (ok && form == BENCH_JSON) printf("%s%s", index ? ",\n" : "", line);
     if (ok && form == BENCH_JSONL) puts(line);
     fflush(stdout);

@@ -31,4 +31,12 @@ double platform_cpu_ms(void);
 /* A number that no other process has at this time. */
 unsigned long platform_process(void);
 
+/* A shared library as the system searches for it; NULL: not there. */
+typedef struct platform_library platform_library;
+platform_library *platform_library_open(const char *name);
+/* A function's address into *to, a pointer to a function of `bytes` bytes; false: not in it. */
+bool platform_library_symbol(platform_library *l, const char *name, void *to, size_t bytes);
+/* NULL-safe. */
+void platform_library_close(platform_library *l);
+
 #endif

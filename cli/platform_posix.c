@@ -2,6 +2,7 @@
 #define _DARWIN_C_SOURCE
 #include "platform.h"
 
+#include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,4 +76,22 @@ double platform_cpu_ms(void)
 unsigned long platform_process(void)
 {
     return (unsigned long)getpid();
+}
+
+platform_library *platform_library_open(const char *name)
+{
+    return dlopen(name, RTLD_NOW | RTLD_LOCAL);
+}
+
+bool platform_library_symbol(platform_library *l, const char *name, void *to, size_t bytes)
+{
+    void *at = dlsym(l, name);
+    if (!at || sizeof at != bytes) return false;
+    memcpy(to, &at, sizeof at); /* POSIX: the address of a function fits */
+    return true;
+}
+
+void platform_library_close(platform_library *l)
+{
+    if (l) dlclose(l);
 }

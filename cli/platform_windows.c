@@ -131,3 +131,21 @@ unsigned long platform_process(void)
 {
     return GetCurrentProcessId();
 }
+
+platform_library *platform_library_open(const char *name)
+{
+    return (platform_library *)(void *)LoadLibraryA(name); /* names of ours: ASCII */
+}
+
+bool platform_library_symbol(platform_library *l, const char *name, void *to, size_t bytes)
+{
+    FARPROC at = GetProcAddress((HMODULE)(void *)l, name);
+    if (!at || sizeof at != bytes) return false;
+    memcpy(to, &at, sizeof at);
+    return true;
+}
+
+void platform_library_close(platform_library *l)
+{
+    if (l) FreeLibrary((HMODULE)(void *)l);
+}

@@ -30,7 +30,10 @@ set(layers
   "cli/line_edit.c|ternvk histedit.h"
   "cli/variants.c|ternvk jansson.h tests"
   "cli/cmd_selftest.c|ternvk jansson.h tests"
-  "cli/cmd_kernels.c|ternvk jansson.h tests")
+  "cli/kernels_run.c|ternvk jansson.h tests"
+  "cli/kernels_module.h|ternvk tests"
+  "cli/kernels_module.c|ternvk shaders"
+  "cli/texts.c|texts.inc")
 
 # Headers of C11, less those that Microsoft's or Apple's C library has not: complex, stdatomic, tgmath,
 # threads, uchar.

@@ -1,0 +1,24 @@
+/* What a SPIR-V module asks of the pipeline that it is made into. */
+#ifndef TVK_CLI_SPIRV_H
+#define TVK_CLI_SPIRV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SPIRV_CAPABILITIES 32u
+
+typedef struct spirv_facts {
+    uint32_t capabilities[SPIRV_CAPABILITIES], capability_count;
+    uint32_t kernels;    /* entry points of compute */
+    uint32_t others;     /* entry points of anything else */
+    uint32_t bindings;   /* one more than the largest */
+    uint32_t sets;       /* likewise */
+    uint32_t constants;  /* one more than the largest specialization id */
+    uint32_t push_bytes; /* up to the last member's first word */
+} spirv_facts;
+
+/* False: not a module, or one of more capabilities than that. */
+bool spirv_read(const uint32_t *words, size_t count, spirv_facts *out);
+
+#endif
