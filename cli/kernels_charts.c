@@ -42,13 +42,32 @@ static void roofs_of(const kernels_setup *s, roof out[ROOFS])
     out[3] = (roof){"matrices of f16", s->half_gop_per_s};
 }
 
+/* Does a roof stand so close above this one that its name needs the room? */
+static bool below(const plot *p, const roof *roofs, int i)
+{
+    for (int j = 0; j < ROOFS; j++)
+        if (roofs[j].gop > roofs[i].gop && plot_touch(p, roofs[i].gop, roofs[j].gop)) return true;
+    return false;
+}
+
+static void name_roofs(const plot *p, const roof *roofs)
+{
+    for (int i = 0; i < ROOFS; i++) {
+        char text[96], rate[32];
+        if (roofs[i].gop <= 0) continue;
+        snprintf(text, sizeof text, "%s %s", roofs[i].name,
+                 html_rate(roofs[i].gop, "op/s", rate, sizeof rate));
+        plot_label(p, p->x.most, roofs[i].gop, below(p, roofs, i) ? PLOT_BELOW : PLOT_ABOVE, text);
+    }
+}
+
 /* lines: those of the roofs, else their names, which stand over what is drawn in between. */
 static void draw_roofs(const plot *p, const kernels_setup *s, bool lines)
 {
     const double read = s->read_gb_per_s;
     double top = 0, from, to;
     roof roofs[ROOFS];
-    char text[64];
+    char text[96], rate[32];
     roofs_of(s, roofs);
     if (read <= 0) return;
     for (int i = 0; i < ROOFS; i++) {
@@ -56,21 +75,18 @@ static void draw_roofs(const plot *p, const kernels_setup *s, bool lines)
         const double x[] = {knee > p->x.least ? knee : p->x.least, p->x.most};
         const double y[] = {roofs[i].gop, roofs[i].gop};
         if (roofs[i].gop > top) top = roofs[i].gop;
-        snprintf(text, sizeof text, "%s %.4g Gop/s", roofs[i].name, roofs[i].gop);
-        if (lines)
-            plot_line(p, "roof", x, y, 2);
-        else
-            plot_label(p, p->x.most, roofs[i].gop, PLOT_ABOVE, text);
+        if (lines) plot_line(p, "roof", x, y, 2);
     }
     from = p->y.least / read > p->x.least ? p->y.least / read : p->x.least;
     to = top / read < p->x.most ? top / read : p->x.most;
-    snprintf(text, sizeof text, "memory %.4g GB/s", read);
-    if (lines)
+    if (lines) {
         plot_line(p, "roof", (const double[]){from, to}, (const double[]){from * read, to * read},
                   2);
-    else
-        plot_label(p, from * pow(to / from, 0.8), from * pow(to / from, 0.8) * read, PLOT_LEFT,
-                   text);
+        return;
+    }
+    name_roofs(p, roofs);
+    snprintf(text, sizeof text, "memory %s", html_rate(read, "B/s", rate, sizeof rate));
+    plot_label(p, from * pow(to / from, 0.8), from * pow(to / from, 0.8) * read, PLOT_LEFT, text);
 }
 
 static plot_mark family_mark(const char *op)
@@ -135,27 +151,36 @@ static double x_of(const kernels_row *r, bool depth)
     return depth ? r->depth : r->t;
 }
 
+/* Into the figure by rising x; of cases with the same x the one of the shortest name, which has
+ * nothing beside its shape. */
+static void insert(figure *f, const kernels_case *c, bool depth)
+{
+    const double x = x_of(c->first, depth);
+    size_t at = 0;
+    while (at < f->count && x_of(f->list[at]->first, depth) < x) at++;
+    if (at < f->count && x_of(f->list[at]->first, depth) == x) {
+        if (strlen(c->first->name) < strlen(f->list[at]->first->name)) f->list[at] = c;
+        return;
+    }
+    if (f->count == MOST_POINTS) return;
+    memmove(&f->list[at + 1], &f->list[at], (f->count - at) * sizeof *f->list);
+    f->list[at] = c;
+    f->count++;
+}
+
 /* Cases that differ from case `first` in depth, else in rows, alone, if none of them comes before
- * it; by rising x. */
+ * it. */
 static bool collect(const kernels_view *v, size_t first, bool depth, figure *out)
 {
     const kernels_row *f = v->cases[first].first;
     out->count = 0;
-    for (size_t i = 0; i < v->case_count && out->count < MOST_POINTS; i++) {
+    for (size_t i = 0; i < v->case_count; i++) {
         const kernels_row *r = v->cases[i].first;
-        size_t at = out->count;
         if (strcmp(r->op, f->op) != 0 || strcmp(r->types, f->types) != 0 || r->n != f->n ||
             r->k != f->k || (depth ? r->t != f->t : r->depth != f->depth))
             continue;
         if (i < first) return false;
-        for (; at > 0 && x_of(out->list[at - 1]->first, depth) > x_of(r, depth); at--)
-            out->list[at] = out->list[at - 1];
-        if (at > 0 && x_of(out->list[at - 1]->first, depth) == x_of(r, depth)) {
-            for (size_t j = at; j < out->count; j++) out->list[j] = out->list[j + 1];
-            continue; /* a variation of the same shape */
-        }
-        out->list[at] = &v->cases[i];
-        out->count++;
+        insert(out, &v->cases[i], depth);
     }
     return out->count >= LEAST_POINTS;
 }

@@ -93,40 +93,43 @@ static void note(FILE *to, const kernels_setup *s)
     html_text(to, s->note);
 }
 
-static void peak(FILE *to, double v, const char *unit)
+static void peak(FILE *to, double giga, const char *unit)
 {
-    if (v > 0)
-        fprintf(to, "%.4g %s", v, unit);
-    else
-        fputs("–", to);
+    char text[32];
+    fputs(giga > 0 ? html_rate(giga, unit, text, sizeof text) : "–", to);
 }
 
 static void peak_read(FILE *to, const kernels_setup *s)
 {
-    peak(to, s->read_gb_per_s, "GB/s");
+    peak(to, s->read_gb_per_s, "B/s");
 }
+
 static void peak_copy(FILE *to, const kernels_setup *s)
 {
-    peak(to, s->copy_gb_per_s, "GB/s, read and written");
+    peak(to, s->copy_gb_per_s, "B/s, read and written");
 }
+
 static void peak_int(FILE *to, const kernels_setup *s)
 {
-    peak(to, s->int_gop_per_s, "Gop/s");
+    peak(to, s->int_gop_per_s, "op/s");
     fputs(" (", to);
     html_text(to, s->int_row);
     fputs(")", to);
 }
+
 static void peak_float(FILE *to, const kernels_setup *s)
 {
-    peak(to, s->float_gop_per_s, "Gop/s");
+    peak(to, s->float_gop_per_s, "op/s");
 }
+
 static void peak_matrix(FILE *to, const kernels_setup *s)
 {
-    peak(to, s->matrix_gop_per_s, "Gop/s");
+    peak(to, s->matrix_gop_per_s, "op/s");
 }
+
 static void peak_half(FILE *to, const kernels_setup *s)
 {
-    peak(to, s->half_gop_per_s, "Gop/s");
+    peak(to, s->half_gop_per_s, "op/s");
 }
 
 static const struct {

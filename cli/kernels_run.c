@@ -9,7 +9,7 @@
 #include "tests/kernels/cases.h"
 
 #define MOST_ROWS 512 /* of the manifest */
-#define MOST_NS 3e9   /* of the repetitions of one clock */
+#define MOST_NS 2e9   /* of the repetitions of one clock */
 
 typedef struct lab {
     const kernels_request *request;

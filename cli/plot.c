@@ -34,6 +34,13 @@ void plot_add(plot_range *r, double v)
     if (v > r->most) r->most = v;
 }
 
+const char *html_rate(double giga, const char *unit, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%.4g %s%s", giga < 1000 ? giga : giga / 1000, giga < 1000 ? "G" : "T",
+             unit);
+    return text;
+}
+
 /* ---- where things stand ---- */
 
 static double height(const plot *p)
@@ -196,12 +203,17 @@ void plot_point(const plot *p, const char *class_name, plot_mark mark, double x,
     fputs("</title></path>\n", p->to);
 }
 
+bool plot_touch(const plot *p, double y, double other)
+{
+    return fabs(at_y(p, y) - at_y(p, other)) < 14;
+}
+
 void plot_label(const plot *p, double x, double y, plot_side side, const char *text)
 {
-    const bool above = side == PLOT_ABOVE;
+    static const double down[] = {[PLOT_ABOVE] = -5, [PLOT_BELOW] = 13, [PLOT_LEFT] = 0};
     if (!inside(p, x, y)) return;
     fprintf(p->to, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
-            at_x(p, x) - (above ? 0 : 9), at_y(p, y) - (above ? 5 : 0));
+            at_x(p, x) - (side == PLOT_LEFT ? 9 : 0), at_y(p, y) + down[side]);
     html_text(p->to, text);
     fputs("</text>\n", p->to);
 }

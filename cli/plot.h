@@ -8,6 +8,8 @@
 
 /* Escaped for HTML, in text and in attributes. */
 void html_text(FILE *to, const char *text);
+/* "400 GB/s", "1.6 TB/s" into text, which is returned; unit: "B/s" */
+const char *html_rate(double giga, const char *unit, char *text, size_t bytes);
 
 /* The least and the largest of some positive numbers. */
 typedef struct plot_range {
@@ -34,9 +36,11 @@ void plot_begin(plot *p, const char *title);
 void plot_line(const plot *p, const char *class_name, const double *x, const double *y, size_t n);
 void plot_point(const plot *p, const char *class_name, plot_mark mark, double x, double y,
                 const char *tip);
-/* Text that ends at a point of a line: above it, or at its left. */
-typedef enum plot_side { PLOT_ABOVE, PLOT_LEFT } plot_side;
+/* Text that ends at a point of a line: above or below it, or at its left. */
+typedef enum plot_side { PLOT_ABOVE, PLOT_BELOW, PLOT_LEFT } plot_side;
 void plot_label(const plot *p, double x, double y, plot_side side, const char *text);
+/* Would the texts above two horizontal lines touch? */
+bool plot_touch(const plot *p, double y, double other);
 /* Of named lines: the name of line i; the y of its points. */
 void plot_name(const plot *p, size_t i, const char *text);
 double plot_named(const plot *p, size_t i);

@@ -1,12 +1,12 @@
 #!/bin/sh
 # `ternvk kernels` as a person meets it: forms, files of results, --compare, --report, --kernel.
 #
-#   test_kernels.sh TERNVK SOURCE ON_DRIVER WORK
+#   test_kernels.sh TERNVK SOURCE ON_DRIVER WORK DRIVER
 #
-# SOURCE: the repository. Results of two invented devices lie in tests/e2e/kernels; their numbers are
+# DRIVER: what to measure on; the newest lavapipe has libshaderc beside it. SOURCE: the repository. Results of two invented devices lie in tests/e2e/kernels; their numbers are
 # such that rates can be worked out by hand. WORK: an empty folder for files.
 set -u
-ternvk=$1 source=$2 on_driver=$3 work=$4
+ternvk=$1 source=$2 on_driver=$3 work=$4 driver=$5
 first=$source/tests/e2e/kernels/first.json second=$source/tests/e2e/kernels/second.json
 rm -rf "$work"
 mkdir -p "$work"
@@ -23,11 +23,8 @@ files() {
     "$ternvk" kernels "$@" >"$work/out" 2>"$work/err"
     code=$?
 }
-# measured ARGS...: on the newest lavapipe, which has libshaderc beside it, else the system's
-driver=lavapipe:256
-"$on_driver" $driver "$ternvk" --version >"$work/out" 2>&1 || driver=system
 measured() {
-    "$on_driver" $driver "$ternvk" kernels "$@" >"$work/out" 2>"$work/err"
+    "$on_driver" "$driver" "$ternvk" kernels "$@" >"$work/out" 2>"$work/err"
     code=$?
 }
 # refuses CODE WORDS: of the last call, one line
@@ -128,9 +125,8 @@ lacks "$page" '<script|<link|<img|<iframe|src=|href=|url\(|@import|https?:'
 [ "$(grep -o 'class="roof"' "$page" | wc -l)" = 7 ] || note "rooflines of 2 and of 3 units and the memory"
 has "$page" '<polyline class="line d0"'
 has "$page" '<polyline class="line d1"'
-has "$page" 'integer 4000 Gop/s'
-has "$page" 'memory 1600 GB/s'
-has "$page" '100 % *$|<td>50 % memory</td>' # of the first device's peak
+has "$page" 'integer 4 Top/s'
+has "$page" 'memory 1.6 TB/s'
 has "$page" '>10</td><td>200 GB/s, 0.8 TOPS</td><td>50 % memory</td><td[^>]*><b>2.5</b></td><td>800 GB/s, 3.2 TOPS</td><td>50 % memory</td>'
 has "$page" 'skipped: y takes 180355072 bytes'
 echo precious >"$work/kept.html"
@@ -144,7 +140,7 @@ measured --op gemv_t2_i8 --shape 300x512 -r 2 -o json
 if [ $code != 0 ]; then
     cat "$work/err"
     [ $failed = 0 ] || exit 1
-    echo "SKIPPED: MEASURING IS NOT TESTED, there is no CPU driver on this machine"
+    echo "SKIPPED: MEASURING IS NOT TESTED, $driver is not on this machine"
     exit 77
 fi
 cp "$work/out" "$work/own.json"

@@ -141,15 +141,12 @@ static uint32_t count(void)
     return n;
 }
 
-/* Kind by kind the shapes of the table, then the linears. */
+/* Kind by kind the linears, by rising rows each, then the shapes of the table. */
 static const struct kind *find(uint32_t index, shape *out)
 {
     uint32_t kind = 0;
     while (index >= SHAPES + reals(kind)) index -= SHAPES + reals(kind++);
-    if (index < SHAPES)
-        *out = shapes[index];
-    else
-        real_shape(kind, index - SHAPES, out);
+    if (!real_shape(kind, index, out)) *out = shapes[index - reals(kind)];
     return &kinds[kind];
 }
 
