@@ -1,7 +1,8 @@
 /* Every case x every row of the manifest that the device can run x every configuration, against
  * ref/: bit for bit but for rows marked inexact.
  *   test_kernels [tiny|small|real] [part of an op's name]
- * TERNVK_DEVICE selects the device. SwiftShader, slow, gets the tiny cases unless told otherwise.
+ * TERNVK_DEVICE selects the device. Without a size CPU drivers, which compile slowly, get a part of
+ * it, SwiftShader the least; with one the whole runs anywhere.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,15 @@
 
 #define SKIPPED 77
 #define LEAST_INVOCATIONS 128u /* of a workgroup, that every device has */
+#define MOST_TURNS 8u
 
 /* Which configurations of a row run. */
 typedef enum scope {
-    ALL,     /* in small cases those of the device's class */
-    FEW,     /* the default, in tiny cases that of the other class too */
-    DEFAULTS /* the default */
+    ALL,      /* in small cases those of the device's class */
+    TURNS,    /* ALL, but those beyond the defaults take turns over the cases of an op */
+    FEW,      /* the default, in tiny cases that of the other class too */
+    SUBGROUP, /* FEW of the rows that use a subgroup, DEFAULTS of the others */
+    DEFAULTS  /* the default */
 } scope;
 
 typedef struct totals {
@@ -51,27 +55,36 @@ static bool emulated(const tvk_kernels *kernels, uint32_t row)
            !tvk_select_worth(plan, tvk_shader_get(row), false);
 }
 
+/* Of a row. */
+static scope scope_of(const tvk_kernels *kernels, uint32_t row, scope what)
+{
+    if (what == SUBGROUP) return tvk_shader_get(row)->caps & TVK_CAP_SUBGROUP ? FEW : DEFAULTS;
+    return emulated(kernels, row) && what != DEFAULTS ? FEW : what;
+}
+
 /* Configurations of the other class compile for long and show what they can in tiny shapes; but the
  * default of the other class runs in small ones where its workgroup is one that not every device
- * has: then what an invocation holds depends on the size. */
+ * has: then what an invocation holds depends on the size. `turn`: the case's number among the
+ * `turns` over which they take turns. */
 static bool runs(const tvk_kernels *kernels, uint32_t row, uint32_t config, tvk_case_size size,
-                 scope what)
+                 scope what, uint32_t turn, uint32_t turns)
 {
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(kernels));
     const tvk_config *c = tvk_config_get(plan, tvk_shader_get(row), config);
     const uint32_t own = tvk_kernels_own_configs(kernels, row);
     const bool large = c->group > LEAST_INVOCATIONS, other = config == own;
     if (size == TVK_CASE_REAL) return true;
-    if (emulated(kernels, row) && what == ALL) what = FEW;
-    if (what != ALL && plan->cpu && large) return false;
+    what = scope_of(kernels, row, what);
+    if (what > TURNS && plan->cpu && large) return false;
     if (what == DEFAULTS) return config == 0;
     if (what == FEW) return config == 0 || (other && size == TVK_CASE_TINY);
+    if (what == TURNS && config != 0 && !other && config % turns != turn) return false;
     return size == TVK_CASE_TINY || config < own || (other && large) || config == 0;
 }
 
 /* One case on every row. */
 static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels, scope what,
-                     totals *t)
+                     uint32_t turn, uint32_t turns, totals *t)
 {
     tvk_error err = {0};
     tvk_case_data *data = NULL;
@@ -86,7 +99,7 @@ static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels,
             continue;
         if (emulated(kernels, row) && info->size > TVK_CASE_TINY) continue;
         for (uint32_t c = 0; st == TVK_OK && c < tvk_kernels_config_count(kernels, row); c++) {
-            if (!runs(kernels, row, c, info->size, what)) continue;
+            if (!runs(kernels, row, c, info->size, what, turn, turns)) continue;
             tvk_case_result r;
             st = tvk_case_run(data, row, c, NULL, &r, &err);
             if (st != TVK_OK) break;
@@ -121,10 +134,22 @@ static bool chosen(const tvk_case *info, tvk_case_size size, const char *name)
     return fits && (!name || strstr(tvk_op_name(info->op), name));
 }
 
+static uint32_t count_tiny(tvk_op op)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < tvk_cases_count(); i++) {
+        tvk_case info;
+        tvk_case_get(i, &info);
+        n += info.op == op && info.size == TVK_CASE_TINY;
+    }
+    return n;
+}
+
 static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, scope what, const char *name,
                         totals *all)
 {
     for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
+        const uint32_t tiny = count_tiny((tvk_op)op), turns = tiny < MOST_TURNS ? tiny : MOST_TURNS;
         totals t = {0};
         uint64_t start = tvk_clock_ns();
         bool alive = true;
@@ -132,7 +157,7 @@ static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, scope what, co
             tvk_case info;
             tvk_case_get(i, &info);
             if ((uint32_t)info.op == op && chosen(&info, size, name))
-                alive = run_case(i, &info, kernels, what, &t);
+                alive = run_case(i, &info, kernels, what, turns ? t.cases % turns : 0, turns, &t);
         }
         if (t.cases || t.skipped) print_op((tvk_op)op, &t, (double)(tvk_clock_ns() - start) * 1e-9);
         all->cases += t.cases;
@@ -182,11 +207,14 @@ int main(int argc, char **argv)
         size = TVK_CASE_TINY;
         what = DEFAULTS;
     }
-    /* most kernels know neither subgroup nor driver: all their configurations run on one CPU
-     * driver, that with cooperative matrices and 8 invocations a subgroup */
-    if (!size_given && plan->cpu && what == ALL &&
-        (plan->subgroup_fixed != 8 || !(plan->caps & TVK_CAP_COOPMAT_I8)))
-        what = FEW;
+    /* Most kernels know neither subgroup nor driver, and compiling is what takes long: all their
+     * configurations and small cases run on one CPU driver, that with cooperative matrices and 8
+     * invocations a subgroup. */
+    if (!size_given && plan->cpu && what == ALL) {
+        const bool all_here = plan->subgroup_fixed == 8 && (plan->caps & TVK_CAP_COOPMAT_I8);
+        what = all_here ? TURNS : SUBGROUP;
+        if (!all_here) size = TVK_CASE_TINY;
+    }
     printf("%s (%s), %s cases\n", tvk_device_get_info(device)->name,
            tvk_device_get_info(device)->driver, sizes[size]);
     if (tvk_kernels_create(device, false, &kernels, &err) != TVK_OK) {
