@@ -145,7 +145,11 @@ int chat_answer(chat *c)
     tvk_status st;
     c->writer = (writer){.tokenizer = c->engine.tokenizer, .at_start = true};
     interrupt_catch();
-    st = talk_answer(&c->talk, c->limit, &reason, &err);
+    c->engine.retry = (retry){0};
+    do {
+        c->talk.model = c->engine.model;
+        st = talk_answer(&c->talk, c->limit - c->writer.tokens, &reason, &err);
+    } while (st != TVK_OK && engine_recovered(&c->engine, c->writer.tokens, &err));
     writer_put(&c->writer, "\n", 1, true);
     c->answers++;
     c->said += c->writer.tokens;
@@ -186,7 +190,6 @@ static int open_chat(chat *c, const char *system, const char *template_name)
     if ((status = engine_open(e, TVK_KV_F16)) != 0) return status;
     if ((status = drafts_apply(e->session)) != 0) return status;
     fprintf(stderr, "chat template %s (%s)\n", tvk_chat_name(c->template), why);
-    t->model = e->model;
     t->session = e->session;
     t->sampler = sampling_given;
     t->sampler.stop_count = tvk_chat_stops(c->template, e->tokenizer, t->sampler.stops);

@@ -46,12 +46,10 @@ static int evaluate(engine *e, const int32_t *ids, uint32_t count, const char *p
         out_error("logits: no memory for %u x %zu floats", count, vocab);
         return 1;
     }
-    if (tvk_eval(e->model, &item, 1, &err) != TVK_OK)
-        status = out_failed(&err);
-    else if (!npy_write_f32(path, logits, count, vocab))
-        status = 1;
-    else
-        fprintf(stderr, "%s: float32 [%u, %zu]\n", path, count, vocab);
+    while (!status && tvk_eval(e->model, &item, 1, &err) != TVK_OK)
+        if (!engine_recovered(e, 0, &err)) status = out_failed(&err);
+    if (!status && !npy_write_f32(path, logits, count, vocab)) status = 1;
+    if (!status) fprintf(stderr, "%s: float32 [%u, %zu]\n", path, count, vocab);
     free(logits);
     return status;
 }

@@ -34,6 +34,7 @@ typedef struct scorer {
     uint32_t rows, outputs;    /* what one round takes at most; outputs: rows with logits */
     float *logits;             /* [outputs, vocab] */
     score so_far;
+    uint64_t rounds; /* calls of the model */
 } scorer;
 
 /* What the lane adds to a round that has room for `rows` rows, `outputs` of them with logits. */
@@ -99,7 +100,9 @@ static int round_of_lanes(scorer *s, uint32_t vocab, bool *more)
                                           .logits = l->logits};
     }
     *more = count > 0;
-    if (count > 0 && tvk_eval(s->e->model, items, count, &err) != TVK_OK) return out_failed(&err);
+    while (count > 0 && tvk_eval(s->e->model, items, count, &err) != TVK_OK)
+        if (!engine_recovered(s->e, s->rounds, &err)) return out_failed(&err);
+    s->rounds++;
     for (uint32_t i = 0; !status && i < s->lane_count; i++)
         if (s->lanes[i].rows > 0) status = score_lane(s, &s->lanes[i], vocab);
     return status;
@@ -153,10 +156,9 @@ static int open_model(scorer *s)
         s->lane_count--;
     params.sessions = s->lane_count;
     status = engine_open_model(s->e, source, &params);
-    for (uint32_t i = 0; !status && i < s->lane_count; i++)
-        if (tvk_session_create(s->e->model, &s->lanes[i].session, &err) != TVK_OK)
-            status = out_failed(&err);
+    if (!status) status = engine_open_sessions(s->e, s->lane_count);
     if (status) return status;
+    for (uint32_t i = 0; i < s->lane_count; i++) s->lanes[i].session = s->e->sessions[i];
     s->logits = malloc((size_t)s->outputs * info.vocab * sizeof *s->logits);
     if (!s->logits) {
         out_error("perplexity: no memory for %u x %u logits", s->outputs, info.vocab);
@@ -228,7 +230,6 @@ static int perplexity(engine *e, const prompt_source *text, const options *o)
         if (engine_given.stats) status = stats_print(stdout, e->model, parts.longest - 1);
     }
     if (!status) status = engine_validated(e);
-    for (uint32_t i = 0; i < s.lane_count; i++) tvk_session_destroy(&s.lanes[i].session);
     free(s.logits);
     passages_free(&parts);
     return status;

@@ -35,6 +35,15 @@ static void print_statistics(const engine *e, const writer *w, uint32_t prompt_t
     engine_print_times(e, w->tokens ? w->first_ms - start_ms : 0);
 }
 
+/* done: tokens that were written before; false, with a line on stderr. */
+static bool feed(engine *e, const tvk_batch_item *item, uint64_t done)
+{
+    tvk_error err;
+    while (tvk_eval(e->model, item, 1, &err) != TVK_OK)
+        if (!engine_recovered(e, done, &err)) return !out_failed(&err);
+    return true;
+}
+
 /* Text until the tokens are used up; after an end token a new story begins if `more`. */
 static int generate(engine *e, writer *w, tvk_sampler_params *sampler, int32_t limit, bool more)
 {
@@ -46,8 +55,10 @@ static int generate(engine *e, writer *w, tvk_sampler_params *sampler, int32_t l
         uint32_t left = limit < 0 ? UINT32_MAX : (uint32_t)limit - w->tokens;
         uint32_t before = w->tokens;
         if (left == 0) return 0;
-        if (tvk_session_generate(e->session, left, on_token, w, &reason, &err) != TVK_OK)
-            return out_failed(&err);
+        while (tvk_session_generate(e->session, left, on_token, w, &reason, &err) != TVK_OK) {
+            if (!engine_recovered(e, w->tokens, &err)) return out_failed(&err);
+            left = limit < 0 ? UINT32_MAX : (uint32_t)limit - w->tokens;
+        }
         if (interrupted()) return 0;
         if (!more || bos < 0 || reason == TVK_STOP_COUNT || reason == TVK_STOP_CALLBACK) {
             if (reason == TVK_STOP_CONTEXT)
@@ -59,9 +70,9 @@ static int generate(engine *e, writer *w, tvk_sampler_params *sampler, int32_t l
         /* The draws depend on seed and position, and positions begin again. */
         sampler->seed++;
         if (tvk_session_rollback(e->session, 0, &err) != TVK_OK ||
-            tvk_session_set_sampler(e->session, sampler, &err) != TVK_OK ||
-            tvk_eval(e->model, &again, 1, &err) != TVK_OK)
+            tvk_session_set_sampler(e->session, sampler, &err) != TVK_OK)
             return out_failed(&err);
+        if (!feed(e, &again, w->tokens)) return 1;
         writer_put(w, "\n\n", 2, true);
         w->at_start = true;
     }
@@ -142,10 +153,7 @@ int cmd_run(int argc, char **argv)
     {
         const tvk_batch_item item = {.session = e.session, .tokens = ids, .count = count};
         double before = out_now_ms();
-        if (tvk_eval(e.model, &item, 1, &err) != TVK_OK) {
-            out_failed(&err);
-            goto done;
-        }
+        if (!feed(&e, &item, 0)) goto done;
         prefill_ms = out_now_ms() - before;
     }
     status = generate(&e, &w, &sampler, limit, e.bundled && !limit_given && !ignore_eos);

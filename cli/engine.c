@@ -63,15 +63,22 @@ const arg_option engine_stats_options[] = {
      "zeros per linear, active parameters, bytes a decoded token reads", 0, 0, NULL},
     {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
 
-int engine_device_params(engine *e, tvk_device_params *out)
+/* As the options say; the text of clamps is there. */
+static void device_params(const engine *e, tvk_device_params *out)
 {
-    size_t bytes;
     *out = (tvk_device_params){.select = engine_given.device,
                                .log = out_log(engine_given.verbose),
-                               .validate = engine_given.validate};
+                               .validate = engine_given.validate,
+                               .clamps = e->clamps,
+                               .clamps_name = engine_given.clamps};
     if (engine_given.submit_ms != SUBMIT_AS_DEVICE)
         out->submit_ms = engine_given.submit_ms ? engine_given.submit_ms : TVK_SUBMIT_ANY;
     if (!out->select) out->select = args_environment()->device;
+}
+
+int engine_device_params(engine *e, tvk_device_params *out)
+{
+    size_t bytes;
     if (engine_given.clamps) {
         free(e->clamps);
         e->clamps = prompt_read_file(engine_given.clamps, &bytes);
@@ -79,9 +86,8 @@ int engine_device_params(engine *e, tvk_device_params *out)
             out_error("--clamps: %s cannot be read", engine_given.clamps);
             return 1;
         }
-        out->clamps = e->clamps;
-        out->clamps_name = engine_given.clamps;
     }
+    device_params(e, out);
     return 0;
 }
 
@@ -107,16 +113,24 @@ int engine_open_file(engine *e)
     return 0;
 }
 
-int engine_open_device(engine *e)
+tvk_status engine_make_device(engine *e, tvk_error *err)
 {
     double start = out_now_ms();
+    tvk_device_params params;
+    tvk_status st;
+    device_params(e, &params);
+    st = tvk_device_create(&params, &e->device, err);
+    e->device_ms = out_now_ms() - start;
+    return st;
+}
+
+int engine_open_device(engine *e)
+{
     tvk_device_params params;
     tvk_error err;
     int failed = engine_device_params(e, &params);
     if (failed) return failed;
-    if (tvk_device_create(&params, &e->device, &err) != TVK_OK) return out_failed(&err);
-    e->device_ms = out_now_ms() - start;
-    return 0;
+    return engine_make_device(e, &err) == TVK_OK ? 0 : out_failed(&err);
 }
 
 static const struct {
@@ -226,26 +240,46 @@ static void kv_banner(const tvk_model_info *info)
             info->context, engine_q_name(info->q));
 }
 
-int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params)
+tvk_status engine_make_model(engine *e, tvk_error *err)
 {
     static tvk_tuning tuning; /* large for a stack; the model does not keep it */
     const bool tune = e->tune && !engine_given.no_tune;
-    double start = out_now_ms(), before_model;
-    tvk_model_params with = *params;
-    tvk_error err;
+    /* never on a device after a lost one: what was measured may have been the reason */
+    const bool measure = tune && !e->measured;
+    double before_model;
+    tvk_model_params with = e->params;
+    tvk_status st;
     if (!e->programs) cache_programs_load(e->device);
     e->programs = true;
+    e->measured = true;
     e->tune_ms = -out_now_ms();
-    if (tune) {
-        tuning_prepare(e->device, source, params, &tuning);
-        with.tuning = &tuning;
-    }
+    if (measure) tuning_prepare(e->device, e->source, &e->params, &tuning);
+    if (tune) with.tuning = &tuning;
     before_model = out_now_ms();
-    if (tvk_model_create(e->device, source, &with, &e->model, &err) != TVK_OK)
-        return out_failed(&err);
+    st = tvk_model_create(e->device, e->source, &with, &e->model, err);
     e->tune_ms += before_model - out_now_ms(); /* without the model */
-    if (tune) tuning_finish(e->device, e->model, &tuning);
+    if (st == TVK_OK && measure) tuning_finish(e->device, e->model, &tuning);
     e->tune_ms += out_now_ms();
+    return st;
+}
+
+/* What to do about memory is the program's to say: the library knows no options. */
+static int model_failed(const tvk_error *err)
+{
+    if (err->status != TVK_ERR_DEVICE_MEMORY) return out_failed(err);
+    out_error("%s (-c sets the context, -ctk and -ctv what a position takes)", err->text);
+    return 1;
+}
+
+int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params)
+{
+    double start = out_now_ms();
+    tvk_error err;
+    e->source = source;
+    e->params = *params;
+    e->measured = false;
+    if (engine_make_model(e, &err) != TVK_OK && !engine_recovered(e, ENGINE_LOADING, &err))
+        return model_failed(&err);
     e->load_ms = out_now_ms() - start;
     kv_banner(tvk_model_get_info(e->model));
     tuning_banner(tvk_model_get_info(e->model));
@@ -256,7 +290,6 @@ int engine_open(engine *e, tvk_kv_type kv)
 {
     double start = out_now_ms();
     tvk_model_params params;
-    tvk_error err;
     int failed = engine_model_params(&params, kv);
     if (!failed && !e->file) failed = engine_open_file(e);
     if (!failed) failed = engine_open_device(e);
@@ -264,7 +297,8 @@ int engine_open(engine *e, tvk_kv_type kv)
     engine_banner(tvk_device_get_info(e->device));
     failed = engine_open_model(e, tvk_file_source(e->file), &params);
     if (failed) return failed;
-    if (tvk_session_create(e->model, &e->session, &err) != TVK_OK) return out_failed(&err);
+    failed = engine_open_sessions(e, 1);
+    if (failed) return failed;
     fprintf(stderr, "%s | activations %s\n", tvk_model_get_info(e->model)->name,
             tvk_model_get_info(e->model)->act_quant);
     e->load_ms = out_now_ms() - start;
@@ -274,7 +308,7 @@ int engine_open(engine *e, tvk_kv_type kv)
 void engine_print_times(const engine *e, double first_ms)
 {
     tvk_load_times t;
-    if (!engine_given.verbose) return;
+    if (!engine_given.verbose || !e->model) return;
     tvk_model_get_load_times(e->model, &t);
     fprintf(stderr,
             "start-up: file %.0f ms | device %.0f | tuning %.0f | memory and graphs %.0f | "
@@ -287,7 +321,7 @@ void engine_print_times(const engine *e, double first_ms)
 
 int engine_validated(const engine *e)
 {
-    uint32_t messages = e->device ? tvk_device_validation_messages(e->device) : 0;
+    uint32_t messages = e->messages + (e->device ? tvk_device_validation_messages(e->device) : 0);
     if (messages == 0) return 0;
     out_error("%u messages of the validation layer", messages);
     return 1;
@@ -295,7 +329,8 @@ int engine_validated(const engine *e)
 
 void engine_close(engine *e)
 {
-    tvk_session_destroy(&e->session);
+    for (uint32_t i = 0; i < e->session_count; i++) tvk_session_destroy(&e->sessions[i]);
+    free(e->sessions);
     tvk_model_destroy(&e->model);
     if (e->programs) cache_programs_save(e->device);
     tvk_device_destroy(&e->device);

@@ -4,6 +4,7 @@
 #define TVK_CLI_ENGINE_H
 
 #include "args.h"
+#include "retry.h"
 #include "ternvk/device.h"
 #include "ternvk/loader.h"
 #include "ternvk/model.h"
@@ -32,11 +33,18 @@ typedef struct engine {
     tvk_error tokenizer_error;
     tvk_device *device;
     tvk_model *model;
-    tvk_session *session;
-    char *clamps;  /* text of --clamps */
-    bool tune;     /* set before: what this command runs asks for the device's tuning record */
-    bool programs; /* compiled kernels were read, and are kept when it closes */
-    bool bundled;  /* the bundled model, because no other was asked for */
+    tvk_session *session;   /* the first one */
+    tvk_session **sessions; /* [session_count] */
+    uint32_t session_count;
+    const tvk_weight_source *source; /* of the model, and how it was made: both for the next one */
+    tvk_model_params params;
+    retry retry;       /* of lost devices; zeroed where a new task begins */
+    uint32_t messages; /* of the validation layer, on devices that were lost */
+    char *clamps;      /* text of --clamps */
+    bool tune;         /* set before: what this command runs asks for the device's tuning record */
+    bool measured;     /* the tuning record was read and completed */
+    bool programs;     /* compiled kernels were read, and are kept when it closes */
+    bool bundled;      /* the bundled model, because no other was asked for */
     double file_ms, device_ms, tune_ms; /* of opening */
     double load_ms;
 } engine;
@@ -48,16 +56,29 @@ int engine_open_device(engine *e);
 /* What the options say about the model; kv: the type of keys and values where -ctk and
  * -ctv say none. */
 int engine_model_params(tvk_model_params *out, tvk_kv_type kv);
-/* A model on the opened device; no session. */
+/* A model on the opened device, which is another one when that was lost meanwhile; no session.
+ * source: borrowed until the engine closes. */
 int engine_open_model(engine *e, const tvk_weight_source *source, const tvk_model_params *params);
+int engine_open_sessions(engine *e, uint32_t count);
 /* File (unless it is open), device, model and session; kv as above. */
 int engine_open(engine *e, tvk_kv_type kv);
+/* After a call of the library failed: was that a lost device, and are device, model and sessions
+ * there again, so that the call may be repeated? done: how far the task got, tokens say, which only
+ * grows. A device is opened again RETRY_MOST times a task, and not where it is lost twice in the
+ * same place; each time is told on stderr. False: *err says what to tell. e->model is another one
+ * then, e->sessions are the same. */
+bool engine_recovered(engine *e, uint64_t done, tvk_error *err);
+#define ENGINE_LOADING UINT64_MAX /* `done` of a task that has not begun */
 /* At -v, where the time of opening went; first_ms: from the program's start to the first token, 0:
  * there was none. */
 void engine_print_times(const engine *e, double first_ms);
 /* An exit status: 1, with a line on stderr, when the validation layer had something to say. */
 int engine_validated(const engine *e);
 void engine_close(engine *e);
+
+/* Parts of opening that recover.c repeats; nothing is printed. */
+tvk_status engine_make_device(engine *e, tvk_error *err);
+tvk_status engine_make_model(engine *e, tvk_error *err);
 
 /* Parameters of the device as the options say; borrowed from e. Returns an exit status. */
 int engine_device_params(engine *e, tvk_device_params *out);

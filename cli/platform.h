@@ -28,6 +28,8 @@ bool platform_program_folder(char *path, size_t bytes);
 bool platform_is_terminal(FILE *f);
 /* CPU time of the process in milliseconds, all threads. */
 double platform_cpu_ms(void);
+/* Sleeps; shorter when a signal comes. */
+void platform_sleep_ms(unsigned ms);
 /* A number that no other process has at this time. */
 unsigned long platform_process(void);
 

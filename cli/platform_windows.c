@@ -127,6 +127,11 @@ double platform_cpu_ms(void)
     return ms_of(kernel) + ms_of(user);
 }
 
+void platform_sleep_ms(unsigned ms)
+{
+    Sleep(ms);
+}
+
 unsigned long platform_process(void)
 {
     return GetCurrentProcessId();

@@ -131,18 +131,25 @@ fail:
 static tvk_status check_memory(tvk_model *m, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    uint64_t pages = (uint64_t)m->params.sessions * m->layout.max_pages, available = 0;
-    uint64_t kv = pages * TVK_CHUNK * m->info.kv_bytes_per_position;
-    uint64_t need = m->info.weight_bytes + kv + m->info.scratch_bytes;
-    if (!tvk_gpu_fits(m->device, need, &available)) {
-        TVK_FAIL(TVK_ERR_DEVICE_MEMORY,
-                 "%llu MiB needed (weights %llu, KV cache of %u positions %llu, scratch %llu), "
-                 "%llu MiB available on the device",
-                 (unsigned long long)(need >> 20), (unsigned long long)(m->info.weight_bytes >> 20),
-                 m->params.context * m->params.sessions, (unsigned long long)(kv >> 20),
-                 (unsigned long long)(m->info.scratch_bytes >> 20),
-                 (unsigned long long)(available >> 20));
-    }
+    const uint64_t positions = (uint64_t)m->params.sessions * m->layout.max_pages * TVK_CHUNK;
+    const uint64_t kv = positions * m->info.kv_bytes_per_position;
+    /* of 128 positions of all sessions: with their rows of the table for RoPE */
+    const uint64_t page = TVK_CHUNK * (m->info.kv_bytes_per_position * m->params.sessions +
+                                       m->config.rotary * (uint64_t)sizeof(float));
+    const uint64_t scratch = m->info.scratch_bytes + (uint64_t)m->layout.total_words * 4 +
+                             tvk_gpu_staging_bytes(m->device);
+    const uint64_t rest = m->info.weight_bytes + scratch, need = rest + page * m->layout.max_pages;
+    uint64_t available = 0, fits = 0;
+    char help[64] = "no context fits";
+    if (tvk_gpu_fits(m->device, need, &available)) return TVK_OK;
+    if (available > rest) fits = (available - rest) / page * TVK_CHUNK;
+    if (fits > 0) snprintf(help, sizeof help, "a context of %llu fits", (unsigned long long)fits);
+    TVK_FAIL(TVK_ERR_DEVICE_MEMORY,
+             "%llu MiB needed (weights %llu, KV cache of %u positions %llu, scratch %llu), "
+             "%llu MiB available on the device: %s",
+             (unsigned long long)(need >> 20), (unsigned long long)(m->info.weight_bytes >> 20),
+             m->params.context * m->params.sessions, (unsigned long long)(kv >> 20),
+             (unsigned long long)(scratch >> 20), (unsigned long long)(available >> 20), help);
 fail:
     return st;
 }

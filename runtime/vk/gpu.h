@@ -61,6 +61,8 @@ tvk_status tvk_gpu_fill(tvk_device *device, tvk_buffer *dst, uint32_t word, tvk_
  * bytes <= tvk_gpu_staging_max(). The window is free again when `ticket` given to
  * tvk_staging_release has completed. */
 uint64_t tvk_gpu_staging_max(const tvk_device *device);
+/* What the ring will take of the memory that tvk_gpu_fits looks at. */
+uint64_t tvk_gpu_staging_bytes(const tvk_device *device);
 tvk_status tvk_staging_acquire(tvk_device *device, uint64_t bytes, tvk_span *span, void **host,
                                tvk_error *err);
 void tvk_staging_release(tvk_device *device, tvk_span span, uint64_t ticket);

@@ -31,6 +31,15 @@ uint64_t tvk_gpu_staging_max(const tvk_device *device)
     return most < WINDOW_BYTES ? most : WINDOW_BYTES;
 }
 
+uint64_t tvk_gpu_staging_bytes(const tvk_device *device)
+{
+    const tvk_memory_type *types = device->caps.types;
+    const tvk_plan *plan = &device->plan;
+    const bool there = device->staging && device->staging->upload;
+    if (there || types[plan->upload_type].heap != types[plan->device_type].heap) return 0;
+    return WINDOWS * tvk_gpu_staging_max(device);
+}
+
 void tvk_staging_destroy(tvk_device *dev)
 {
     tvk_staging *s = dev->staging;

@@ -127,6 +127,16 @@ printf 'max_invocations 64\n' >"$work/poor"
 refuses 1 "invocations" run -m "$model" --clamps "$work/poor" hello
 printf 'max_frogs 64\n' >"$work/poor"
 refuses 1 "max_frogs" run -m "$model" --clamps "$work/poor" hello
+printf 'device_bytes 130000000\n' >"$work/poor"
+refuses 1 "available on the device: a context of [0-9]+ fits .*-c" run --no-tune -m "$model" --clamps "$work/poor" -c 20000 hello
+fits=$(sed -n 's/.*context of \([0-9]*\) fits.*/\1/p' "$work/err")
+refuses 1 "a context of $fits fits" run --no-tune -m "$model" --clamps "$work/poor" -c $((fits + 1)) hello
+accepts run --no-tune -m "$model" --clamps "$work/poor" -c "$fits" -n 2 hello
+rm -rf "$XDG_CACHE_HOME" # of that device
+printf 'refuse_after_allocations 0\n' >"$work/poor"
+refuses 1 "bytes needed, the driver refused; [0-9]+ seemed available .*-c" run --no-tune -m "$model" --clamps "$work/poor" hello
+printf 'refuse_after_programs 2\n' >"$work/poor"
+refuses 1 "program '.*VK_ERROR_OUT_OF_DEVICE_MEMORY" run --no-tune -m "$model" --clamps "$work/poor" hello
 printf 'A cat sat.\n' >"$work/short.txt"
 refuses 1 "No such file" bench -m "$work/nothing.gguf"
 refuses 1 "MiB|binds|context" bench -m "$model" -p 1000000 -n 0
@@ -303,6 +313,30 @@ if command -v script >/dev/null && grep -q editrc "$ternvk"; then
 else
     echo "SKIPPED: chat on a terminal (script, libedit)"
 fi
+# a device that is lost: the same output; again and again, or in a benchmark: a line
+# survives N ARGS...: each device is lost behind N submissions; input from $work/script
+survives() {
+    echo "lose_after_submissions $1" >"$work/loses"
+    shift
+    accepts "$@" <"$work/script"
+    cp "$work/out" "$work/whole"
+    accepts "$@" --clamps "$work/loses" <"$work/script"
+    cmp -s "$work/out" "$work/whole" || note "ternvk $*: the same output on a device that is lost"
+    grep -q "^ternvk: warning: device '.*' was lost (vkQueueSubmit: VK_ERROR_DEVICE_LOST): opening it again, 1 of 3" \
+        "$work/err" || note "ternvk $*: says that the device was lost"
+}
+printf 'Once upon a time there was a dog\nThen the cat came\n' >"$work/script"
+survives 70 run --no-tune -m "$model" -n 60 -s 7 "Once upon a time"
+survives 90 chat --no-tune -m "$model" -n 30 -s 7
+i=0
+while [ $i -lt 24 ]; do printf 'The cat sat on the mat and the dog ran to the park. '; i=$((i + 1)); done >"$work/park.txt"
+survives 70 perplexity -m "$model" -f "$work/park.txt" -c 16 -b 8
+echo 'lose_after_submissions 0' >"$work/loses"
+run run --no-tune -m "$model" --clamps "$work/loses" hello
+[ $code = 1 ] && [ "$(grep -c '^ternvk: warning: ' "$work/err")" = 3 ] && [ "$(grep -c '^ternvk: ' "$work/err")" = 4 ] &&
+    grep -q "^ternvk: device .*VK_ERROR_DEVICE_LOST), opened again 3 times: given up$" "$work/err" || note "a device that is always lost is given up"
+echo 'lose_after_waits 100' >"$work/loses"
+refuses 1 "was lost .vkWaitForFences" bench --no-tune -m "$model" --clamps "$work/loses" -p 0 -n 128 -r 1
 accepts logits -m "$model" --tokens 1,5,9 -o "$work/a.npy"
 head -c 6 "$work/a.npy" | grep -q NUMPY || note "logits writes NumPy's format"
 [ "$(wc -c <"$work/a.npy")" -gt $((3 * 4096 * 4)) ] || note "logits of three rows of 4096"

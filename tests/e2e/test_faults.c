@@ -102,6 +102,46 @@ static void every_driver_call_fails(void **state)
     assert_memory_equal(expected, found, sizeof found);
 }
 
+/* A session that is there already: the call that fails changes nothing but what it had reported,
+ * and is made again. */
+static void every_driver_call_fails_midway(void **state)
+{
+    static const int32_t prompt[] = {1, 5, 9, 60, 3, 8, 2, 40, 33, 21};
+    const tvk_model_params params = {.context = 64, .batch = 8, .exact = true};
+    const tvk_sampler_params sampler = {
+        .temperature = 2, .top_k = 40, .repeat_penalty = 1.5f, .seed = 3};
+    int32_t expected[TOKENS], found[TOKENS];
+    tvk_error err = {0};
+    tvk_model *m = NULL;
+    tvk_batch_item item = {NULL, prompt, 10, NULL};
+    uint32_t failures = 0, before = UINT32_MAX;
+    (void)state;
+    require_ok(tvk_model_create(device, tvk_file_source(file), &params, &m, &err), &err);
+    require_ok(tvk_session_create(m, &item.session, &err), &err);
+    require_ok(tvk_session_set_sampler(item.session, &sampler, &err), &err);
+    for (uint32_t n = 0; failures != before; n++) { /* 0: none fails */
+        int32_t *next = n ? found : expected, *end = next + TOKENS;
+        before = n ? failures : before;
+        require_ok(tvk_session_rollback(item.session, 0, &err), &err);
+        tvk_gpu_fail_at(device, n, n % 2 ? TVK_ERR_DEVICE_MEMORY : TVK_ERR_HOST_MEMORY);
+        while (tvk_eval(m, &item, 1, &err) != TVK_OK) {
+            failures++;
+            assert_int_equal(tvk_session_position(item.session), 0);
+        }
+        while (next < end && tvk_session_generate(item.session, (uint32_t)(end - next), collect,
+                                                  &next, NULL, &err) != TVK_OK) {
+            failures++;
+            assert_int_equal(tvk_session_position(item.session), 10 + TOKENS - (end - next));
+        }
+        tvk_gpu_fail_at(device, 0, TVK_OK);
+        if (n) assert_memory_equal(expected, found, sizeof found);
+    }
+    fprintf(stderr, "  %u failures got over\n", failures);
+    assert_true(failures > 10);
+    tvk_session_destroy(&item.session);
+    tvk_model_destroy(&m);
+}
+
 /* Without the sanitizers the validation layer makes a scenario slow, and leaks are counted anyway.
  */
 #if defined(__SANITIZE_ADDRESS__)
@@ -265,11 +305,9 @@ static void validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_driver_call_fails),
-        cmocka_unit_test(every_allocation_fails),
-        cmocka_unit_test(loading_can_be_cancelled),
-        cmocka_unit_test(steps_can_be_cut),
-        cmocka_unit_test(profile),
+        cmocka_unit_test(every_driver_call_fails), cmocka_unit_test(every_driver_call_fails_midway),
+        cmocka_unit_test(every_allocation_fails),  cmocka_unit_test(loading_can_be_cancelled),
+        cmocka_unit_test(steps_can_be_cut),        cmocka_unit_test(profile),
         cmocka_unit_test(validation_is_silent),
     };
     char path[256];

@@ -151,7 +151,7 @@ TVK_API tvk_status tvk_model_describe(const tvk_weight_source *source,
 
 /* Loads the weights and builds the steps. `source` is borrowed for the call only.
  * Errors: as tvk_model_describe; TVK_ERR_DEVICE_MEMORY says, before anything is loaded, how much is
- * needed and how much there is; TVK_ERR_CANCELLED. Since: 0.1 */
+ * needed, how much there is and which context fits; TVK_ERR_CANCELLED. Since: 0.1 */
 TVK_API tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
                                     const tvk_model_params *params, tvk_model **out,
                                     tvk_error *err);
