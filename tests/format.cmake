@@ -13,7 +13,7 @@ if(NOT found MATCHES "version ${version}\\.")
   message("format: skipped: clang-format ${version} decides, here is: ${found}")
   return()
 endif()
-file(GLOB_RECURSE files "${root}/runtime/*.[ch]" "${root}/loader/*.[ch]" "${root}/cli/*.[ch]"
+file(GLOB_RECURSE files "${root}/runtime/*.[ch]" "${root}/loader/*.[ch]" "${root}/cli/*.[ch]" "${root}/android/*.[ch]"
   "${root}/tests/*.[ch]")
 set(mode --dry-run -Werror)
 if(FIX)

@@ -20,3 +20,11 @@ if(TVK_BUILD_CLI)
   install(TARGETS tvk_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/ternvk")
+
+# `cpack` in the build folder: what is installed, as one archive for the target.
+if(top)
+  set(CPACK_GENERATOR TGZ)
+  set(CPACK_PACKAGE_FILE_NAME "ternvk-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR}")
+  set(CPACK_STRIP_FILES ON)
+  include(CPack)
+endif()
