@@ -147,7 +147,10 @@ static int run_all(bench *b)
     b->e.tune = true;
     interrupt_catch();
     if (b->shape_name)
-        b->shape = shape_open(b->shape_name, b->layers, a48, b->embedding, &status);
+        b->shape = shape_open(
+            &(shape_params){
+                .name = b->shape_name, .layers = b->layers, .a48 = a48, .embedding = b->embedding},
+            &status);
     else
         status = engine_open_file(&b->e);
     if (!status) status = engine_open_device(&b->e);

@@ -54,7 +54,7 @@ typedef struct blob {
 struct shape {
     char name[32], arch[16], activation_key[40];
     size_row size;
-    bool ternary;
+    bool ternary, zeros;
     tvk_dtype embedding;
     key keys[KEY_COUNT];
     uint32_t key_count;
@@ -77,10 +77,10 @@ static void *random_bytes(shape *s, tvk_dtype type, uint64_t elems, uint32_t inp
         if (b->type == type && b->bytes == *bytes) return b->data;
     }
     if (s->blob_count == MAX_BLOBS || *bytes > SIZE_MAX) return NULL;
-    *b = (blob){type, *bytes, malloc((size_t)*bytes)};
+    *b = (blob){type, *bytes, calloc(1, (size_t)*bytes)};
     if (!b->data) return NULL;
     s->blob_count++;
-    shape_fill(type, b->data, *bytes, inputs, &s->random);
+    if (!s->zeros) shape_fill(type, b->data, *bytes, inputs, &s->random);
     return b->data;
 }
 
@@ -277,16 +277,17 @@ static bool embedding_fits(const char *name, const char *type, tvk_dtype embeddi
     return false;
 }
 
-shape *shape_open(const char *name, uint32_t layers, bool a48, const char *embedding, int *status)
+shape *shape_open(const shape_params *params, int *status)
 {
     char text[128];
+    const char *name = params->name;
     const bool llama = !strncmp(name, "llama-", 6), bitnet = !strncmp(name, "bitnet-", 7);
     const char *size = name + (llama ? 6 : bitnet ? 7 : 0);
     const size_row *row = NULL;
     tvk_dtype table;
     shape *s;
     *status = 2;
-    if (!embedding_type(embedding, &table)) return NULL;
+    if (!embedding_type(params->embedding, &table)) return NULL;
     for (size_t i = 0; i < SIZE_COUNT; i++)
         if (!strcmp(size, sizes[i].name)) row = &sizes[i];
     if (!row || (llama && row->b1) || (!llama && !bitnet && strcmp(size, "25m") != 0)) {
@@ -294,17 +295,18 @@ shape *shape_open(const char *name, uint32_t layers, bool a48, const char *embed
                   shape_sizes(text, sizeof text), name);
         return NULL;
     }
-    if (layers > row->layers) {
-        out_error("--layers: %s has %u, %u found", name, row->layers, layers);
+    if (params->layers > row->layers) {
+        out_error("--layers: %s has %u, %u found", name, row->layers, params->layers);
         return NULL;
     }
-    if (!embedding_fits(name, embedding, table, row)) return NULL;
+    if (!embedding_fits(name, params->embedding, table, row)) return NULL;
     *status = 1;
     s = calloc(1, sizeof *s);
     if (s) {
         s->size = *row;
-        if (layers) s->size.layers = layers;
-        s->size.relu2 |= a48;
+        if (params->layers) s->size.layers = params->layers;
+        s->size.relu2 |= params->a48;
+        s->zeros = params->zeros;
         s->ternary = !llama;
         s->embedding = table;
         s->random = 88172645463325252u;

@@ -14,7 +14,7 @@
 # Exit 1, with the reason: this machine cannot have it (no apt, offline, no such suite).
 set -eu
 suite=forky
-packages="libc6 glslc spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan1 mesa-vulkan-drivers
+packages="libc6 glslc spirv-tools libvulkan-dev libvulkan-volk-dev libvulkan1 mesa-vulkan-drivers mesa-drm-shim
 vulkan-validationlayers"
 
 [ $# -eq 1 ] || { sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2; exit 2; }

@@ -85,10 +85,10 @@ fail:
 }
 
 /* Rows of a block that an invocation sums values for: attn_tile.comp has the rule. */
-static uint32_t span(uint32_t d)
+static uint32_t span(uint32_t group, uint32_t d)
 {
     uint32_t rows = 1;
-    while (TILE_ROWS / rows * (d / 4) > 128) rows *= 2;
+    while (TILE_ROWS / rows * (d / 4) > group) rows *= 2;
     return rows;
 }
 
@@ -106,7 +106,7 @@ static cut alone(const tvk_config *c, tvk_op op, uint32_t d, tvk_cache_types typ
 
 static cut tiled(const tvk_config *c, uint32_t d)
 {
-    return (cut){{c->group, 1, 1, span(d), c->tile[0]}, 5, TILE_ROWS};
+    return (cut){{c->group, 1, 1, span(c->group, d), c->tile[0]}, 5, TILE_ROWS};
 }
 
 /* rows == 0: this head size does not suit, or shared memory does not hold what attn_cm.comp wants.

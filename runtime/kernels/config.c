@@ -10,6 +10,7 @@
 /* where a matrix configuration says for which steps it is the default */
 #define MOST_ROWS 6
 #define LEAST_TILES 7
+#define TILE_REGISTERS (128u * 160u) /* of a workgroup of attn_tile.comp */
 
 /* {class, group, {tile}} */
 static const tvk_config single[] = {{CPU, 8, {0}}, {GPU, 128, {0}}};
@@ -66,6 +67,7 @@ static const tvk_config gemm_matrix[] = {
     {GPU, 128, {128, 80, 128, 32, 80, 1}},
     {GPU, 256, {32, 32, 256, 32, 32, 1}},
     {GPU, 64, {32, 32, 128, 16, 32, 1}}, /* fits the least device */
+    {GPU, 512, {32, 64, 64, 8, 16, 1}},  /* and the one with the fewest registers */
 };
 /* LANES, ROWS, TM */
 static const tvk_config gemm_f[] = {
@@ -90,11 +92,12 @@ static const tvk_config attention[] = {
 /* most heads of a workgroup, most groups of four dimensions a turn */
 static const tvk_config attention_heads[] = {{GPU, 512, {4, 8}}, {GPU, 256, {4, 8}}};
 /* vec4 of shared memory for K, Q and V, beside 10,000 bytes of weights and other things */
-static const tvk_config attention_tile[] = {{GPU, 128, {1160}}, {GPU, 128, {290}}};
+static const tvk_config attention_tile[] = {
+    {GPU, 128, {1160}}, {GPU, 128, {290}}, {GPU, 256, {1160}}, {GPU, 256, {290}}};
 /* positions a turn, FM, ACROSS; the group at 32 invocations a subgroup */
 static const tvk_config attention_matrix[] = {
     {CPU, 64, {16, 1, 1}},  {CPU, 64, {16, 2, 2}}, {GPU, 128, {64, 2, 2}}, {GPU, 128, {64, 1, 1}},
-    {GPU, 128, {32, 1, 1}}, {GPU, 64, {64, 1, 1}}, {GPU, 64, {32, 1, 1}},
+    {GPU, 128, {32, 1, 1}}, {GPU, 64, {64, 1, 1}}, {GPU, 64, {32, 1, 1}},  {GPU, 128, {64, 1, 2}},
 };
 /* most workgroups a row */
 static const tvk_config sample[] = {
@@ -198,6 +201,12 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     }
 }
 
+/* Do matrices of so many words take no more than their share of a subgroup's registers? */
+static bool kept(const tvk_plan *plan, uint32_t words, uint32_t share)
+{
+    return !plan->registers || words * share <= plan->registers * plan->subgroup_fixed;
+}
+
 /* A configuration of matrices: does the shared memory reach? */
 static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
 {
@@ -206,8 +215,9 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
     const uint32_t along = c->group / 32 / (down * across);
     const uint32_t staged = t[5] * (t[0] + t[1]) * (t[2] + 16);
     const uint32_t sums = along * down * s->m * t[1] * 4;
-    return c->cpu == plan->cpu && t[2] % (s->k * along) == 0 && t[3] % s->m == 0 &&
-           t[4] % s->n == 0 && c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations &&
+    return c->cpu == plan->cpu && kept(plan, t[3] * t[4], 4) && t[2] % (s->k * along) == 0 &&
+           t[3] % s->m == 0 && t[4] % s->n == 0 &&
+           c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations &&
            (staged > sums ? staged : sums) + t[0] * 8 + t[1] * 4 <= plan->max_shared_bytes;
 }
 
@@ -218,17 +228,29 @@ static uint32_t stage_bytes(const tvk_config *c)
     return rows * 4 * lanes * 16 + rows * (c->group / lanes) * (lanes + 1) * 4;
 }
 
-static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_config *c)
+/* Sums that an invocation of these mat-mats keeps. */
+static uint32_t sums(const tvk_config *table, const tvk_config *c)
+{
+    if (table == gemm_f) return c->tile[1] * c->tile[2];
+    return table == gemm_stage ? c->tile[0] * c->tile[1] : 0;
+}
+
+static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_config *table,
+                 const tvk_config *c)
 {
     if (row->caps & ~plan->caps & ~(uint32_t)TVK_CAP_INEXACT) return false;
     if (row->caps & TVK_CAP_COOPMAT_I8) return matrices_fit(plan, c);
     if (row->caps & TVK_CAP_COOPMAT_F16) {
-        return c->cpu == plan->cpu &&
+        const uint32_t rows = c->tile[1] * plan->coopmat_f16.m; /* of heads of 128: sums, Q */
+        return c->cpu == plan->cpu && kept(plan, rows * (128 / c->tile[2] + 64), 3) &&
                plan->coopmat_subgroup * c->tile[2] % (c->tile[1] * plan->coopmat_f16.m) == 0 &&
                c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations;
     }
+    if (sums(table, c) > tvk_may_keep(plan, UINT32_MAX)) return false;
     if (!strcmp(row->variant, "stage") && stage_bytes(c) > plan->max_shared_bytes) return false;
-    if (!strcmp(row->variant, "tile") && c->tile[0] * 16 + 10000 > plan->max_shared_bytes)
+    if (!strcmp(row->variant, "tile") &&
+        (c->tile[0] * 16 + 10000 > plan->max_shared_bytes ||
+         (plan->registers && c->group * plan->registers < TILE_REGISTERS)))
         return false;
     /* whole subgroups, which hold 128 elements with at most sixteen an invocation */
     if ((row->caps & TVK_CAP_SUBGROUP) &&
@@ -244,7 +266,7 @@ const tvk_config *tvk_config_get(const tvk_plan *plan, const tvk_shader_info *ro
     for (int own = 1; own >= 0; own--) {
         for (uint32_t i = 0; i < count; i++) {
             if ((table[i].cpu == plan->cpu) != (own == 1)) continue;
-            if (!fits(plan, row, &table[i])) continue;
+            if (!fits(plan, row, table, &table[i])) continue;
             if (seen++ == index) return &table[i];
         }
     }
@@ -260,6 +282,12 @@ uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32
         if (rows <= c->tile[MOST_ROWS] && tiles >= c->tile[LEAST_TILES]) return i;
     }
     return 0;
+}
+
+uint32_t tvk_may_keep(const tvk_plan *plan, uint32_t most)
+{
+    const uint32_t own = plan->registers / 6;
+    return plan->registers && own < most ? own : most;
 }
 
 uint32_t tvk_held(uint32_t quads, uint32_t group, uint32_t most)

@@ -79,6 +79,9 @@ bool tvk_kernels_adapts(const tvk_kernels *kernels, tvk_choice choice);
 /* Groups of four values of a row that each of an invocation's group keeps; 0: more than `most`. */
 uint32_t tvk_held(uint32_t quads, uint32_t group, uint32_t most);
 
+/* Of `most` words of something an invocation may keep that many: a sixth of its registers. */
+uint32_t tvk_may_keep(const tvk_plan *plan, uint32_t most);
+
 /* Is the span there, aligned, large enough and small enough to bind? */
 tvk_status tvk_check_span(const tvk_kernels *kernels, tvk_op op, const char *what, tvk_span span,
                           uint64_t bytes, tvk_error *err);

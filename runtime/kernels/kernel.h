@@ -81,6 +81,11 @@ uint32_t tvk_kernels_config_count(const tvk_kernels *kernels, uint32_t shader_in
 /* Of these the first so many are made for devices of this class, host cores or GPUs. */
 uint32_t tvk_kernels_own_configs(const tvk_kernels *kernels, uint32_t shader_index);
 
+/* Programs that were made so far, in no order; NULL past the end. *row, *name (may be NULL): of
+ * the manifest; "gemv_t2_i8_dp4[128,16,4]", which lives as long as the kernels. */
+tvk_program *tvk_kernels_program(const tvk_kernels *kernels, uint32_t index, uint32_t *row,
+                                 const char **name);
+
 /* ---- many programs at once ---- */
 
 /* Until tvk_kernels_compile, programs that ops ask for are noted, not made. */

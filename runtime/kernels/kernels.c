@@ -71,6 +71,17 @@ static void name_program(tvk_cached_program *p, const char *row)
     if (at < sizeof p->name) snprintf(p->name + at, sizeof p->name - at, "]");
 }
 
+tvk_program *tvk_kernels_program(const tvk_kernels *kernels, uint32_t index, uint32_t *row,
+                                 const char **name)
+{
+    const tvk_cached_program *p = kernels->programs;
+    while (p && index-- > 0) p = p->next;
+    if (!p) return NULL;
+    if (row) *row = p->row;
+    if (name) *name = p->name;
+    return p->program;
+}
+
 /* ---- many programs at once ---- */
 
 void tvk_kernels_collect(tvk_kernels *kernels)

@@ -40,18 +40,30 @@ static uint32_t sets_wanted(uint32_t n, uint32_t rows)
     return tvk_div_up(tvk_div_up(n, rows), WANTED_GROUPS);
 }
 
+/* What registers hold, in units and in groups of four values. */
+static uint32_t most_ahead(const tvk_plan *plan)
+{
+    return tvk_may_keep(plan, 4 * MOST_AHEAD) / 4;
+}
+
+static uint32_t most_held(const tvk_plan *plan)
+{
+    return tvk_may_keep(plan, 4 * MOST_HELD) / 4;
+}
+
 /* The default on GPUs: as many lanes as leave each workgroup its share of the rows, more rows an
  * invocation where there are many. */
-static void adapt(tvk_config *c, const tvk_matrix *w)
+static void adapt(const tvk_plan *plan, tvk_config *c, const tvk_matrix *w)
 {
-    const uint32_t most = c->group / LEAST_LANES;
+    const uint32_t most = c->group / LEAST_LANES,
+                   most_rows = most_ahead(plan) < 4 ? most_ahead(plan) : 4;
     uint32_t sets;
     if ((uint64_t)w->n * w->row_words * 4 < SMALL_BYTES && c->group > SMALL_GROUP) {
         c->group = SMALL_GROUP;
         c->tile[1] = 2;
         return;
     }
-    while ((sets = sets_wanted(w->n, c->tile[1])) > most && c->tile[1] < 4) c->tile[1] *= 2;
+    while ((sets = sets_wanted(w->n, c->tile[1])) > most && c->tile[1] < most_rows) c->tile[1] *= 2;
     if (sets > most) sets = most;
     /* as few lanes as take no more turns */
     c->tile[0] = tvk_div_up(units(w), tvk_div_up(units(w), c->group / sets));
@@ -74,8 +86,8 @@ static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool fir
 {
     tvk_config c = *given;
     if (gate != TVK_GATE_NONE && c.tile[1] < 2) c.tile[1] = 2;
-    if (first && !c.cpu) adapt(&c, w);
-    while (c.group > TVK_NORM_PARTIALS && (!tvk_held(16 * units(w), c.group, MOST_HELD) ||
+    if (first && !c.cpu) adapt(plan, &c, w);
+    while (c.group > TVK_NORM_PARTIALS && (!tvk_held(16 * units(w), c.group, most_held(plan)) ||
                                            shared_bytes(&c, w, format) > plan->max_shared_bytes))
         c.group /= 2;
     return c;
@@ -87,7 +99,7 @@ static cut make_cut(const tvk_plan *plan, tvk_config c, const tvk_matrix *w, boo
     uint32_t lanes = c.tile[0], rows = c.tile[1], per_lane = tvk_div_up(units(w), lanes), ahead = 1;
     uint32_t blocks, rounds;
     cut r;
-    if (!c.cpu && MOST_AHEAD / rows > 1) ahead = MOST_AHEAD / rows;
+    if (!c.cpu && most_ahead(plan) / rows > 1) ahead = most_ahead(plan) / rows;
     if (ahead > per_lane) ahead = per_lane;
     r.rows = c.group / lanes * rows;
     blocks = tvk_div_up(w->n, r.rows);
@@ -101,7 +113,7 @@ static cut make_cut(const tvk_plan *plan, tvk_config c, const tvk_matrix *w, boo
     r.constants[6] = units(w);
     r.constants[7] = norm;
     r.constants[8] = gate;
-    r.constants[9] = c.cpu ? 0 : tvk_held(16 * units(w), c.group, MOST_HELD);
+    r.constants[9] = c.cpu ? 0 : tvk_held(16 * units(w), c.group, most_held(plan));
     r.constants[10] = plan->subgroup_fixed;
     return r;
 }

@@ -56,6 +56,12 @@ static uint32_t shared_bytes(const tvk_config *c, const tvk_matrix *w, bool norm
     return row + sums + squares + (norm ? 12 * c->group : 0);
 }
 
+/* Groups of four values of the row that an invocation keeps. */
+static uint32_t held(const tvk_plan *plan, const tvk_matrix *w, uint32_t group)
+{
+    return tvk_held(w->k / 4, group, tvk_may_keep(plan, 4 * MOST_HELD) / 4);
+}
+
 /* A configuration for this matrix: the given one, the default with one row an invocation where
  * there are few; with fewer invocations where the device's shared memory asks for that, or where a
  * large group could not keep its values. */
@@ -68,7 +74,7 @@ static tvk_config fitted(const tvk_plan *plan, const tvk_config *given, bool fir
         c.group *= 2;
         c.tile[0] = 1;
     }
-    while (c.group > TVK_NORM_PARTIALS && ((norm && !tvk_held(w->k / 4, c.group, MOST_HELD)) ||
+    while (c.group > TVK_NORM_PARTIALS && ((norm && !held(plan, w, c.group)) ||
                                            shared_bytes(&c, w, norm) > plan->max_shared_bytes))
         c.group /= 2;
     return c;
@@ -82,7 +88,8 @@ static uint32_t blocks_of(const tvk_config *c, const tvk_matrix *w, uint32_t gat
     return tvk_div_up(gate == TVK_GATE_NONE ? w->n : w->n / 2, c->group) | 1;
 }
 
-static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
+static cut make_cut(const tvk_plan *plan, tvk_config c, const tvk_matrix *w, bool norm,
+                    uint32_t gate)
 {
     const uint32_t rows = c.tile[0], per_lane = tvk_div_up(units(w), lanes(&c));
     const uint32_t ahead = c.tile[1] > rows ? c.tile[1] / rows : 1;
@@ -92,8 +99,8 @@ static cut make_cut(tvk_config c, const tvk_matrix *w, bool norm, uint32_t gate)
     const uint32_t rounds = tvk_div_up(blocks, most < c.tile[2] ? most : c.tile[2]);
     /* turns and workgroups of equal length */
     return (cut){{c.group, 1, 1, units(w), w->k % layouts[w->layout].unit == 0, rows,
-                  tvk_div_up(per_lane, turns), norm, gate,
-                  c.cpu ? 0 : tvk_held(w->k / 4, c.group, MOST_HELD), lanes(&c)},
+                  tvk_div_up(per_lane, turns), norm, gate, c.cpu ? 0 : held(plan, w, c.group),
+                  lanes(&c)},
                  tvk_div_up(blocks, rounds)};
 }
 
@@ -131,6 +138,7 @@ tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_ma
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a matrix of floats in one piece expected");
     choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
     c = make_cut(
+        plan,
         fitted(plan, tvk_kernels_config_of(k, choice), tvk_kernels_adapts(k, choice), w, norm), w,
         norm, gate);
     TVK_TRY(

@@ -188,26 +188,25 @@ static double lap(uint64_t *start)
     return (double)(now - before) * 1e-6;
 }
 
-tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
-                            const tvk_model_params *params, tvk_model **out, tvk_error *err)
+tvk_status tvk_model_plan(tvk_device *device, const tvk_weight_source *source,
+                          const tvk_model_params *params, tvk_weights_plan *plan, tvk_model **out,
+                          tvk_error *err)
 {
     tvk_status st = TVK_OK;
     tvk_model *m = calloc(1, sizeof *m);
-    tvk_weights_plan plan;
     tvk_skip skip[TVK_SKIP_COUNT];
-    uint64_t start = tvk_clock_ns();
     *out = NULL;
     TVK_TRY_ALLOC(m);
     m->device = device;
     TVK_TRY(tvk_config_read(source, params ? params->act : TVK_ACT_AUTO, &m->config, err));
     TVK_TRY(fill_params(params, &m->config, &m->params, err));
     tvk_skip_choose(&m->config, m->params.sparse, m->params.tuning, skip);
-    TVK_TRY(tvk_weights_plan_make(source, &m->config, skip, &m->arena, &plan, err));
+    TVK_TRY(tvk_weights_plan_make(source, &m->config, skip, &m->arena, plan, err));
     if (!params || params->batch == 0) grow_batch(m);
     bound_outputs(m);
     m->layout = tvk_state_layout_make(m->params.batch, m->params.max_outputs, m->params.sessions,
                                       m->params.context, m->config.heads);
-    fill_info(&m->config, &m->params, &plan, skip, &m->info);
+    fill_info(&m->config, &m->params, plan, skip, &m->info);
     TVK_TRY(check_memory(m, err));
     m->slot_used = calloc(m->params.sessions, sizeof *m->slot_used);
     TVK_TRY_ALLOC(m->slot_used);
@@ -217,11 +216,27 @@ tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
     TVK_TRY(tvk_kv_pool_create(device, kv_types(&m->params), m->config.layers, m->config.kv_heads,
                                m->config.head_size, m->params.sessions * m->layout.max_pages,
                                &m->kv, err));
-    TVK_TRY(tvk_weights_place(device, &m->config, &plan, &m->arena, &m->weights, err));
+    TVK_TRY(tvk_weights_place(device, &m->config, plan, &m->arena, &m->weights, err));
     TVK_TRY(tvk_stats_create(m, err));
-    /* programs are compiled while the weights are read */
     tvk_kernels_collect(m->kernels);
     TVK_TRY(tvk_steps_plan(m, err));
+    *out = m;
+    m = NULL;
+fail:
+    tvk_model_destroy(&m);
+    return st;
+}
+
+tvk_status tvk_model_create(tvk_device *device, const tvk_weight_source *source,
+                            const tvk_model_params *params, tvk_model **out, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_model *m = NULL;
+    tvk_weights_plan plan;
+    uint64_t start = tvk_clock_ns();
+    *out = NULL;
+    TVK_TRY(tvk_model_plan(device, source, params, &plan, &m, err));
+    /* programs are compiled while the weights are read */
     TVK_TRY(tvk_kernels_compile(m->kernels, err));
     m->times.graphs_ms = lap(&start);
     TVK_TRY(tvk_weights_load(m->kernels, &plan, &m->params.progress, &m->weights, err));

@@ -60,6 +60,12 @@ typedef struct tvk_request_row {
     uint32_t slot, position, token, flags; /* TVK_REQUEST_* */
 } tvk_request_row;
 
+/* A model without its weights' contents and without commands: *plan says what to load, programs of
+ * its steps are noted by model->kernels and not compiled. To be destroyed as any other. */
+tvk_status tvk_model_plan(tvk_device *device, const tvk_weight_source *source,
+                          const tvk_model_params *params, tvk_weights_plan *plan, tvk_model **out,
+                          tvk_error *err);
+
 /* steps.c */
 /* Graphs of the steps, without their programs being compiled where the kernels only collect them;
  * needs the weights' places. */

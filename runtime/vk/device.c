@@ -218,6 +218,7 @@ tvk_status tvk_device_create(const tvk_device_params *params, tvk_device **out, 
     TVK_TRY(tvk_instance_init(&dev->instance, params, err));
     TVK_TRY(pick(dev, params, &index, err));
     tvk_faults_arm(dev);
+    dev->inspect = params->inspect && dev->caps.executable_properties;
     TVK_TRY(tvk_device_open(dev, err));
     TVK_TRY(tvk_fences_create(dev, err));
     TVK_TRY(tvk_pipeline_cache_create(dev, err));

@@ -4,8 +4,10 @@
 
 /* Exactly the features that the plan uses: a driver may well report one that it cannot create a
  * device with, and an enabled one can cost speed. */
-static void want(const tvk_plan *plan, const tvk_caps *caps, tvk_features *f, tvk_extensions *use)
+static void want(const tvk_device *dev, tvk_features *f, tvk_extensions *use)
 {
+    const tvk_plan *plan = &dev->plan;
+    const tvk_caps *caps = &dev->caps;
     f->storage16.storageBuffer16BitAccess = (plan->caps & TVK_CAP_STORAGE16) != 0;
     f->storage8.storageBuffer8BitAccess = (plan->caps & TVK_CAP_STORAGE8) != 0;
     f->float16_int8.shaderInt8 = (plan->caps & TVK_CAP_INT8) != 0;
@@ -26,6 +28,8 @@ static void want(const tvk_plan *plan, const tvk_caps *caps, tvk_features *f, tv
     f->memory_model.vulkanMemoryModelDeviceScope = use->cooperative_matrix;
     use->memory_model = use->cooperative_matrix;
 #endif
+    f->executable.pipelineExecutableInfo = dev->inspect;
+    use->executable_properties = dev->inspect;
     use->memory_budget = caps->memory_budget;
     use->portability_subset = caps->portability_subset;
 }
@@ -37,6 +41,8 @@ static tvk_status load_functions(tvk_device *dev, tvk_error *err)
     dev->vk.fn = (PFN_vk##fn)dev->instance.vk.GetDeviceProcAddr(dev->handle, "vk" #fn);            \
     if (!dev->vk.fn)                                                                               \
         TVK_FAIL(TVK_ERR_INTERNAL, "%s: vk" #fn " expected, not found", dev->caps.name);
+#define TVK_DEVICE_OPTIONAL(fn)                                                                    \
+    dev->vk.fn = (PFN_vk##fn)dev->instance.vk.GetDeviceProcAddr(dev->handle, "vk" #fn);
 #include "vk/functions.def"
 fail:
     return st;
@@ -63,7 +69,7 @@ tvk_status tvk_device_open(tvk_device *dev, tvk_error *err)
     memset(&use, 0, sizeof use);
     TVK_TRY(tvk_extensions_read(&dev->instance, dev->phys, dev->caps.api_version, &listed, &usable,
                                 err));
-    want(&dev->plan, &dev->caps, &f, &use);
+    want(dev, &f, &use);
     tvk_features_chain(&f, &use);
     /* What is core needs no name; a clamped version still lists the extension. */
 #define TVK_EXTENSION(field, name, core)                                                           \

@@ -58,6 +58,9 @@ void tvk_features_chain(tvk_features *f, const tvk_extensions *use)
     if (use->maintenance4)
         tvk_chain(&f->head, &f->maintenance4,
                   VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES);
+    if (use->executable_properties)
+        tvk_chain(&f->head, &f->executable,
+                  VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR);
 #ifdef VK_KHR_cooperative_matrix
     if (use->cooperative_matrix)
         tvk_chain(&f->head, &f->coopmat,

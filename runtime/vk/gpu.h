@@ -92,6 +92,22 @@ tvk_status tvk_program_create(tvk_device *device, const tvk_program_desc *desc, 
 tvk_status tvk_program_prepare(tvk_device *device, const tvk_program_desc *desc, tvk_program **out,
                                tvk_error *err);
 bool tvk_program_compiled(const tvk_program *program);
+
+/* One thing that a driver says of a compiled program: a number (text NULL), or a text such as the
+ * disassembly. Names are the driver's own; some drivers make several executables of a program. */
+typedef struct tvk_program_fact {
+    uint32_t executable;
+    uint32_t subgroup; /* that the executable runs with */
+    const char *name;
+    double value;
+    const char *text;
+} tvk_program_fact;
+
+/* Calls fn for each; what it gets is borrowed for the call. Nothing is said of programs of a device
+ * that was made without `inspect` or whose driver does not tell. */
+tvk_status tvk_program_inspect(tvk_program *program,
+                               void (*fn)(void *user, const tvk_program_fact *fact), void *user,
+                               tvk_error *err);
 void tvk_program_destroy(tvk_program **program);
 
 /* Prepared programs that threads compile while the caller goes on; the caller may do anything with

@@ -19,6 +19,7 @@ typedef struct tvk_instance_functions {
 
 typedef struct tvk_device_functions {
 #define TVK_DEVICE_FUNCTION(name) PFN_vk##name name;
+#define TVK_DEVICE_OPTIONAL(name) PFN_vk##name name;
 #include "vk/functions.def"
 } tvk_device_functions;
 
@@ -57,6 +58,7 @@ typedef struct tvk_features {
     VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_size;
     VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
     VkPhysicalDeviceMaintenance4Features maintenance4;
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable;
 #ifdef VK_KHR_cooperative_matrix
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat;
 #endif
@@ -93,7 +95,7 @@ struct tvk_device {
     tvk_plan plan;
     tvk_device_info info;
     tvk_log log;
-    bool lost;
+    bool lost, inspect;
     char lost_by[48]; /* the call that said so: "QueueSubmit" */
     bool faulty;      /* calls are to fail: those that caps.faults names, or */
     uint32_t fail_in; /* calls until the one that fails; 0: none does */

@@ -21,6 +21,10 @@
 
 #define NO_TYPE UINT32_MAX
 #define VENDOR_INTEL 0x8086u
+#define VENDOR_AMD 0x1002u
+#define VENDOR_APPLE 0x106bu
+#define VENDOR_NVIDIA 0x10deu
+#define VENDOR_QUALCOMM 0x5143u
 
 /* A family with timestamps first, then one without graphics: the driver's own desktop work then
  * runs beside ours. */
@@ -126,9 +130,29 @@ static bool pick_memory(const tvk_caps *caps, tvk_plan *p)
     return true;
 }
 
+/* Words of registers that an invocation has when a compute unit holds a workgroup. Intel: a thread,
+ * which is a subgroup, has 128 registers of 8 words, of 16 since Xe2, whose least subgroup is 16
+ * (Programmer's Reference Manuals, "EU Overview"). AMD: 256 a lane, for a workgroup of 512 fewer on
+ * most chips (instruction set documents, "VGPR allocation"). Apple: 256 halves (Asahi's
+ * documentation). Qualcomm: 96 of 4 words that the waves share. NVIDIA: 128 in a workgroup of 512,
+ * which is enough where there are dot products. 0: kernels may keep what they keep there. */
+static uint32_t registers_of(const tvk_caps *caps, uint32_t subgroup)
+{
+    if (caps->type == TVK_DEVICE_CPU || subgroup == 0) return 0;
+    if (caps->vendor_id == VENDOR_INTEL)
+        return 128 * (caps->subgroup_min >= 16 ? 16 : 8) / subgroup;
+    if (caps->vendor_id == VENDOR_AMD) return 192;
+    if (caps->vendor_id == VENDOR_NVIDIA && !caps->dot_signed) return 192;
+    /* Mesa's driver gives Mesa's number as the vendor */
+    if (caps->vendor_id == VENDOR_APPLE || caps->driver_id == TVK_DRIVER_HONEYKRISP) return 128;
+    if (caps->vendor_id == VENDOR_QUALCOMM) return 128;
+    return 0;
+}
+
 /* Kernels that use a subgroup are compiled for one size. A device that varies it must let us ask
- * for one: 32 where it is in range (RDNA's and Intel's 32 share the kernels tuned on NVIDIA), else
- * the end of the range that is nearest to it (64 on Adreno, whose 128 halves the registers). */
+ * for one: 32 where it is in range (RDNA's 32 shares the kernels tuned on NVIDIA), 16 on Intel,
+ * where 32 halves the registers, else the end of the range that is nearest to it (64 on Adreno,
+ * whose 128 halves the registers). */
 static void pick_subgroup(const tvk_caps *caps, tvk_plan *p)
 {
     const uint32_t ops = TVK_SUBGROUP_BASIC | TVK_SUBGROUP_ARITHMETIC | TVK_SUBGROUP_SHUFFLE;
@@ -142,13 +166,15 @@ static void pick_subgroup(const tvk_caps *caps, tvk_plan *p)
         if (!caps->subgroup_size_control || !caps->subgroup_full ||
             !caps->subgroup_required_in_compute)
             return;
-        size = caps->subgroup_min > 32 ? caps->subgroup_min
-                                       : (caps->subgroup_max < 32 ? caps->subgroup_max : 32);
+        const uint32_t wish = caps->vendor_id == VENDOR_INTEL ? 8 : 32;
+        size = caps->subgroup_min > wish ? caps->subgroup_min
+                                         : (caps->subgroup_max < wish ? caps->subgroup_max : wish);
         require = true;
     }
     if (size < 4 || size > 128 || (size & (size - 1)) != 0) return;
     p->subgroup_fixed = size;
     p->subgroup_require = require;
+    p->registers = registers_of(caps, size);
     p->caps |= TVK_CAP_SUBGROUP;
 }
 

@@ -131,6 +131,9 @@ static VkResult compile(tvk_device *dev, tvk_program *p)
         .layout = p->layout};
     VkResult result;
     uint64_t start = tvk_clock_ns();
+    if (dev->inspect)
+        info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR |
+                     VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
     for (uint32_t i = 0; i < p->constant_count; i++)
         entries[i] = (VkSpecializationMapEntry){
             .constantID = i, .offset = i * (uint32_t)sizeof(uint32_t), .size = sizeof(uint32_t)};

@@ -41,6 +41,10 @@ static bool apply(tvk_quirk_action action, tvk_caps *caps)
         changed = caps->dot && !(caps->dot_signed && caps->dot_mixed);
         if (caps->dot) caps->dot_signed = caps->dot_mixed = true;
         break;
+    case TVK_QUIRK_GROUPS_256:
+        changed = caps->max_invocations > 256;
+        if (changed) caps->max_invocations = 256;
+        break;
     }
     return changed;
 }

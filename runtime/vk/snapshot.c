@@ -5,6 +5,8 @@
 #include "vk/internal.h"
 #include "vk/quirks.h"
 
+_Static_assert(TVK_DRIVER_INTEL_MESA == VK_DRIVER_ID_INTEL_OPEN_SOURCE_MESA,
+               "quirk table: driver id");
 _Static_assert(TVK_DRIVER_LLVMPIPE == VK_DRIVER_ID_MESA_LLVMPIPE, "quirk table: driver id");
 _Static_assert(TVK_DRIVER_TURNIP == VK_DRIVER_ID_MESA_TURNIP, "quirk table: driver id");
 
@@ -150,7 +152,7 @@ static void read_features(const tvk_instance *in, VkPhysicalDevice phys, const t
     out->memory_priority = use->memory_priority;
     out->host_memory = use->host_memory;
     out->float_controls = use->float_controls;
-    out->executable_properties = use->executable_properties;
+    out->executable_properties = f.executable.pipelineExecutableInfo;
     out->portability_subset = use->portability_subset;
 }
 

@@ -4,8 +4,8 @@
 // bindings: 0 state | 1 qkv [T, q_stride] f32, Q first | 2 pool: pages of K, then V
 //           3 out [T, o_stride] f32
 // workgroup (head, block of rows), the last rows first: they have the longest way
-// constants: 0-2 workgroup size (128, 1, 1), 3 SPAN rows an invocation sums values for: the least
-//            power of two with 16 / SPAN D / 4 <= 128, 4 WORK vec4 of shared memory: 290 or more
+// constants: 0-2 workgroup size (128 or 256, 1, 1), 3 SPAN rows an invocation sums values for: the
+//            least power of two with 16 / SPAN D / 4 <= GROUP, 4 WORK vec4 of shared memory: 290 or more
 // needs: nothing
 #version 450
 #include "prelude.glsl"
@@ -18,6 +18,7 @@ layout(constant_id = 4) const uint WORK = 290u;
 layout(set = 0, binding = 3, std430) writeonly buffer Out { vec4 result[]; };
 
 const uint ROWS = 16u;      // of a block
+const uint OWN = ROWS * 32u / GROUP; // rows an invocation makes four scores each for
 const uint SHARE = 8u;      // invocations that share a row's softmax
 const uint ITEMS = TVK_CHUNK / SHARE;
 const uint APART = 145u;    // keys and queries of a group of four dimensions; odd: other banks
@@ -41,14 +42,14 @@ uint valid_of(uint row, uint chunk, uvec2 live)
     return uint(clamp(int(places[row].y + 1u) - int(chunk * TVK_CHUNK), 0, int(TVK_CHUNK)));
 }
 
-// Scores of four rows and four positions by each invocation.
+// Scores of OWN rows and four positions by each invocation.
 void make_scores(uint t0, uint head, uint keys)
 {
     uint lid = gl_LocalInvocationIndex, quads = p.d / 4u;
     uint count = state[TVK_STATE_COUNT];
-    uint row = lid / 32u * 4u, j = lid % 32u;
-    precise vec4 a[16];
-    [[unroll]] for (uint i = 0u; i < 16u; ++i) a[i] = vec4(0.0);
+    uint row = lid / 32u * OWN, j = lid % 32u;
+    precise vec4 a[4u * OWN];
+    [[unroll]] for (uint i = 0u; i < 4u * OWN; ++i) a[i] = vec4(0.0);
     for (uint first = 0u; first < quads; first += SLICE) {
         uint live = min(SLICE, quads - first);
         barrier();
@@ -61,13 +62,13 @@ void make_scores(uint t0, uint head, uint keys)
         for (uint c = 0u; c < live; ++c) {
             vec4 k[4], q;
             [[unroll]] for (uint n = 0u; n < 4u; ++n) k[n] = work[c * APART + j + 32u * n];
-            [[unroll]] for (uint r = 0u; r < 4u; ++r) {
+            [[unroll]] for (uint r = 0u; r < OWN; ++r) {
                 q = work[c * APART + TVK_CHUNK + row + r];
                 [[unroll]] for (uint n = 0u; n < 4u; ++n) a[4u * r + n] = a[4u * r + n] + q * k[n];
             }
         }
     }
-    [[unroll]] for (uint r = 0u; r < 4u; ++r) {
+    [[unroll]] for (uint r = 0u; r < OWN; ++r) {
         [[unroll]] for (uint n = 0u; n < 4u; ++n) {
             vec4 v = a[4u * r + n];
             precise float s = ((v.x + v.y) + (v.z + v.w)) * p.scale;
@@ -81,8 +82,9 @@ void make_scores(uint t0, uint head, uint keys)
 void soften(uint chunk, uvec2 live)
 {
     uint lid = gl_LocalInvocationIndex;
-    uint row = lid / SHARE, lane = lid % SHARE;
-    uint valid = valid_of(row, chunk, live);
+    bool mine = lid < ROWS * SHARE;
+    uint row = mine ? lid / SHARE : 0u, lane = lid % SHARE;
+    uint valid = mine ? valid_of(row, chunk, live) : 0u;
     float v[ITEMS];
     precise float m = lowest();
     barrier();
@@ -91,14 +93,14 @@ void soften(uint chunk, uvec2 live)
         v[i] = weights[row * WEIGHTS + j / 4u][j % 4u];
         if (j < valid) m = max(m, v[i]);
     }
-    parts[lid] = m;
+    if (mine) parts[lid] = m;
     barrier();
     [[unroll]] for (uint i = 0u; i < SHARE; ++i) m = max(m, parts[row * SHARE + i]);
     [[unroll]] for (uint i = 0u; i < ITEMS; ++i) {
         uint j = lane + SHARE * i;
         precise float shifted = v[i] - m;
         v[i] = j < valid ? tvk_exp(shifted) : 0.0;
-        weights[row * WEIGHTS + j / 4u][j % 4u] = v[i];
+        if (mine) weights[row * WEIGHTS + j / 4u][j % 4u] = v[i];
     }
     // the upper levels of the tree over 128: elements of one invocation
     [[unroll]] for (uint s = ITEMS / 2u; s > 0u; s /= 2u) {
@@ -108,7 +110,7 @@ void soften(uint chunk, uvec2 live)
         }
     }
     barrier();
-    parts[lid] = v[0];
+    if (mine) parts[lid] = v[0];
     barrier();
     if (lane == 0u && valid > 0u) {
         uint at = row * SHARE;

@@ -60,6 +60,8 @@ typedef struct tvk_device_params {
     tvk_log log;             /* copied */
     bool validate; /* turn on the Khronos validation layer where it is installed; its messages reach
                     * the log as errors and are counted */
+    bool inspect;  /* have the driver keep what its compiler made of each kernel, where it can: for
+                    * looking at kernels, not for speed */
 } tvk_device_params;
 
 /* Thread safety: one thread at a time, with all models and sessions made on it. */
