@@ -66,6 +66,7 @@ void platform_start(int *argc, char ***argv)
         *argv = words;
     }
     LocalFree(wide);
+    SetDllDirectoryW(L""); /* no library out of the folder that the program is started in */
     _setmode(_fileno(stdin), _O_BINARY);
     _setmode(_fileno(stdout), _O_BINARY);
     _setmode(_fileno(stderr), _O_BINARY);
