@@ -160,7 +160,7 @@ int cmd_kernels(int argc, char **argv)
         {ARG_U32, "-r, --repetitions", "N", &r->repetitions, "timed runs (5)", 1, 256, NULL},
         {ARG_U32, "--inner", "N", &r->inner, "dispatches between two time stamps", 1, 1e4, NULL},
         {ARG_U32, "--patience", "S", &r->patience,
-         "leave out what one run of would take more seconds (20)", 1, 1e6, NULL},
+         "leave out a case of which one run would take longer (20)", 1, 1e6, NULL},
         {ARG_TEXT, "-o, --output", "md|csv|json|jsonl", &g.format, "form of the table", 0, 0, NULL},
         {ARG_TEXT, "--note", "TEXT", &r->note, "kept with the results: what else ran, and so on", 0,
          0, NULL},

@@ -1,5 +1,6 @@
 #include "kernels_report.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,10 +69,16 @@ static void driver(FILE *to, const kernels_setup *s)
     html_text(to, s->api);
 }
 
+/* A number of a file as PCI has them. */
+static unsigned id_of(double v)
+{
+    return v <= UINT32_MAX ? (unsigned)v : 0;
+}
+
 static void device_type(FILE *to, const kernels_setup *s)
 {
     html_text(to, s->type);
-    fprintf(to, ", vendor %04x, device %04x%s", (unsigned)s->vendor_id, (unsigned)s->device_id,
+    fprintf(to, ", vendor %04x, device %04x%s", id_of(s->vendor_id), id_of(s->device_id),
             s->clamped ? ", limits lowered by --clamps" : "");
 }
 

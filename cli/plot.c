@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+/* what an axis shows: files may hold anything */
+#define SMALLEST 1e-30
+#define LARGEST 1e30
 #define WIDTH 460.0
 #define HEIGHT 300.0
 #define TOP 12.0
@@ -29,7 +32,7 @@ void html_text(FILE *to, const char *text)
 
 void plot_add(plot_range *r, double v)
 {
-    if (!(v > 0)) return;
+    if (!(v > SMALLEST && v < LARGEST)) return;
     if (r->least <= 0 || v < r->least) r->least = v;
     if (v > r->most) r->most = v;
 }

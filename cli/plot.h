@@ -11,7 +11,7 @@ void html_text(FILE *to, const char *text);
 /* "400 GB/s", "1.6 TB/s" into text, which is returned; unit: "B/s" */
 const char *html_rate(double giga, const char *unit, char *text, size_t bytes);
 
-/* The least and the largest of some positive numbers. */
+/* The least and the largest of some positive numbers; others are left out. */
 typedef struct plot_range {
     double least, most; /* 0: no number yet */
 } plot_range;
