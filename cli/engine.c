@@ -29,6 +29,8 @@ const arg_option engine_device_options[] = {
      0, 10000, NULL},
     {ARG_FLAG, "--validate", NULL, &engine_given.validate,
      "turn on the Vulkan validation layer; its messages make the command fail", 0, 0, NULL},
+    {ARG_FLAG, "--validate-gpu", NULL, &engine_given.validate_gpu,
+     "the same, but the layer checks each access of kernels on the device: slow", 0, 0, NULL},
     {ARG_COUNT, "-v, --verbose", NULL, &engine_given.verbose, "say more; twice: all", 0, 0, NULL},
     {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
 
@@ -68,7 +70,8 @@ static void device_params(const engine *e, tvk_device_params *out)
 {
     *out = (tvk_device_params){.select = engine_given.device,
                                .log = out_log(engine_given.verbose),
-                               .validate = engine_given.validate,
+                               .validate = engine_given.validate || engine_given.validate_gpu,
+                               .validate_device = engine_given.validate_gpu,
                                .clamps = e->clamps,
                                .clamps_name = engine_given.clamps};
     if (engine_given.submit_ms != SUBMIT_AS_DEVICE)

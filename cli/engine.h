@@ -17,7 +17,7 @@ typedef struct engine_options {
     const char *kv_k, *kv_v, *q, *act, *sparse;
     uint32_t context;
     uint32_t verbose;
-    bool exact, list_devices, validate, no_tune;
+    bool exact, list_devices, validate, validate_gpu, no_tune;
     bool stats; /* the option belongs to the commands that have it */
 } engine_options;
 

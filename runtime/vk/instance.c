@@ -18,6 +18,10 @@
     "install mesa-vulkan-drivers (Debian, Ubuntu, Fedora), vulkan-radeon, vulkan-intel or "        \
     "vulkan-swrast (Arch), or the device's own driver"
 
+/* Layers of 2026 (seen in 1.4.363) take strides and offsets of matrices of bytes in arrays of words
+ * for bytes: 20 words were no multiple of 8, 24 were. SPIR-V counts elements of the array. */
+#define MATRIX_ALIGNMENT "VUID-RuntimeSpirv-OpCooperativeMatrixLoadKHR-08986"
+
 static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
                                                  VkDebugUtilsMessageTypeFlagsEXT types,
                                                  const VkDebugUtilsMessengerCallbackDataEXT *data,
@@ -26,6 +30,7 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
     tvk_instance *in = user;
     (void)severity;
     (void)types;
+    if (data->pMessageIdName && !strcmp(data->pMessageIdName, MATRIX_ALIGNMENT)) return VK_FALSE;
     in->messages++;
     tvk_log_print(&in->log, TVK_LOG_ERROR, "validation: %s", data->pMessage);
     return VK_FALSE;
@@ -84,35 +89,45 @@ fail:
 /* Room for what the instance may be created with. */
 #define MAX_EXTENSIONS 4
 
-/* Synchronization validation is off by default and what a runtime with hand-made barriers needs
- * most. Newer layers look at the accesses of shaders only when told so. */
+/* What of the layer is turned on besides its defaults. Synchronization validation is off by default
+ * and what a runtime with hand-made barriers needs most; newer layers look at the accesses of
+ * shaders only when told so. Checks on the device take so long that those of the host are left out.
+ */
+#ifdef VK_EXT_layer_settings
+static const VkBool32 on = VK_TRUE, off = VK_FALSE;
+#define SWITCH(name, to)                                                                           \
+    {                                                                                              \
+        LAYER, name, VK_LAYER_SETTING_TYPE_BOOL32_EXT, 1, &(to)                                    \
+    }
+static const VkLayerSettingEXT host_settings[] = {SWITCH("validate_sync", on),
+                                                  SWITCH("syncval_shader_accesses_heuristic", on)},
+                               device_settings[] = {SWITCH("gpuav_enable", on),
+                                                    SWITCH("gpuav_safe_mode", on),
+                                                    SWITCH("validate_core", off)};
+#endif
+static const VkValidationFeatureEnableEXT
+    host_features[] = {VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT},
+    device_features[] = {VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_EXT,
+                         VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_RESERVE_BINDING_SLOT_EXT};
+#define COUNT(list) (uint32_t)(sizeof(list) / sizeof *(list))
+
 typedef struct validation_checks {
-    VkValidationFeatureEnableEXT sync;
     VkValidationFeaturesEXT features;
 #ifdef VK_EXT_layer_settings
-    VkBool32 on;
-    VkLayerSettingEXT settings[2];
     VkLayerSettingsCreateInfoEXT create;
 #endif
 } validation_checks;
 
-static void add_checks(validation_checks *c, VkInstanceCreateInfo *info, const char **extensions)
+static void add_checks(validation_checks *c, bool device, VkInstanceCreateInfo *info,
+                       const char **extensions)
 {
     memset(c, 0, sizeof *c);
 #ifdef VK_EXT_layer_settings
     if (has_extension(LAYER, VK_EXT_LAYER_SETTINGS_EXTENSION_NAME)) {
-        const char *const names[] = {"validate_sync", "syncval_shader_accesses_heuristic"};
-        c->on = VK_TRUE;
-        for (int i = 0; i < 2; i++)
-            c->settings[i] = (VkLayerSettingEXT){.pLayerName = LAYER,
-                                                 .pSettingName = names[i],
-                                                 .type = VK_LAYER_SETTING_TYPE_BOOL32_EXT,
-                                                 .valueCount = 1,
-                                                 .pValues = &c->on};
         c->create.sType = VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT;
         c->create.pNext = info->pNext;
-        c->create.settingCount = 2;
-        c->create.pSettings = c->settings;
+        c->create.settingCount = device ? COUNT(device_settings) : COUNT(host_settings);
+        c->create.pSettings = device ? device_settings : host_settings;
         info->pNext = &c->create;
         /* Not enabled by name: the layer reads the struct anyway, and loaders older than the
          * extension (1.3.239) refuse to create the instance with it. */
@@ -120,11 +135,11 @@ static void add_checks(validation_checks *c, VkInstanceCreateInfo *info, const c
     }
 #endif
     if (!has_extension(LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME)) return;
-    c->sync = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
     c->features.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT;
     c->features.pNext = info->pNext;
-    c->features.enabledValidationFeatureCount = 1;
-    c->features.pEnabledValidationFeatures = &c->sync;
+    c->features.enabledValidationFeatureCount =
+        device ? COUNT(device_features) : COUNT(host_features);
+    c->features.pEnabledValidationFeatures = device ? device_features : host_features;
     info->pNext = &c->features;
     extensions[info->enabledExtensionCount++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
 }
@@ -176,8 +191,11 @@ tvk_status tvk_instance_init(tvk_instance *in, const tvk_device_params *params, 
             tvk_log_print(&in->log, TVK_LOG_WARN,
                           "validation asked for, but " LAYER " is not installed");
         }
-        if (layer) add_checks(&checks, &info, extensions);
+        if (layer) add_checks(&checks, params->validate_device, &info, extensions);
     }
+    /* there, warnings tell of features that the layer takes for itself */
+    if (params && params->validate_device)
+        messenger.messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
     result = vkCreateInstance(&info, NULL, &in->handle);
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
         TVK_FAIL(TVK_ERR_NO_DEVICE, "no Vulkan driver: " INSTALL_DRIVER);

@@ -1,6 +1,8 @@
 /* Every case x every row of the manifest that the device can run x every configuration, against
  * ref/: bit for bit but for rows marked inexact.
- *   test_kernels [tiny|small|real] [part of an op's name]
+ *   test_kernels [tiny|small|real|checked] [part of an op's name]
+ * checked: each row once, in a tiny case, while the validation layer checks every access that the
+ * kernel makes on the device.
  * TERNVK_DEVICE selects the device. Without a size CPU drivers, which compile slowly, get a part of
  * it, SwiftShader the least; with one the whole runs anywhere.
  */
@@ -13,6 +15,8 @@
 #include "tests/kernels/cases.h"
 
 #define SKIPPED 77
+#define CHECKED "checked"
+#define MAX_ROWS 512
 #define LEAST_INVOCATIONS 128u /* of a workgroup, that every device has */
 #define MOST_TURNS 8u
 
@@ -22,10 +26,12 @@ typedef enum scope {
     TURNS,    /* ALL, but those beyond the defaults take turns over the cases of an op */
     FEW,      /* the default, in tiny cases that of the other class too */
     SUBGROUP, /* FEW of the rows that use a subgroup, DEFAULTS of the others */
-    DEFAULTS  /* the default */
+    DEFAULTS, /* the default */
+    ONCE      /* the default, in the last tiny case that it can run: no trivial one */
 } scope;
 
 typedef struct totals {
+    bool ran[MAX_ROWS]; /* with a result */
     uint32_t cases, runs, failures, skipped;
     uint64_t words;
 } totals;
@@ -74,6 +80,7 @@ static bool runs(const tvk_kernels *kernels, uint32_t row, uint32_t config, tvk_
     const uint32_t own = tvk_kernels_own_configs(kernels, row);
     const bool large = c->group > LEAST_INVOCATIONS, other = config == own;
     if (size == TVK_CASE_REAL) return true;
+    if (what == ONCE) return config == 0;
     what = scope_of(kernels, row, what);
     if (what > TURNS && plan->cpu && large) return false;
     if (what == DEFAULTS) return config == 0;
@@ -98,11 +105,13 @@ static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels,
         if (tvk_shader_get(row)->op != info->op || !tvk_kernels_eligible(kernels, row, NULL))
             continue;
         if (emulated(kernels, row) && info->size > TVK_CASE_TINY) continue;
+        if (what == ONCE && t->ran[row]) continue;
         for (uint32_t c = 0; st == TVK_OK && c < tvk_kernels_config_count(kernels, row); c++) {
             if (!runs(kernels, row, c, info->size, what, turn, turns)) continue;
             tvk_case_result r;
             st = tvk_case_run(data, row, c, NULL, &r, &err);
             if (st != TVK_OK) break;
+            t->ran[row] = true;
             t->runs++;
             t->words += r.compared;
             if (!r.mismatches) continue;
@@ -154,10 +163,12 @@ static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, scope what, co
         uint64_t start = tvk_clock_ns();
         bool alive = true;
         for (uint32_t i = 0; alive && i < tvk_cases_count(); i++) {
+            const uint32_t index = what == ONCE ? tvk_cases_count() - 1 - i : i;
             tvk_case info;
-            tvk_case_get(i, &info);
+            tvk_case_get(index, &info);
             if ((uint32_t)info.op == op && chosen(&info, size, name))
-                alive = run_case(i, &info, kernels, what, turns ? t.cases % turns : 0, turns, &t);
+                alive =
+                    run_case(index, &info, kernels, what, turns ? t.cases % turns : 0, turns, &t);
         }
         if (t.cases || t.skipped) print_op((tvk_op)op, &t, (double)(tvk_clock_ns() - start) * 1e-9);
         all->cases += t.cases;
@@ -169,12 +180,20 @@ static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, scope what, co
     return all->failures;
 }
 
+static bool is_checked(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], CHECKED)) return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static const char *const sizes[] = {"tiny", "small", "real"};
     const tvk_device_params params = {.select = getenv("TERNVK_DEVICE"),
                                       .log = {.fn = print_log, .level = TVK_LOG_WARN},
-                                      .validate = true};
+                                      .validate = true,
+                                      .validate_device = is_checked(argc, argv)};
     tvk_case_size size = TVK_CASE_SMALL;
     const char *name = NULL;
     scope what = ALL;
@@ -186,13 +205,18 @@ int main(int argc, char **argv)
     totals all = {0};
     uint32_t messages;
     for (int i = 1; i < argc; i++) {
-        bool is_size = false;
+        bool is_size = !strcmp(argv[i], CHECKED);
         for (int s = 0; s < 3; s++) {
             if (strcmp(argv[i], sizes[s])) continue;
             size = (tvk_case_size)s;
             is_size = size_given = true;
         }
         if (!is_size) name = argv[i];
+    }
+    if (params.validate_device) {
+        size = TVK_CASE_TINY;
+        what = ONCE;
+        size_given = true;
     }
 #if defined(__SANITIZE_ADDRESS__)
     if (!size_given) { /* the host's code is what the sanitizers see */

@@ -114,6 +114,46 @@ static int skip_without_device(void)
     return getenv("TVK_REQUIRE_DEVICE") ? 1 : 77;
 }
 
+static void note_checks(void *user, tvk_log_level level, const char *text)
+{
+    bool *installed = user;
+    (void)level;
+    if (strstr(text, "is not installed")) *installed = false;
+}
+
+/* What checks kernels on the device would tell of one that reaches past its buffer. */
+static void checks_on_the_device_see_strays(void **state)
+{
+    enum { WORDS = 64, STRAY = 16 };
+    tvk_device_params p = params(((fixture *)*state)->clamps);
+    tvk_device *d = NULL;
+    tvk_error err = {0};
+    bool installed = p.validate;
+    tvk_buffer *x, *y;
+    tvk_program *program;
+    tvk_commands *c;
+    p.validate_device = true;
+    p.log = (tvk_log){.fn = note_checks, .user = &installed, .level = TVK_LOG_WARN};
+    ok(tvk_device_create(&p, &d, &err), &err);
+    for (uint32_t n = WORDS; installed && n <= WORDS + STRAY; n += STRAY) {
+        x = buffer(d, 4 * WORDS); /* in a block with room behind it */
+        y = buffer(d, 4 * WORDS);
+        program = axpb(d, 1);
+        c = commands(d, 1, 2, 1);
+        ok(tvk_commands_begin(c, &err), &err);
+        record_axpb(c, program, tvk_buffer_span(x), tvk_buffer_span(y), n, 2);
+        ok(tvk_commands_end(c, &err), &err);
+        ok(tvk_gpu_submit(d, &c, 1, NULL, &err), &err);
+        ok(tvk_gpu_wait_idle(d, &err), &err);
+        assert_true((n > WORDS) == (tvk_device_validation_messages(d) > 0));
+        tvk_commands_destroy(&c);
+        tvk_program_destroy(&program);
+        tvk_buffer_destroy(&x);
+        tvk_buffer_destroy(&y);
+    }
+    tvk_device_destroy(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest choice[] = {
@@ -139,6 +179,7 @@ int main(void)
         cmocka_unit_test(damaged_programs),
         cmocka_unit_test(every_call_fails_once),
         cmocka_unit_test(lost_is_sticky),
+        cmocka_unit_test(checks_on_the_device_see_strays),
         cmocka_unit_test(no_validation_message),
     };
     int failed = skip_without_device();

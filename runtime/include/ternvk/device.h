@@ -60,8 +60,10 @@ typedef struct tvk_device_params {
     tvk_log log;             /* copied */
     bool validate; /* turn on the Khronos validation layer where it is installed; its messages reach
                     * the log as errors and are counted */
-    bool inspect;  /* have the driver keep what its compiler made of each kernel, where it can: for
-                    * looking at kernels, not for speed */
+    bool validate_device; /* with it: the layer's checks inside of kernels (GPU-assisted: every
+                           * access of a buffer), in place of those on the host */
+    bool inspect; /* have the driver keep what its compiler made of each kernel, where it can: for
+                   * looking at kernels, not for speed */
 } tvk_device_params;
 
 /* Thread safety: one thread at a time, with all models and sessions made on it. */
