@@ -52,6 +52,12 @@ cp "$work/out" "$work/again.json"
 files -o json "$work/again.json"
 cmp -s "$work/out" "$work/again.json" || note "JSON that was read is written as it was"
 
+for kept in "$source"/docs/bench/*.json; do
+    files "$kept"
+    [ $code = 0 ] || note "$kept is read"
+    lacks "$work/out" 'WRONG'
+done
+
 # ---- comparing ----
 files --compare "$first" "$first"
 [ $code = 0 ] || note "equal results: exit code 0"
