@@ -23,7 +23,6 @@
 #define VENDOR_INTEL 0x8086u
 #define VENDOR_AMD 0x1002u
 #define VENDOR_APPLE 0x106bu
-#define VENDOR_NVIDIA 0x10deu
 #define VENDOR_QUALCOMM 0x5143u
 
 /* A family with timestamps first, then one without graphics: the driver's own desktop work then
@@ -134,15 +133,16 @@ static bool pick_memory(const tvk_caps *caps, tvk_plan *p)
  * which is a subgroup, has 128 registers of 8 words, of 16 since Xe2, whose least subgroup is 16
  * (Programmer's Reference Manuals, "EU Overview"). AMD: 256 a lane, for a workgroup of 512 fewer on
  * most chips (instruction set documents, "VGPR allocation"). Apple: 256 halves (Asahi's
- * documentation). Qualcomm: 96 of 4 words that the waves share. NVIDIA: 128 in a workgroup of 512,
- * which is enough where there are dot products. 0: kernels may keep what they keep there. */
+ * documentation). Qualcomm: 96 of 4 words that the waves share. NVIDIA: 128 in a
+ * workgroup of 512; NVIDIA's own compiler makes do with them, Mesa's spills. 0: kernels may keep
+ * what they keep there. */
 static uint32_t registers_of(const tvk_caps *caps, uint32_t subgroup)
 {
     if (caps->type == TVK_DEVICE_CPU || subgroup == 0) return 0;
     if (caps->vendor_id == VENDOR_INTEL)
         return 128 * (caps->subgroup_min >= 16 ? 16 : 8) / subgroup;
     if (caps->vendor_id == VENDOR_AMD) return 192;
-    if (caps->vendor_id == VENDOR_NVIDIA && !caps->dot_signed) return 192;
+    if (caps->driver_id == TVK_DRIVER_NVK) return 128;
     /* Mesa's driver gives Mesa's number as the vendor */
     if (caps->vendor_id == VENDOR_APPLE || caps->driver_id == TVK_DRIVER_HONEYKRISP) return 128;
     if (caps->vendor_id == VENDOR_QUALCOMM) return 128;

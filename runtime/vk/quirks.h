@@ -9,7 +9,8 @@
 #define TVK_DRIVER_LLVMPIPE 13u
 #define TVK_DRIVER_TURNIP 18u
 
-/* which plan.c names; headers before 1.3.29x do not have it */
+/* which plan.c names; old headers do not have them */
+#define TVK_DRIVER_NVK 24u
 #define TVK_DRIVER_HONEYKRISP 26u
 
 /* What a row does to the facts before the plan looks at them. */
