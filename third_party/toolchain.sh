@@ -23,7 +23,7 @@ fail() { echo "toolchain: $*" >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
-list="$suite $packages swiftshader"
+list="$suite $packages swiftshader mock"
 [ "$(cat "$dir/done" 2>/dev/null)" != "$list" ] || exit 0
 (cd "$dir" && rm -rf bin include root apt "done")
 arch=$(dpkg --print-architecture 2>/dev/null) || fail "dpkg is not there: only Debian and its relatives have it"
@@ -45,13 +45,17 @@ for header in vulkan vk_video volk.h volk.c; do
     ln -s "../root/usr/include/$header" "$dir/include/$header"
 done
 
-# SwiftShader, a second CPU driver that shares no code with Mesa, comes inside Chromium. Only this
-# file of the package is wanted, without its dependencies, and the build works without it.
-if "$here/unpack.sh" --files '*/libvk_swiftshader.so */vk_swiftshader_icd.json' "$dir" $suite "$arch" chromium-common; then
-    icd=$(cd "$dir/root" && echo usr/lib/chromium/vk_swiftshader_icd.json)
-    mv "$dir/root/$icd" "$dir/root/${icd%/*}/libvk_swiftshader.so" "$dir/root/usr/share/vulkan/icd.d/"
+# SwiftShader, a second CPU driver that shares no code with Mesa, and Vulkan's mock driver come inside
+# Chromium. Only these files of the package are wanted, without its dependencies, and the build works
+# without them.
+icds=usr/share/vulkan/icd.d
+if "$here/unpack.sh" --files '*/libvk_swiftshader.so */vk_swiftshader_icd.json */libVkICD_mock_icd.so' \
+    "$dir" $suite "$arch" chromium-common; then
+    (cd "$dir/root" && mv usr/lib/chromium/*.so usr/lib/chromium/*.json $icds/)
+    echo '{"file_format_version": "1.0.0",
+ "ICD": {"library_path": "./libVkICD_mock_icd.so", "api_version": "1.1.0"}}' > "$dir/root/$icds/mock_icd.json"
 else
-    echo "toolchain: SwiftShader cannot be had: its tests are left out" >&2
+    echo "toolchain: SwiftShader and the mock driver cannot be had: their tests are left out" >&2
 fi
 rm -rf "$dir/apt"
 "$dir/bin/glslc" --version >/dev/null || fail "the unpacked compiler does not run here"

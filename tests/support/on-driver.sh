@@ -5,6 +5,7 @@
 #
 #   lavapipe[:BITS]  Mesa of the private tool chain; BITS 128, 256, 512 = subgroup 4, 8, 16
 #   swiftshader      SwiftShader of the private tool chain; subgroup 4, no 8- or 16-bit types
+#   mock             the mock driver of the private tool chain: computes nothing
 #   system[:BITS]    the machine's own lavapipe
 #
 # TVK_TOOLCHAIN names the tool chain's folder (build/toolchain else). Exit 77, a test's "skipped",
@@ -20,6 +21,7 @@ case $1 in *:*) export LP_NATIVE_VECTOR_WIDTH="${1#*:}" ;; esac
 case ${1%%:*} in
     lavapipe) icd=$icds/lvp_icd.json ;;
     swiftshader) icd=$icds/vk_swiftshader_icd.json ;;
+    mock) icd=$icds/mock_icd.json ;;
     system)
         root=
         for icd in /usr/share/vulkan/icd.d/lvp_icd*.json; do :; done ;;
