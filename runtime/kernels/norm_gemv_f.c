@@ -92,7 +92,8 @@ static cut make_cut(const tvk_plan *plan, tvk_config c, const tvk_matrix *w, boo
                     uint32_t gate)
 {
     const uint32_t rows = c.tile[0], per_lane = tvk_div_up(units(w), lanes(&c));
-    const uint32_t ahead = c.tile[1] > rows ? c.tile[1] / rows : 1;
+    const uint32_t in_flight = tvk_may_keep(plan, 4 * c.tile[1]) / 4; /* units of four words */
+    const uint32_t ahead = in_flight > rows ? in_flight / rows : 1;
     const uint32_t turns = tvk_div_up(per_lane, ahead);
     const uint32_t blocks = blocks_of(&c, w, gate);
     const uint32_t most = lanes(&c) > 1 ? c.tile[2] : tvk_div_up(blocks, WORTH_A_NORM);

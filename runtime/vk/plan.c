@@ -24,6 +24,9 @@
 #define VENDOR_AMD 0x1002u
 #define VENDOR_APPLE 0x106bu
 #define VENDOR_QUALCOMM 0x5143u
+#define VENDOR_ARM 0x13b5u
+#define VENDOR_IMAGINATION 0x1010u
+#define VENDOR_BROADCOM 0x14e4u
 
 /* A family with timestamps first, then one without graphics: the driver's own desktop work then
  * runs beside ours. */
@@ -129,13 +132,13 @@ static bool pick_memory(const tvk_caps *caps, tvk_plan *p)
     return true;
 }
 
-/* Words of registers that an invocation has when a compute unit holds a workgroup. Intel: a thread,
- * which is a subgroup, has 128 registers of 8 words, of 16 since Xe2, whose least subgroup is 16
+/* Words of registers that an invocation has when a compute unit holds a workgroup; 0: kernels may
+ * keep what they keep on NVIDIA, whose own compiler they were tuned with. Intel: a thread, which is
+ * a subgroup, has 128 registers of 8 words, of 16 since Xe2, whose least subgroup is 16
  * (Programmer's Reference Manuals, "EU Overview"). AMD: 256 a lane, for a workgroup of 512 fewer on
  * most chips (instruction set documents, "VGPR allocation"). Apple: 256 halves (Asahi's
- * documentation). Qualcomm: 96 of 4 words that the waves share. NVIDIA: 128 in a
- * workgroup of 512; NVIDIA's own compiler makes do with them, Mesa's spills. 0: kernels may keep
- * what they keep there. */
+ * documentation). Qualcomm: 96 of 4 words that the waves share. Mesa's compiler for NVIDIA: 128 in
+ * a workgroup of 512. Arm, Broadcom, Imagination: 64, as their Mesa compilers allocate them. */
 static uint32_t registers_of(const tvk_caps *caps, uint32_t subgroup)
 {
     if (caps->type == TVK_DEVICE_CPU || subgroup == 0) return 0;
@@ -146,6 +149,9 @@ static uint32_t registers_of(const tvk_caps *caps, uint32_t subgroup)
     /* Mesa's driver gives Mesa's number as the vendor */
     if (caps->vendor_id == VENDOR_APPLE || caps->driver_id == TVK_DRIVER_HONEYKRISP) return 128;
     if (caps->vendor_id == VENDOR_QUALCOMM) return 128;
+    if (caps->vendor_id == VENDOR_ARM || caps->vendor_id == VENDOR_BROADCOM ||
+        caps->vendor_id == VENDOR_IMAGINATION)
+        return 64;
     return 0;
 }
 
