@@ -50,7 +50,7 @@ struct tvk_model {
     tvk_buffer *counters; /* NULL without params.stats */
     tvk_step steps[TVK_STEP_COUNT];
     const tvk_step *last_step; /* for tvk_model_read */
-    uint32_t seq;              /* submissions of steps so far, as the device counts them */
+    uint32_t seq;              /* steps that were begun so far, as the device counts them */
     bool *slot_used;           /* [layout.slots] */
     uint32_t open_sessions;
 };
@@ -88,7 +88,8 @@ tvk_step *tvk_step_for(tvk_model *model, const tvk_request_row *rows, uint32_t c
  * tvk_commands_list_destroy. */
 tvk_status tvk_step_record(tvk_model *model, tvk_step *step, tvk_span scratch, tvk_stamps stamps,
                            tvk_commands ***list, uint32_t *count, tvk_error *err);
-/* Writes the request and submits command buffers of the step; as tvk_model_submit. */
+/* Writes the request and submits command buffers of the step; as tvk_model_submit. Where it fails
+ * behind the first of them, the step has begun and its draws are missing: submit the rows again. */
 tvk_status tvk_step_submit(tvk_model *model, const tvk_step *step, tvk_commands *const *list,
                            uint32_t list_count, const tvk_request_row *rows, uint32_t count,
                            uint32_t *seq, uint64_t *ticket, tvk_error *err);

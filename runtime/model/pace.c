@@ -297,9 +297,9 @@ tvk_status tvk_pace_steps(tvk_model *m, tvk_step *steps, bool *changed, tvk_erro
         *changed |= shorten_step(m, &steps[i]);
     }
     /* as if nothing had run */
+    TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
     m->seq = 0;
     m->last_step = NULL;
-    TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
     if (m->counters) TVK_TRY(tvk_model_stats_reset(m, err));
 fail:
     return st;

@@ -314,9 +314,11 @@ tvk_status tvk_step_submit(tvk_model *m, const tvk_step *step, tvk_commands *con
         TVK_FAIL(TVK_ERR_INTERNAL, "a step of %u rows, capacity %u", count, step->rows);
     }
     write_request(m, rows, count);
-    TVK_TRY(tvk_gpu_submit(m->device, list, list_count, ticket, err));
+    /* The first part makes the device go on to the next request, whatever becomes of the others. */
+    TVK_TRY(tvk_gpu_submit(m->device, list, 1, ticket, err));
     m->last_step = step;
     *seq = m->seq++;
+    if (list_count > 1) TVK_TRY(tvk_gpu_submit(m->device, list + 1, list_count - 1, ticket, err));
 fail:
     return st;
 }

@@ -114,8 +114,12 @@ tvk_status tvk_feed(tvk_model *m, const tvk_feed_row *rows, uint32_t count, tvk_
         for (uint32_t i = at - n; i < at; i++) rows[i].session->fed = rows[i].position + 1;
     }
 fail:
-    /* what is still in flight reads entries of the ring that a later call writes */
-    if (st != TVK_OK) tvk_gpu_wait_idle(m->device, NULL);
+    /* what is still in flight reads entries of the ring that a later call writes, and no one knows
+     * what the slots hold */
+    if (st != TVK_OK) {
+        tvk_gpu_wait_idle(m->device, NULL);
+        for (uint32_t i = 0; i < count; i++) rows[i].session->slot_stale = true;
+    }
     free(request);
     return st;
 }

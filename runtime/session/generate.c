@@ -125,13 +125,12 @@ static bool more_to_ask(const tvk_generation *g)
     return false;
 }
 
-/* After a failure: what is still in flight must not outlive the call, and no one knows what the
- * slots hold. */
+/* After a failure: what is still in flight, parts of a step among it, must not outlive the call,
+ * and no one knows what the slots hold. */
 static void abandon(tvk_generation *g)
 {
-    for (; g->taken < g->submitted; g->taken++) {
-        tvk_gpu_wait(g->model->device, g->flights[g->taken % TVK_GENERATE_DEPTH].ticket, NULL);
-    }
+    tvk_gpu_wait_idle(g->model->device, NULL);
+    g->taken = g->submitted;
     for (uint32_t i = 0; i < g->count; i++) {
         g->streams[i].session->next_valid = false;
         g->streams[i].session->slot_stale = true;

@@ -3,6 +3,7 @@
 
 tvk_status tvk_slot_write(tvk_session *s, tvk_error *err)
 {
+    tvk_status st = TVK_OK;
     const tvk_sampler_params *p = &s->sampler;
     const tvk_state_layout *l = &s->model->layout;
     bool penalty = p->repeat_penalty > 0 && p->repeat_penalty != 1;
@@ -21,10 +22,12 @@ tvk_status tvk_slot_write(tvk_session *s, tvk_error *err)
     w[TVK_SLOT_SEED_HI] = (uint32_t)(p->seed >> 32);
     w[TVK_SLOT_STOP_COUNT] = p->stop_count;
     for (uint32_t i = 0; i < p->stop_count; i++) w[TVK_SLOT_STOPS + i] = (uint32_t)p->stops[i];
+    TVK_TRY(tvk_gpu_write(s->model->device,
+                          tvk_span_sub(tvk_buffer_span(s->model->state),
+                                       4 * ((uint64_t)l->slots_word + s->slot * TVK_SLOT_WORDS),
+                                       sizeof w),
+                          w, err));
     s->slot_stale = false;
-    return tvk_gpu_write(s->model->device,
-                         tvk_span_sub(tvk_buffer_span(s->model->state),
-                                      4 * ((uint64_t)l->slots_word + s->slot * TVK_SLOT_WORDS),
-                                      sizeof w),
-                         w, err);
+fail:
+    return st;
 }
