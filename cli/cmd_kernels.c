@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "interrupt.h"
 #include "kernels_compare.h"
+#include "kernels_module.h"
 #include "kernels_report.h"
 #include "kernels_run.h"
 #include "kernels_table.h"

@@ -109,13 +109,14 @@ static included *resolve(void *user, const char *wanted, int type, const char *b
 {
     places *p = user;
     const char *slash = strrchr(p->path, '/');
+    const size_t folder = slash ? (size_t)(slash - p->path) + 1 : 0;
     included *r = calloc(1, sizeof *r + strlen(wanted) + 1);
     char *text, dir[4096];
     (void)type;
     (void)by;
     (void)depth;
     if (!r) return &p->nothing;
-    text = read_beside(p->path, slash ? (size_t)(slash - p->path) + 1 : 0, wanted, &r->text_bytes);
+    text = read_beside(folder ? p->path : "./", folder ? folder : 2, wanted, &r->text_bytes);
     if (!text && p->include) {
         snprintf(dir, sizeof dir, "%s/", p->include);
         text = read_beside(dir, strlen(dir), wanted, &r->text_bytes);
@@ -156,8 +157,8 @@ static void add_macros(const shaderc *s, void *options, const char *defines)
 
 static int take(const shaderc *s, void *result, uint32_t **out, size_t *bytes)
 {
-    const char *text = s->result_get_error_message(result);
-    if (s->result_get_compilation_status(result) != 0) {
+    const char *text = result ? s->result_get_error_message(result) : NULL;
+    if (!result || s->result_get_compilation_status(result) != 0) {
         if (text) fputs(text, stderr);
         out_error("--kernel: the kernel could not be compiled");
         return 1;
@@ -200,7 +201,7 @@ int glsl_compile(const char *path, const char *defines, const char *include, uin
         s.compile_options_set_include_callbacks(options, resolve, release, &where);
         add_macros(&s, options, defines);
         result = s.compile_into_spv(compiler, text, size, KIND_COMPUTE, path, "main", options);
-        status = result ? take(&s, result, out, bytes) : 1;
+        status = take(&s, result, out, bytes);
     }
     if (result) s.result_release(result);
     if (options) s.compile_options_release(options);

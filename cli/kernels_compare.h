@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "kernels_data.h"
-#include "kernels_run.h"
+#include "kernels_request.h"
 
 /* Rows are matched by device, kernel, case and row of the manifest; old ones that `request` leaves
  * out do not count. Writes what is slower or faster by more than threshold (%), what is on one side

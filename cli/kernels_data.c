@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "out.h"
 #include "prompt.h"
 
 #define FORMAT 1        /* of the file; another number: not readable by this program */
 #define MOST_ROWS 20000 /* of a file */
 #define MOST 1e18       /* any number */
+#define LEAST 1e-18     /* any but 0: rates made of such numbers are finite */
 
 /* A member of a structure under its name in JSON. The order is that of the file and of CSV. */
 typedef struct field {
@@ -199,21 +201,13 @@ static const char *type_name(const json_t *v)
     return v ? names[json_typeof(v)] : "none";
 }
 
-/* Strings go to terminals: no control characters, those of C1 in UTF-8 neither. */
-static bool plain(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 32 || *c == 127 || (*c == 0xc2 && c[1] < 0xa0)) return false;
-    return true;
-}
-
 static bool read_value(const field *f, const json_t *v, void *to, const char *where)
 {
     char *at = (char *)to + f->offset;
     if (!v && f->rule != NEEDED) return true;
     if (f->kind == TEXT) {
         if (json_is_string(v) && json_string_length(v) < f->bytes &&
-            strlen(json_string_value(v)) == json_string_length(v) && plain(json_string_value(v))) {
+            !tvk_text_has_control(json_string_value(v), json_string_length(v))) {
             memcpy(at, json_string_value(v), json_string_length(v) + 1);
             return true;
         }
@@ -222,12 +216,12 @@ static bool read_value(const field *f, const json_t *v, void *to, const char *wh
                   where, f->key, f->bytes, json_is_string(v) ? "another" : type_name(v));
     } else if (f->kind == NUMBER) {
         double number = json_number_value(v);
-        if (json_is_number(v) && number >= 0 && number <= MOST) {
+        if (json_is_number(v) && (number == 0 || (number >= LEAST && number <= MOST))) {
             *(double *)(void *)at = number;
             return true;
         }
-        out_error("%s: %s: a number from 0 to %g expected, %s found", where, f->key, MOST,
-                  json_is_number(v) ? "another" : type_name(v));
+        out_error("%s: %s: 0 or a number from %g to %g expected, %s found", where, f->key, LEAST,
+                  MOST, json_is_number(v) ? "another" : type_name(v));
     } else {
         if (json_is_boolean(v)) {
             *(bool *)(void *)at = json_is_true(v);
@@ -305,6 +299,7 @@ bool kernels_read(const char *path, kernels_result *out)
         return false;
     }
     if (!root) {
+        tvk_text_clean(error.text); /* it quotes the file */
         out_error("%s: line %d: %s", path, error.line, error.text);
         return false;
     }

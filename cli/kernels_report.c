@@ -333,7 +333,7 @@ static void write_head(FILE *to, const kernels_view *v)
           "<meta name=\"color-scheme\" content=\"light dark\">"
           "<title>ternvk kernels</title>\n<style>",
           to);
-    fwrite(css, 1, css ? bytes : 0, to);
+    if (css) fwrite(css, 1, bytes, to);
     fputs("</style></head><body><main>\n<h1>ternvk kernels</h1>\n<p class=\"lead\">", to);
     fprintf(to,
             "%zu device%s, %zu rows checked against the CPU reference and timed, %zu left out, "

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "interrupt.h"
+#include "kernels_module.h"
 #include "out.h"
 #include "progress.h"
 #include "tests/kernels/cases.h"
@@ -21,14 +22,6 @@ typedef struct lab {
     bool stop;
     int status;
 } lab;
-
-bool kernels_wanted(const kernels_request *r, const char *op, const char *name,
-                    const uint32_t shape[3])
-{
-    if (r->op && !strstr(op, r->op)) return false;
-    if (r->name && !strstr(name, r->name)) return false;
-    return !r->n || (shape[0] == r->n && shape[1] == r->k && shape[2] == r->t);
-}
 
 /* ---- a row ---- */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "tuning.h"
 
 static const char *const kinds[] = {[TVK_TUNING_INPUTS] = "inputs",
@@ -110,6 +111,7 @@ bool tuning_parse(const char *text, size_t bytes, const tvk_device_info *device,
     bool good = false;
     out->count = out->choice_count = 0;
     if (!o) {
+        tvk_text_clean(error.text); /* it quotes the file */
         snprintf(why, why_bytes, "line %d: %s", error.line, error.text);
     } else if (!want || !json_equal(json_object_get(o, "for"), want)) {
         snprintf(why, why_bytes,

@@ -26,7 +26,7 @@ set(layers
   "runtime/ref|base ref shaders"
   "loader/include|ternvk"
   "loader|ternvk base jansson.h pcre2.h"
-  "cli|ternvk jansson.h base/clock.h base/compiler.h base/disk.h"
+  "cli|ternvk jansson.h base/clock.h base/compiler.h base/disk.h base/text.h"
   "cli/line_edit.c|ternvk histedit.h"
   "cli/variants.c|ternvk jansson.h tests"
   "cli/cmd_selftest.c|ternvk jansson.h tests"

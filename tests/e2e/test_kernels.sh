@@ -99,7 +99,7 @@ reads "rows\[0\]: an object expected, null found" "{$setup,\"rows\":[null]}"
 reads "rows\[0\]: op: .* none found" "{$setup,\"rows\":[{}]}"
 row='"op":"x","case":"y","row":"z"'
 reads "status: ok, wrong or skipped expected, 'fine' found" "{$setup,\"rows\":[{$row,\"status\":\"fine\"}]}"
-reads "ns_median: a number from 0" "{$setup,\"rows\":[{$row,\"status\":\"ok\",\"ns_median\":-1}]}"
+reads "ns_median: 0 or a number from 1e-18 to 1e\\+18" "{$setup,\"rows\":[{$row,\"status\":\"ok\",\"ns_median\":-1}]}"
 reads "ns_median: .* a string found" "{$setup,\"rows\":[{$row,\"status\":\"ok\",\"ns_median\":\"1\"}]}"
 reads "case: a string of less than 96 bytes without control" \
     "{$setup,\"rows\":[{\"op\":\"x\",\"case\":\"\\u001b[31m\",\"row\":\"z\",\"status\":\"ok\"}]}"
@@ -135,9 +135,11 @@ has "$page" 'integer 4 Top/s'
 has "$page" 'memory 1.6 TB/s'
 has "$page" '>10</td><td>200 GB/s, 0.8 TOPS</td><td>50 % memory</td><td[^>]*><b>2.5</b></td><td>800 GB/s, 3.2 TOPS</td><td>50 % memory</td>'
 has "$page" 'skipped: y takes 180355072 bytes'
-sed 's/"ns_median": 10000,/"ns_median": 1e-300,/; s/"bytes": 2000000,/"bytes": 1e17,/' "$first" >"$work/odd.json"
+sed 's/"ns_median": 10000,/"ns_median": 1e-18,/; s/"bytes": 2000000,/"bytes": 1e17,/' "$first" >"$work/odd.json"
 files --report "$work/odd.html" "$work/odd.json" # rates beyond any axis
 [ $code = 0 ] || note "a page of odd numbers"
+files -o json "$work/odd.json"
+[ $code = 0 ] || note "odd numbers are written"
 lacks "$work/odd.html" 'points="[^"]*(inf|nan)|translate\([^)]*(inf|nan)'
 echo precious >"$work/kept.html"
 files --report "$work/kept.html" "$work/bad.json"
