@@ -75,7 +75,7 @@ void tuning_print(const tvk_device_info *device)
     for (uint32_t i = 0; i < tuning.choice_count; i++) {
         const tvk_tuning_choice *c = &tuning.choices[i];
         printf("   tuned%s: [%u, %u], %u rows: %s %.1f us (untuned %.1f)\n",
-               c->exact ? " (--exact)" : "", c->n, c->k, c->rows,
+               c->exact ? " (exact)" : "", c->n, c->k, c->rows,
                tvk_tuning_choice_text(c, text, sizeof text), c->chosen_ns / 1e3,
                c->default_ns / 1e3);
     }

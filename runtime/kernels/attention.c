@@ -133,7 +133,7 @@ static tvk_status walk(tvk_kernels *k, tvk_dispatch_list *l, tvk_op op, const tv
                        tvk_error *err)
 {
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
-    tvk_choice choice = tvk_kernels_choose(k, op, p->heads * p->d, p->d, rows);
+    tvk_choice choice = tvk_kernels_choose(k, &(tvk_shape){op, p->heads * p->d, p->d, rows, false});
     cut c = {.rows = 0};
     tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {p->heads, 1, 1}};
     if (tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_F16) {

@@ -76,16 +76,24 @@ fail:
 
 static bool same(const tvk_shape *a, const tvk_shape *b)
 {
-    return a->op == b->op && a->n == b->n && a->k == b->k && a->rows == b->rows;
+    return a->op == b->op && a->n == b->n && a->k == b->k && a->rows == b->rows &&
+           a->exact == b->exact;
+}
+
+/* The shape as it is remembered: not asked to be exact where its op is anyway. */
+static tvk_shape known(const tvk_kernels *k, const tvk_shape *shape)
+{
+    tvk_shape s = *shape;
+    s.exact &= (tvk_shader_get(k->choices[s.op].row)->caps & TVK_CAP_INEXACT) != 0;
+    return s;
 }
 
 /* What a shape runs with where nothing was measured. */
 static tvk_choice untuned(const tvk_kernels *k, const tvk_shape *shape)
 {
-    const uint32_t row = tvk_kernels_default(k, shape->op);
-    return (tvk_choice){
-        row, tvk_config_for(tvk_gpu_plan(k->device), tvk_shader_get(row), shape->n, shape->rows),
-        0};
+    const tvk_plan *plan = tvk_gpu_plan(k->device);
+    const uint32_t row = tvk_select_row(plan, shape->op, k->exact || shape->exact);
+    return (tvk_choice){row, tvk_config_for(plan, tvk_shader_get(row), shape->n, shape->rows), 0};
 }
 
 /* The shape's entry, a new one with the default where there is none; NULL: no memory. */
@@ -104,12 +112,12 @@ static tvk_shape_choice *entry(tvk_kernels *k, const tvk_shape *shape)
     return &k->shapes[k->shape_count++];
 }
 
-tvk_choice tvk_kernels_choose(tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
-                              uint32_t rows)
+tvk_choice tvk_kernels_choose(tvk_kernels *kernels, const tvk_shape *shape)
 {
-    const tvk_shape shape = {op, n, k, rows};
-    const tvk_shape_choice *e = entry(kernels, &shape);
-    tvk_choice c = e && !kernels->forced[op] ? e->choice : kernels->choices[op];
+    const tvk_shape s = known(kernels, shape);
+    const tvk_shape_choice *e = entry(kernels, &s);
+    const bool forced = kernels->forced[s.op] && !s.exact;
+    tvk_choice c = forced ? kernels->choices[s.op] : e ? e->choice : untuned(kernels, &s);
     if (e) c.shape = 1 + (uint32_t)(e - kernels->shapes);
     return c;
 }
@@ -118,9 +126,10 @@ tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_
                               tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    const tvk_shape s = known(kernels, shape);
     tvk_shape_choice *e;
-    TVK_TRY(check(kernels, shape->op, choice, err));
-    e = entry(kernels, shape);
+    TVK_TRY(check(kernels, s.op, choice, err));
+    e = entry(kernels, &s);
     TVK_TRY_ALLOC(e);
     e->preferred = true;
     e->choice = choice;
@@ -147,12 +156,11 @@ bool tvk_kernels_spread(tvk_kernels *kernels, uint32_t shape, uint32_t parts)
     return true;
 }
 
-uint32_t tvk_kernels_parts(const tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
-                           uint32_t rows)
+uint32_t tvk_kernels_parts(const tvk_kernels *kernels, const tvk_shape *shape)
 {
-    const tvk_shape shape = {op, n, k, rows};
+    const tvk_shape s = known(kernels, shape);
     for (uint32_t i = 0; i < kernels->shape_count; i++)
-        if (same(&kernels->shapes[i].shape, &shape) && kernels->shapes[i].parts > 0)
+        if (same(&kernels->shapes[i].shape, &s) && kernels->shapes[i].parts > 0)
             return kernels->shapes[i].parts;
     return 1;
 }
@@ -187,15 +195,16 @@ static bool outdone(const tvk_plan *plan, const tvk_shader_info *base)
     return false;
 }
 
-uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, tvk_op op, tvk_choice *out,
+uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, const tvk_shape *shape, tvk_choice *out,
                                 uint32_t most)
 {
     const tvk_plan *plan = tvk_gpu_plan(kernels->device);
+    const bool exact = kernels->exact || shape->exact;
     uint32_t count = 0;
     for (uint32_t row = 0; row < tvk_shader_count(); row++) {
         const tvk_shader_info *info = tvk_shader_get(row);
         const tvk_config *c;
-        if (info->op != op || !tvk_select_worth(plan, info, kernels->exact)) continue;
+        if (info->op != shape->op || !tvk_select_worth(plan, info, exact)) continue;
         if (outdone(plan, info)) continue;
         for (uint32_t i = 0; (c = tvk_config_get(plan, info, i)) && c->cpu == plan->cpu; i++)
             if (count < most) out[count++] = (tvk_choice){row, i, 0};

@@ -69,6 +69,17 @@ static const tvk_config gemm_matrix[] = {
     {GPU, 64, {32, 32, 128, 16, 32, 1}}, /* fits the least device */
     {GPU, 512, {32, 64, 64, 8, 16, 1}},  /* and the one with the fewest registers */
 };
+/* BM, BN, BK, WM, WN, nothing, and for which steps it is the default, as above */
+static const tvk_config gemm_halves[] = {
+    {CPU, 64, {16, 32, 32, 16, 16}},
+    {GPU, 128, {32, 256, 64, 32, 64, 0, 32, 256}},
+    {GPU, 256, {32, 256, 64, 32, 32, 0, 32, 256}}, /* where there are fewer registers */
+    {GPU, 128, {32, 64, 128, 16, 32, 0, 32}},
+    {GPU, 128, {64, 128, 64, 32, 64, 0, UINT32_MAX}},
+    {GPU, 256, {64, 128, 64, 32, 32, 0, UINT32_MAX}}, /* likewise */
+    {GPU, 128, {32, 32, 128, 16, 16}},
+    {GPU, 64, {32, 32, 32, 16, 32}}, /* fits the least device */
+};
 /* LANES, ROWS, TM */
 static const tvk_config gemm_f[] = {
     {CPU, 8, {1, 4, 4}},    {CPU, 16, {1, 2, 4}},  {CPU, 8, {1, 1, 2}},    {GPU, 128, {16, 4, 8}},
@@ -103,6 +114,12 @@ static const tvk_config attention_matrix[] = {
 static const tvk_config sample[] = {
     {CPU, 32, {4}}, {CPU, 16, {1}}, {GPU, 512, {16}}, {GPU, 1024, {8}}, {GPU, 128, {16}}};
 
+bool tvk_config_halves(const tvk_shader_info *row)
+{
+    return (row->caps & TVK_CAP_COOPMAT_F16) &&
+           (row->op == TVK_OP_gemm_f16 || row->op == TVK_OP_gemm_q8);
+}
+
 #define TABLE(t)                                                                                   \
     *count = (uint32_t)(sizeof t / sizeof t[0]);                                                   \
     return t
@@ -111,6 +128,9 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
 {
     if (row->caps & TVK_CAP_COOPMAT_I8) {
         TABLE(gemm_matrix);
+    }
+    if (tvk_config_halves(row)) {
+        TABLE(gemm_halves);
     }
     if (row->caps & TVK_CAP_COOPMAT_F16) {
         TABLE(attention_matrix);
@@ -221,6 +241,20 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
            (staged > sums ? staged : sums) + t[0] * 8 + t[1] * 4 <= plan->max_shared_bytes;
 }
 
+/* The same of gemm_f_cm.comp: sums, and a block of x in two parts. */
+static bool halves_fit(const tvk_plan *plan, const tvk_config *c)
+{
+    const tvk_coopmat_shape *s = &plan->coopmat_f16;
+    const uint32_t *t = c->tile, block = 32;
+    const uint32_t staged = (2 * t[0] + t[1]) * (t[2] / 2 + 4);
+    const uint32_t strip = t[0] / t[3] * s->m * t[1]; /* of sums on their way out */
+    const uint32_t words = (staged > strip ? staged : strip) + t[2] / block * t[1] + t[0];
+    return c->cpu == plan->cpu && kept(plan, t[3] * (t[4] + block), 3) && t[3] % s->m == 0 &&
+           t[4] % s->n == 0 && block % s->k == 0 && plan->coopmat_subgroup % (t[2] / 8) == 0 &&
+           c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations &&
+           4 * words <= plan->max_shared_bytes;
+}
+
 /* Shared memory of gemm_f_stage.comp at four groups of four values a unit, the most. */
 static uint32_t stage_bytes(const tvk_config *c)
 {
@@ -240,6 +274,7 @@ static bool fits(const tvk_plan *plan, const tvk_shader_info *row, const tvk_con
 {
     if (row->caps & ~plan->caps & ~(uint32_t)TVK_CAP_INEXACT) return false;
     if (row->caps & TVK_CAP_COOPMAT_I8) return matrices_fit(plan, c);
+    if (tvk_config_halves(row)) return halves_fit(plan, c);
     if (row->caps & TVK_CAP_COOPMAT_F16) {
         const uint32_t rows = c->tile[1] * plan->coopmat_f16.m; /* of heads of 128: sums, Q */
         return c->cpu == plan->cpu && kept(plan, rows * (128 / c->tile[2] + 64), 3) &&
@@ -276,7 +311,7 @@ const tvk_config *tvk_config_get(const tvk_plan *plan, const tvk_shader_info *ro
 uint32_t tvk_config_for(const tvk_plan *plan, const tvk_shader_info *row, uint32_t n, uint32_t rows)
 {
     const tvk_config *c;
-    if (!(row->caps & TVK_CAP_COOPMAT_I8)) return 0;
+    if (!(row->caps & TVK_CAP_COOPMAT_I8) && !tvk_config_halves(row)) return 0;
     for (uint32_t i = 0; (c = tvk_config_get(plan, row, i)) != NULL; i++) {
         const uint32_t tiles = tvk_div_up(n, c->tile[1]) * tvk_div_up(rows, c->tile[0]);
         if (rows <= c->tile[MOST_ROWS] && tiles >= c->tile[LEAST_TILES]) return i;

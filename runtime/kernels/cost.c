@@ -95,7 +95,9 @@ static tvk_cost cost_matmul(const tvk_dispatch *d, const struct tvk_matmul_param
     double written = p->n < p->y_stride ? p->n : p->y_stride; /* half of N behind a gate */
     tvk_cost c = {.bytes = WORD * p->n * p->row_words + extra(d, 1) +
                            rows * WORD * (p->act_stride + (p->add ? 2.0 : 1.0) * written)};
-    *(of_floats(d->op)               ? &c.float_ops
+    if (d->caps & TVK_CAP_COOPMAT_F16) ops *= 2; /* x is two halves */
+    *(d->caps & TVK_CAP_COOPMAT_F16  ? &c.half_ops
+      : of_floats(d->op)             ? &c.float_ops
       : d->caps & TVK_CAP_COOPMAT_I8 ? &c.matrix_ops
                                      : &c.int_ops) = ops;
     return c;

@@ -15,6 +15,8 @@ typedef struct tvk_config {
 
 /* All configurations of a row, whatever the device. */
 const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count);
+/* Is it a mat-mat of floats by matrices of halves? */
+bool tvk_config_halves(const tvk_shader_info *row);
 /* The index-th of those that the device can run: the ones of its class first. NULL past the end. */
 const tvk_config *tvk_config_get(const tvk_plan *plan, const tvk_shader_info *row, uint32_t index);
 
@@ -72,8 +74,7 @@ struct tvk_kernels {
 const tvk_config *tvk_kernels_config_of(const tvk_kernels *kernels, tvk_choice choice);
 const tvk_config *tvk_kernels_active(const tvk_kernels *kernels, tvk_op op);
 /* Dispatches that a shape is spread over; 1 where nobody asked. */
-uint32_t tvk_kernels_parts(const tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
-                           uint32_t rows);
+uint32_t tvk_kernels_parts(const tvk_kernels *kernels, const tvk_shape *shape);
 /* Is it the default of its class of devices, which is adapted to the matrix? */
 bool tvk_kernels_adapts(const tvk_kernels *kernels, tvk_choice choice);
 /* Groups of four values of a row that each of an invocation's group keeps; 0: more than `most`. */

@@ -59,6 +59,7 @@ typedef struct tvk_dispatch_list {
     uint32_t count, capacity;
     const char *label; /* given to the dispatches that are appended */
     bool outs;         /* what is appended has a row for each output row (tvk_op_gather) */
+    bool exact;        /* mat-mats that are appended are exact: tvk_shape */
 } tvk_dispatch_list;
 
 void tvk_dispatch_list_free(tvk_dispatch_list *list);
@@ -110,10 +111,12 @@ typedef struct tvk_choice {
 } tvk_choice;
 
 /* What a tuner can tell apart: an op with N outputs and K inputs (0: it has none) in a step that
- * has room for `rows` rows. */
+ * has room for `rows` rows; exact: rows of the manifest that are marked inexact are not taken,
+ * where the op has any. */
 typedef struct tvk_shape {
     tvk_op op;
     uint32_t n, k, rows;
+    bool exact;
 } tvk_shape;
 
 typedef struct tvk_shape_choice {
@@ -123,10 +126,10 @@ typedef struct tvk_shape_choice {
     tvk_choice choice;
 } tvk_shape_choice;
 
-/* What runs this shape: what is forced for the op, else what is preferred for the shape, else the
- * default. Shapes that were asked for are remembered. */
-tvk_choice tvk_kernels_choose(tvk_kernels *kernels, tvk_op op, uint32_t n, uint32_t k,
-                              uint32_t rows);
+/* What runs this shape: what is forced for the op, if it is exact where the shape asks for that,
+ * else what is preferred for the shape, else the default. Shapes that were asked for are
+ * remembered. */
+tvk_choice tvk_kernels_choose(tvk_kernels *kernels, const tvk_shape *shape);
 /* From now on the shape runs with this choice, unless its op is forced.
  * Errors: TVK_ERR_ARG, TVK_ERR_UNSUPPORTED: this device has no such row or configuration. */
 tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_choice choice,
@@ -136,9 +139,9 @@ tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_
 bool tvk_kernels_spread(tvk_kernels *kernels, uint32_t shape, uint32_t parts);
 /* The shapes that were asked for or preferred, in the order they were. NULL past the end. */
 const tvk_shape_choice *tvk_kernels_shape(const tvk_kernels *kernels, uint32_t index);
-/* What is worth measuring for an op on this device: rows that it does not emulate, each with the
+/* What is worth measuring for a shape on this device: rows that it does not emulate, each with the
  * configurations of its class. Returns how many, at most `most`. */
-uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, tvk_op op, tvk_choice *out,
+uint32_t tvk_kernels_candidates(const tvk_kernels *kernels, const tvk_shape *shape, tvk_choice *out,
                                 uint32_t most);
 /* An exact row, for results to compare with. */
 tvk_choice tvk_kernels_reference(const tvk_kernels *kernels, tvk_op op);

@@ -76,6 +76,17 @@ static cut matrix_cut(const tvk_config *c, const tvk_plan *plan, uint32_t gate)
     return r;
 }
 
+/* BM, BN, BK, WM, WN */
+static cut halves_cut(const tvk_config *c, const tvk_plan *plan)
+{
+    const tvk_coopmat_shape *s = &plan->coopmat_f16;
+    const uint32_t subgroup = plan->coopmat_subgroup;
+    cut r = {
+        {c->group / 32 * subgroup, 1, 1, s->m, s->n, s->k, subgroup}, 12, c->tile[1], c->tile[0]};
+    memcpy(&r.constants[7], c->tile, 5 * sizeof c->tile[0]);
+    return r;
+}
+
 static bool by_matrices(tvk_choice choice)
 {
     return (tvk_shader_get(choice.row)->caps & TVK_CAP_COOPMAT_I8) != 0;
@@ -123,12 +134,31 @@ typedef struct request {
     uint8_t axis; /* TVK_AXIS_* that counts the rows */
 } request;
 
+/* What runs it, and how it is cut. */
+typedef struct way {
+    tvk_choice choice;
+    cut cut;
+} way;
+
+static way find_way(tvk_kernels *k, const request *r, const tvk_shape *shape)
+{
+    const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
+    tvk_choice choice = tvk_kernels_choose(k, shape);
+    /* rows of F16 that do not begin at a multiple of 16 bytes */
+    if (tvk_config_halves(tvk_shader_get(choice.row)) && r->w->k % 8 != 0)
+        choice = (tvk_choice){tvk_select_row(plan, shape->op, true), 0, choice.shape};
+    const tvk_config *c = tvk_kernels_config_of(k, choice);
+    if (by_matrices(choice)) return (way){choice, matrix_cut(c, plan, r->gate)};
+    if (tvk_config_halves(tvk_shader_get(choice.row))) return (way){choice, halves_cut(c, plan)};
+    return (way){choice, make_cut(c, r->w, r->rows == 1, by_stages(choice))};
+}
+
 /* The outputs [first, first + count) of a piece. */
-static tvk_status append_rows(tvk_kernels *k, tvk_dispatch_list *l, const request *r,
-                              tvk_choice choice, const cut *c, uint32_t piece, uint32_t first,
-                              uint32_t count, tvk_error *err)
+static tvk_status append_rows(tvk_kernels *k, tvk_dispatch_list *l, const request *r, const way *by,
+                              uint32_t piece, uint32_t first, uint32_t count, tvk_error *err)
 {
     const tvk_matrix *w = r->w;
+    const cut *c = &by->cut;
     const bool coded = tvk_layout_coded(w->layout);
     const uint64_t row = 4ull * w->row_words,
                    scales = 4ull * tvk_layout_row_scales(w->layout, w->k);
@@ -151,7 +181,7 @@ static tvk_status append_rows(tvk_kernels *k, tvk_dispatch_list *l, const reques
         if (scales) bindings[1] = tvk_span_sub(bindings[1], first * scales, count * scales);
     }
     if (!scales) bindings[1] = bindings[0];
-    return tvk_kernels_append_choice(k, l, op_of(w, r->format, r->rows), choice, c->constants,
+    return tvk_kernels_append_choice(k, l, op_of(w, r->format, r->rows), by->choice, c->constants,
                                      c->count, bindings, &p, &groups, err);
 }
 
@@ -175,17 +205,14 @@ static tvk_status append(tvk_kernels *k, tvk_dispatch_list *l, const request *r,
     const tvk_op op = op_of(w, r->format, r->rows);
     const uint32_t act_words = tvk_layout_coded(w->layout) ? tvk_act_words(r->format, w->k) : w->k;
     const uint32_t outputs = r->gate == TVK_GATE_NONE ? w->n : w->n / 2;
-    const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, r->rows);
-    const tvk_config *config = tvk_kernels_config_of(k, choice);
-    const cut c = by_matrices(choice)
-                      ? matrix_cut(config, tvk_gpu_plan(tvk_kernels_device(k)), r->gate)
-                      : make_cut(config, w, r->rows == 1, by_stages(choice));
-    const uint32_t most = part_rows(k, w, &c, tvk_kernels_parts(k, op, w->n, w->k, r->rows));
+    const tvk_shape shape = {op, w->n, w->k, r->rows, l->exact};
+    const way by = find_way(k, r, &shape);
+    const uint32_t most = part_rows(k, w, &by.cut, tvk_kernels_parts(k, &shape));
     TVK_TRY(check(k, op, w, act_words, r->act, r->y, outputs, r->rows, err));
     for (uint32_t i = 0; i < w->piece_count; i++)
         for (uint32_t at = 0; at < w->piece[i].rows; at += most) {
             const uint32_t left = w->piece[i].rows - at;
-            TVK_TRY(append_rows(k, l, r, choice, &c, i, at, left < most ? left : most, err));
+            TVK_TRY(append_rows(k, l, r, &by, i, at, left < most ? left : most, err));
         }
 fail:
     return st;
@@ -219,11 +246,12 @@ tvk_status tvk_op_matmul_act(tvk_kernels *k, tvk_dispatch_list *l, const tvk_mat
 bool tvk_matmul_gates(tvk_kernels *k, const tvk_matrix *w, tvk_format format, uint32_t rows)
 {
     const uint32_t wn = 4, columns = tvk_gpu_plan(tvk_kernels_device(k))->coopmat_i8.n;
+    const tvk_shape shape = {op_of(w, format, rows), w->n, w->k, rows, false};
     tvk_choice choice;
     if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || w->n % 2 != 0 || rows == 1 ||
-        tvk_kernels_parts(k, op_of(w, format, rows), w->n, w->k, rows) > 1)
+        tvk_kernels_parts(k, &shape) > 1)
         return false;
-    choice = tvk_kernels_choose(k, op_of(w, format, rows), w->n, w->k, rows);
+    choice = tvk_kernels_choose(k, &shape);
     /* every subgroup has columns of both halves */
     return by_matrices(choice) && tvk_kernels_config_of(k, choice)->tile[wn] % (2 * columns) == 0;
 }

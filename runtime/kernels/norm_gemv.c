@@ -139,7 +139,7 @@ bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, 
     if (!tvk_layout_coded(w->layout)) return tvk_norm_gemv_f_fits(k, w, gain);
     if (w->layout != TVK_LAYOUT_T2 || w->piece_count != 1 || ops[format] == TVK_OP_COUNT ||
         w->k % 4 || gain_at(w, gain) == UINT32_MAX ||
-        tvk_kernels_parts(k, ops[format], w->n, w->k, 1) > 1)
+        tvk_kernels_parts(k, &(tvk_shape){ops[format], w->n, w->k, 1, false}) > 1)
         return false;
     return 64 * units(w) + LEAST_SHARED_BESIDE <=
            tvk_gpu_plan(tvk_kernels_device(k))->max_shared_bytes;
@@ -174,7 +174,7 @@ tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matr
     if (!tvk_norm_gemv_fits(k, w, format, gain))
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a ternary matrix in one piece with its gain "
                               "behind its scales expected");
-    choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
+    choice = tvk_kernels_choose(k, &(tvk_shape){op, w->n, w->k, 1, false});
     c = make_cut(plan,
                  fitted(plan, tvk_kernels_config_of(k, choice), tvk_kernels_adapts(k, choice), w,
                         format, gate),

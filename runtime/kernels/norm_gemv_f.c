@@ -110,7 +110,7 @@ static bool takes(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     const tvk_config least = {.group = TVK_NORM_PARTIALS, .tile = {2}};
     return layouts[w->layout].unit > 0 && w->piece_count == 1 && w->k % 4 == 0 &&
-           tvk_kernels_parts(k, layouts[w->layout].op, w->n, w->k, 1) == 1 &&
+           tvk_kernels_parts(k, &(tvk_shape){layouts[w->layout].op, w->n, w->k, 1, false}) == 1 &&
            shared_bytes(&least, w, given(gain)) <= plan->max_shared_bytes;
 }
 
@@ -137,7 +137,7 @@ tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_ma
     cut c;
     if (!takes(k, w, gain))
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a matrix of floats in one piece expected");
-    choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
+    choice = tvk_kernels_choose(k, &(tvk_shape){op, w->n, w->k, 1, false});
     c = make_cut(
         plan,
         fitted(plan, tvk_kernels_config_of(k, choice), tvk_kernels_adapts(k, choice), w, norm), w,

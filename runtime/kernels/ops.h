@@ -65,8 +65,8 @@ uint32_t tvk_act_words(tvk_format format, uint32_t k);
 /* Words of a list of non-zero codes behind a record of bytes. */
 uint32_t tvk_list_words(uint32_t k);
 
-/* A step of so many rows or fewer has decoded tokens of several sessions, or drafts: no row whose
- * bits differ from those of one row serves it. */
+/* A step of so many rows or fewer has decoded tokens of several sessions, or drafts. No row whose
+ * bits differ from those of one row serves drafts, nor any attention here. */
 #define TVK_FEW_ROWS 32u
 
 /* ---- step control ---- */

@@ -7,7 +7,7 @@ tvk_status tvk_op_matmul_sparse(tvk_kernels *k, tvk_dispatch_list *l, const tvk_
 {
     tvk_status st = TVK_OK;
     const tvk_op op = TVK_OP_gemv_t2_sparse;
-    const tvk_choice choice = tvk_kernels_choose(k, op, w->n, w->k, 1);
+    const tvk_choice choice = tvk_kernels_choose(k, &(tvk_shape){op, w->n, w->k, 1, false});
     const tvk_config *c = tvk_kernels_config_of(k, choice);
     const uint32_t constants[] = {c->group, 1, 1, c->tile[0], c->tile[1]};
     const uint32_t words = tvk_act_words(TVK_FORMAT_I8, w->k), list = tvk_list_words(w->k);
@@ -63,7 +63,7 @@ tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, 
 {
     tvk_status st = TVK_OK;
     const tvk_op op = up_ops[format];
-    const tvk_choice choice = tvk_kernels_choose(k, op, width, w->k, 1);
+    const tvk_choice choice = tvk_kernels_choose(k, &(tvk_shape){op, width, w->k, 1, false});
     const tvk_config *c = tvk_kernels_config_of(k, choice);
     const uint32_t constants[] = {c->group, 1, 1, c->tile[0], c->tile[1]};
     /* as many as all gates open would need; those past the list's end stop at once */

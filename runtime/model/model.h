@@ -12,6 +12,7 @@
 typedef struct tvk_step {
     uint32_t rows, outs;
     bool apart; /* each row is of another session */
+    bool exact; /* drafts, whose bits are to be those of one row */
     tvk_graph graph;
     tvk_rules rules;
     tvk_buffer *rules_buffer;

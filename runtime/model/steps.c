@@ -30,6 +30,7 @@ static tvk_status build_graph(tvk_model *m, const tvk_config *config, tvk_step *
     tvk_block block;
     if (m->counters) c.counters = tvk_buffer_span(m->counters);
     tvk_graph_init(&step->graph, m->params.keep_activations);
+    step->graph.list.exact = step->exact;
     for (uint32_t i = 0; config->arch->block(config, i, &block); i++) {
         TVK_TRY(tvk_block_build(&c, &block, err));
     }
@@ -148,10 +149,12 @@ static tvk_status build_all(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_er
                               [TVK_STEP_SESSIONS] = sessions_differ(m) ? few : 0};
     tvk_status st = TVK_OK;
     steps[TVK_STEP_SESSIONS].apart = true;
-    for (int i = 0; i < TVK_STEP_COUNT; i++)
+    for (int i = 0; i < TVK_STEP_COUNT; i++) {
+        steps[i].exact = i != TVK_STEP_SESSIONS && sizes[i] <= TVK_FEW_ROWS;
         if (sizes[i])
             TVK_TRY(tvk_step_build(m, &m->config, sizes[i],
                                    most_outs < sizes[i] ? most_outs : sizes[i], &steps[i], err));
+    }
 fail:
     return st;
 }

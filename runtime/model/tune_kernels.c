@@ -111,7 +111,7 @@ static tvk_status settle(tvk_tuner *t, tvk_tuning *tuning, uint32_t *changed, tv
                                    .n = s->shape.n,
                                    .k = s->shape.k,
                                    .rows = s->shape.rows,
-                                   .exact = t->m->params.exact,
+                                   .exact = t->m->params.exact || s->shape.exact,
                                    .default_ns = tvk_timing_median(&ways[0]) / s->dispatches,
                                    .chosen_ns = tvk_timing_median(&ways[best]) / s->dispatches});
     }
@@ -133,6 +133,7 @@ static void forget(tvk_tuner *t)
 static void ask_step(tvk_tuner *t, const tvk_step *step, uint32_t most)
 {
     const uint32_t before = most < TVK_SOME_ROWS ? most : TVK_SOME_ROWS;
+    t->exact = step->exact;
     ask(t, step->rows, step->outs, most < step->rows ? most : step->rows,
         step->rows == 1 ? before : 0);
 }
@@ -231,6 +232,9 @@ fail:
 tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress,
                                   tvk_tuning *tuning, uint32_t *added, tvk_error *err)
 {
+    /* where a head has as many output rows in several, the steps that ask for all of them first */
+    static const int order[] = {TVK_STEP_DECODE, TVK_STEP_FEW, TVK_STEP_SESSIONS, TVK_STEP_SOME,
+                                TVK_STEP_BATCH};
     tvk_status st = TVK_OK, closed;
     tvk_tuner t = {.m = model, .progress = progress};
     uint32_t changed = 0;
@@ -247,8 +251,8 @@ tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress
                              model->open_sessions);
     TVK_TRY(open(&t, err));
     t.deadline = start + budget(&t);
-    for (int i = 0; i < TVK_STEP_COUNT; i++)
-        TVK_TRY(tune_step(&t, &model->steps[i], tuning, &changed, err));
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        TVK_TRY(tune_step(&t, &model->steps[order[i]], tuning, &changed, err));
     if (progress && progress->fn) progress->fn(progress->user, "measuring", 1, 1);
 fail:
     closed = close(&t, changed > 0, st == TVK_OK ? err : NULL);

@@ -32,6 +32,7 @@ tvk_status tvk_passes_build(tvk_tuner *t, tvk_passes *passes, const tvk_picks *p
     tvk_pass *p = &passes->items[passes->count++];
     p->picks = *picks;
     p->bits = bits;
+    p->step.exact = t->exact;
     for (uint32_t i = 0; i < t->count; i++)
         TVK_TRY(tvk_kernels_prefer(t->m->kernels, &t->subjects[i].shape,
                                    picked(&t->subjects[i], picks->of[i]), err));

@@ -33,7 +33,7 @@ static const tvk_shape_choice *question(const tvk_kernels *k, const tvk_dispatch
     const tvk_shape_choice *s = d->shape ? tvk_kernels_shape(k, d->shape - 1) : NULL;
     tvk_choice two[2];
     if (!s || s->preferred || left_out(d)) return NULL;
-    return tvk_kernels_candidates(k, s->shape.op, two, 2) == 2 ? s : NULL;
+    return tvk_kernels_candidates(k, &s->shape, two, 2) == 2 ? s : NULL;
 }
 
 bool tvk_tuner_asks(const tvk_model *m)
@@ -62,7 +62,7 @@ void tvk_tuner_find(tvk_tuner *t, const tvk_step *step)
                            .shape = shape->shape,
                            .reference = tvk_kernels_reference(k, shape->shape.op)};
         add_candidate(s, shape->choice);
-        n = tvk_kernels_candidates(k, shape->shape.op, all, TVK_MAX_CANDIDATES);
+        n = tvk_kernels_candidates(k, &shape->shape, all, TVK_MAX_CANDIDATES);
         for (uint32_t c = 0; c < n; c++) add_candidate(s, all[c]);
         if (s->count > t->most) t->most = s->count;
         t->count++;

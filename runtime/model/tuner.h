@@ -54,6 +54,7 @@ typedef struct tvk_tuner {
     uint64_t deadline;
     /* the step at hand */
     uint32_t capacity, outs; /* of the model's step */
+    bool exact;              /* likewise */
     uint32_t rows, position;
     tvk_request_row *request;
     tvk_subject *subjects;

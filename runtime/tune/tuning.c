@@ -65,10 +65,11 @@ void tvk_tuning_apply(const tvk_tuning *tuning, bool exact, tvk_kernels *kernels
     for (uint32_t i = 0; tuning && i < tuning->choice_count && i < TVK_TUNING_MAX; i++) {
         const tvk_tuning_choice *c = &tuning->choices[i];
         tvk_choice choice;
-        if (c->exact != exact || !tvk_kernels_from_table(kernels, c->row, c->config, &choice))
+        tvk_shape shape;
+        if ((exact && !c->exact) || !tvk_kernels_from_table(kernels, c->row, c->config, &choice))
             continue;
-        tvk_kernels_prefer(kernels, &(tvk_shape){tvk_shader_get(c->row)->op, c->n, c->k, c->rows},
-                           choice, NULL);
+        shape = (tvk_shape){tvk_shader_get(c->row)->op, c->n, c->k, c->rows, c->exact};
+        tvk_kernels_prefer(kernels, &shape, choice, NULL);
     }
 }
 

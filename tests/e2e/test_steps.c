@@ -2,6 +2,8 @@
  * other, bit for bit. */
 #include "e2e/model_fixture.h"
 
+#include "model/model.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +140,49 @@ static void sessions_together_equal_alone(void **state)
     free(tokens);
 }
 
+/* Dispatches of a step by rows of the manifest that are not exact. */
+static uint32_t inexact(const tvk_model *m, int step)
+{
+    const tvk_dispatch_list *list = &m->steps[step].graph.list;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        count += (list->items[i].caps & TVK_CAP_INEXACT) != 0;
+    return count;
+}
+
+/* Mat-mats of halves are for sessions side by side and batches; a draft's rows have the bits of
+ * single ones. */
+static void drafts_stay_exact(void **state)
+{
+    (void)state;
+    const tiny_spec *spec = &tiny_specs[6]; /* Q8_0 everywhere */
+    const uint32_t n = 20, vocab = spec->vocab;
+    const tvk_model_params params = {.sessions = 2, .batch = 64};
+    opened o;
+    tvk_error err = {0};
+    uint32_t row = 0;
+    int32_t *tokens = make_tokens(n, vocab);
+    float *draft = make_floats((size_t)n * vocab), *single = make_floats((size_t)n * vocab);
+    open_model(spec, &params, &o);
+    while (row < tvk_shader_count() && strcmp(tvk_shader_get(row)->name, "gemm_q8_cm") != 0) row++;
+    if (tvk_kernels_eligible(o.model->kernels, row, NULL)) {
+        require_ok(tvk_kernels_force(o.model->kernels, TVK_OP_gemm_q8, row, 0, &err), &err);
+        require_ok(tvk_steps_remake(o.model, &err), &err);
+        assert_int_not_equal(inexact(o.model, TVK_STEP_SESSIONS), 0);
+        assert_int_not_equal(inexact(o.model, TVK_STEP_BATCH), 0);
+    }
+    assert_int_equal(inexact(o.model, TVK_STEP_DECODE), 0);
+    assert_int_equal(inexact(o.model, TVK_STEP_FEW), 0);
+    eval(&o, o.session, tokens, n, draft);
+    require_ok(tvk_session_rollback(o.session, 0, &err), &err);
+    for (uint32_t t = 0; t < n; t++) eval(&o, o.session, tokens + t, 1, single + (size_t)t * vocab);
+    require_same_rows("drafts", single, draft, n, vocab);
+    close_model(&o);
+    free(tokens);
+    free(draft);
+    free(single);
+}
+
 /* A device with the smallest limits gives the same bits: matrices are split, nothing optional. */
 static void poorest_device(const tiny_spec *spec)
 {
@@ -184,9 +229,8 @@ static void poorest_device_same_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(prefill_equals_decode),
-        cmocka_unit_test(sparse_equals_dense),
-        cmocka_unit_test(sessions_together_equal_alone),
+        cmocka_unit_test(prefill_equals_decode),         cmocka_unit_test(sparse_equals_dense),
+        cmocka_unit_test(sessions_together_equal_alone), cmocka_unit_test(drafts_stay_exact),
         cmocka_unit_test(poorest_device_same_bits),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);

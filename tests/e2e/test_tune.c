@@ -163,7 +163,7 @@ static void a_record_is_followed(void **state)
     for (uint32_t i = 0; (s = tvk_kernels_shape(untuned.model->kernels, i)) != NULL; i++)
         if (s->shape.rows == 1 && s->shape.n == spec->vocab) break; /* the head: cuts that differ */
     assert_non_null(s);
-    last = tvk_kernels_candidates(untuned.model->kernels, s->shape.op, all, 16) - 1;
+    last = tvk_kernels_candidates(untuned.model->kernels, &s->shape, all, 16) - 1;
     assert_true(last >= 1);
     choice.row = all[last].row;
     choice.config = tvk_kernels_table_index(untuned.model->kernels, all[last]);

@@ -149,15 +149,16 @@ static void mismatch(const tvk_array *a, int64_t i, uint32_t want, uint32_t foun
 /* found: the whole buffer, guards included. */
 static void compare(const tvk_array *a, const uint32_t *found, bool inexact, tvk_case_result *r)
 {
-    double bound = inexact && a->tolerance > 0 ? a->tolerance * largest(a) : 0;
+    const double top = inexact && !a->sizes ? largest(a) : 0;
     for (int64_t i = -(int64_t)GUARD_WORDS; i < (int64_t)(a->count + GUARD_WORDS); i++) {
         bool guard = i < 0 || i >= (int64_t)a->count;
         uint32_t want = guard ? TVK_POISON : a->want[i], got = found[i + GUARD_WORDS];
         if (!guard && a->skip && a->skip[i]) continue;
         r->compared += !guard;
         if (got == want) continue;
-        if (!guard && bound > 0 &&
-            fabs((double)tvk_f32_from_bits(got) - (double)tvk_f32_from_bits(want)) <= bound)
+        if (!guard && inexact &&
+            fabs((double)tvk_f32_from_bits(got) - (double)tvk_f32_from_bits(want)) <=
+                a->tolerance * (a->sizes ? a->sizes[i] : top))
             continue;
         mismatch(a, i, want, got, r);
     }

@@ -1,4 +1,5 @@
 /* Weights of floats and of codes times f32 activations: mat-vec and mat-mat. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,6 +161,21 @@ static void fill_scales(tvk_layout layout, tvk_array *scales, uint32_t first)
     }
 }
 
+/* Of what is added up for an output: sum |w x|, and what it is added to. */
+static double size_of(tvk_layout layout, const uint32_t *words, const float *scales, const float *x,
+                      uint32_t k, double old)
+{
+    double sum = fabs(old);
+    for (uint32_t i = 0; i < k; i++) {
+        const uint16_t half = (uint16_t)(words[i / 2] >> 16 * (i % 2));
+        const double w = layout == TVK_LAYOUT_F16
+                             ? tvk_f16_to_f32(half)
+                             : (double)scales[i / 32] * (int8_t)(words[i / 4] >> 8 * (i % 4));
+        sum += fabs(w * x[i]);
+    }
+    return sum;
+}
+
 static void want_rows(const own *o, const uint32_t *words, const uint32_t *scales, uint32_t n)
 {
     const shape *s = o->shape;
@@ -167,6 +183,9 @@ static void want_rows(const own *o, const uint32_t *words, const uint32_t *scale
         const float *x = tvk_rig_floats(o->x->words) + (uint64_t)t * s->k;
         uint64_t at = (uint64_t)t * s->n + n;
         float *y = tvk_rig_floats(o->y->want) + at;
+        if (o->y->sizes)
+            o->y->sizes[at] = size_of(o->w.layout, words, (const float *)scales, x, s->k,
+                                      s->add ? (double)*y : 0);
         if (o->w.layout == TVK_LAYOUT_F32)
             tvk_ref_gemv_f32((const float *)words, x, 1, s->k, s->add, y);
         else if (o->w.layout == TVK_LAYOUT_F16)
@@ -217,6 +236,18 @@ fail:
     return st;
 }
 
+/* Rows of very different size, which meet in a tile. */
+static void fill_x(const own *o)
+{
+    static const float sizes[] = {2.0f, 0x1p13f, 0x1p-11f, 0x1p30f, 0x1p-30f};
+    const uint32_t k = o->shape->k;
+    for (uint64_t i = 0; i < o->x->count; i++) o->x->words[i] = TVK_NAN_WORD;
+    for (uint32_t t = 0; t < o->shape->t; t++)
+        for (uint32_t i = 0; i < k; i++)
+            o->x->words[(uint64_t)t * k + i] =
+                tvk_f32_bits(sizes[t % 5] * tvk_rig_float(21, t * k + i));
+}
+
 static tvk_status setup_as(tvk_rig *rig, tvk_layout layout, const shape *as, tvk_error *err)
 {
     tvk_status st = TVK_OK;
@@ -232,17 +263,21 @@ static tvk_status setup_as(tvk_rig *rig, tvk_layout layout, const shape *as, tvk
     rig->own = o;
     rig->rows = s->t;
     TVK_TRY(tvk_rig_array(rig, "x", (uint64_t)s->capacity * s->k, s->k, false, &o->x, err));
-    for (uint64_t i = 0; i < o->x->count; i++) o->x->words[i] = TVK_NAN_WORD;
-    tvk_rig_fill(o->x->words, (uint64_t)s->t * s->k, 21, 2.0f);
+    fill_x(o);
     TVK_TRY(tvk_rig_array(rig, "y", (uint64_t)s->capacity * s->n, s->n, true, &o->y, err));
     if (s->add) {
         tvk_rig_fill(o->y->words, o->y->count, 9, 8.0f);
         memcpy(o->y->want, o->y->words, (size_t)o->y->count * 4);
     }
     TVK_TRY(tvk_rig_skip_all(rig, o->y, err)); /* as in matmul_t2.c */
-    /* f16 arithmetic: weights exact, activations and products rounded to 11 bits, errors of K
-     * products of random sign grow like sqrt(K) while the sum does too */
-    o->y->tolerance = 8.0 / 2048;
+    /* by matrices of halves (docs/numerics.md): weights are exact, values of x lose 2^-22, and what
+     * the sums lose has both signs. Of x as one half, 2^-12, sums of these lengths would lose more
+     * than 2^-19. */
+    if (s->capacity > 1 && (layout == TVK_LAYOUT_F16 || layout == TVK_LAYOUT_Q8)) {
+        o->y->tolerance = 1.0 / (1 << 20);
+        o->y->sizes = tvk_arena_alloc(&rig->arena, (size_t)o->y->count, sizeof *o->y->sizes);
+        TVK_TRY_ALLOC(o->y->sizes);
+    }
     TVK_TRY(fill_weights(rig, o, err));
     rig->bytes = (double)s->n * (o->w.row_words + tvk_layout_row_scales(o->w.layout, s->k)) * 4 +
                  (double)s->t * 4.0 * (s->k + s->n * (s->add ? 2.0 : 1.0));

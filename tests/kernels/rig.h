@@ -19,7 +19,8 @@ typedef struct tvk_array {
     uint8_t *skip;   /* 1: the word is not compared; NULL: all are */
     uint64_t count;
     uint32_t row;     /* words a row, for messages */
-    double tolerance; /* of f32 words under an inexact row, times the largest wanted magnitude */
+    double tolerance; /* of f32 words under an inexact row, times their size */
+    double *sizes;    /* of the words; NULL: the largest wanted magnitude for all */
     tvk_buffer *buffer;
     tvk_span span; /* the words, without the guards */
 } tvk_array;
