@@ -2,7 +2,7 @@
  * compiler made of them; then runs the whole host path on it.
  *   check [--quick] [--table] [--spoil WHAT] EXCEPTIONS CHIP DOT MATRIX
  * DOT, MATRIX: "yes" or "no", what the chip has. --quick: two models. --table: a line a kernel for
- * docs/vendors.md. --spoil spill, shape, capability: with a fault that must be found.
+ * docs/vendors.md. --spoil spill, shape, capability, statistic: with a fault that must be found.
  * Exit 0: as expected; 1: not; 2: called wrongly; 3: refused by the planner, one line on stdout. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +45,7 @@ typedef struct run {
     const char *spoil; /* "" : nothing */
     tvk_device *device;
     const compiler *compiler;
+    compiler renamed; /* --spoil statistic: as if the driver called its spills otherwise */
     exceptions *exceptions;
     kernel_facts kernels[MOST_KERNELS];
     uint32_t count;
@@ -89,6 +90,11 @@ static int open_device(run *r)
         fprintf(stderr, "%s: driver '%s': a row of compilers.def expected, none found\n",
                 r->chip.name, info->driver);
         return 1;
+    }
+    if (spoils(r, "statistic")) {
+        r->renamed = *r->compiler;
+        r->renamed.spills = "Spills of another name";
+        r->compiler = &r->renamed;
     }
     printf("chip\t%s\t%s\t%s\tsubgroup %u%s%s%s\n", r->chip.name, info->name, info->driver,
            info->subgroup_fixed, info->dot_signed || info->dot_mixed ? ", dot" : "",
@@ -234,8 +240,10 @@ static int check(run *r)
 
 static int usage(void)
 {
-    fputs("check [--quick] [--table] [--spoil spill|shape|capability] EXCEPTIONS CHIP DOT MATRIX\n",
-          stderr);
+    fputs(
+        "check [--quick] [--table] [--spoil spill|shape|capability|statistic] EXCEPTIONS CHIP DOT "
+        "MATRIX\n",
+        stderr);
     return 2;
 }
 

@@ -33,7 +33,7 @@ out=$(cd "$1" && pwd)
 rm -f "$out"/*.word
 awk -v when="$when" -v chips=" $chips " '
     /^#/ || NF == 0 || (when != "" && $6 != when) { next }
-    chips == "  " ? $6 != "named" : index(chips, " " $1 " ") { print }' "$here/chips.txt" > "$out/chips"
+    chips == "  " || index(chips, " " $1 " ") { print }' "$here/chips.txt" > "$out/chips"
 xargs -r -L 1 -P "$(nproc)" "$here/one.sh" "$out" "$2" "${3:-}" "$flags" < "$out/chips"
 if [ -n "$table" ]; then
     { sed '/^<!-- made by .\/dev vendors/,$d' "$table" 2>/dev/null || true

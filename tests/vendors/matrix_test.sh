@@ -24,3 +24,4 @@ expect 0 "1 passed, 0 failed, 0 skipped" "$chip"
 expect 1 "0 passed, 1 failed, 0 skipped" "spoiled.128.: spills: 0 expected, [1-9]" --spoil spill
 expect 1 "0 passed, 1 failed, 0 skipped" "workgroup size 65536 .* needed" --spoil shape
 expect 1 "0 passed, 1 failed, 0 skipped" "asks for dot products: 1 expected, 0 found" --spoil capability
+expect 1 "0 passed, 1 failed, 0 skipped" "statistic Spills of another name: expected, none found" --spoil statistic
