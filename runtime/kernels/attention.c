@@ -174,9 +174,9 @@ fail:
 /* Shared memory of attn_heads.comp: tile, scratch, weights, what is reduced. */
 static uint32_t heads_bytes(uint32_t quads, uint32_t heads)
 {
-    const uint32_t stride = quads | 1, row = stride > 2 * heads ? stride : 2 * heads;
+    const uint32_t stride = (quads + 1) / 2 | 1, row = stride > heads ? stride : heads;
     const uint32_t scores = quads + TVK_CHUNK / 4, scratch = 4 * quads;
-    return TVK_CHUNK * row * 8 +
+    return TVK_CHUNK * row * 16 +
            heads * (16 * ((scratch > scores ? scratch : scores) + 4 * 10 + 2 + 2) + 8) + 4;
 }
 

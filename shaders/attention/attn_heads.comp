@@ -31,18 +31,22 @@ layout(constant_id = 6) const uint BLOCKS = 1u;
 layout(constant_id = 7) const uint STEP = 8u;
 
 const uint WORDS = 2u * QUADS; // of a row: two values each
-const uint STRIDE = QUADS + 1u - QUADS % 2u; // from row to row of the tile: odd, for its banks
+const uint STRIDE = (QUADS + 1u) / 2u | 1u; // from row to row of the tile: odd, for its banks
 const uint WIDE = TVK_CHUNK * QUADS / 2u;    // vectors of K or V of a chunk
 const uint LOADS = (WIDE + GROUP - 1u) / GROUP;
 const uint TURNED = ((SHARE + 1u) * WORDS + GROUP - 1u) / GROUP; // words of Q and K an invocation turns
+const uint PASSES = (SHARE * TVK_CHUNK + GROUP - 1u) / GROUP; // over a head's positions each
+const uint SETS = GROUP / (4u * WORDS);         // heads whose values are summed side by side
+const uint EACH = (SHARE + SETS - 1u) / SETS;   // of them an invocation sums, so that it reads V once
 const uint LINES = TVK_CHUNK / 4u; // vectors of the scores of a head
 const uint QUARTER = 10u; // vectors of a quarter of the weights: two more than it has, for their banks
 const uint CHUNK_PAIRS = 2u * (1u + QUADS); // of a chunk of a head in the partials
 const uint AHEAD = 8u; // chunks of a merge whose outputs are on their way
-const uint TILE = TVK_CHUNK * (STRIDE > 2u * SHARE ? STRIDE : 2u * SHARE);
+const uint MERGED = 1u + (TVK_CHUNK - 1u) / AHEAD * AHEAD; // chunks whose weights lie in the tile at once
+const uint TILE = TVK_CHUNK * (STRIDE > SHARE ? STRIDE : SHARE);
 const uint SCRATCH = 4u * QUADS > QUADS + LINES ? 4u * QUADS : QUADS + LINES;
 
-shared uvec2 tile[TILE]; // K of the chunk, then V; then of a merge {m, l} and weights
+shared uvec4 tile[TILE]; // K of the chunk, then V; then of a merge {m, l, weights}
 shared vec4 scratch[SHARE * SCRATCH];  // queries and scores, then the four sums of the values
 shared vec4 weights[SHARE * 4u * QUARTER]; // of position j: quarter j % 4, place j / 4
 shared vec4 tops[SHARE * 2u]; // maxima of sixteen scores each
@@ -89,23 +93,43 @@ float turned(uint i, float own, float other, uint position)
 // ---- a chunk ----
 
 // Two groups of four values of K or V into the tile; zeros past `stored`, whose own row comes from elsewhere.
+void put_quad(uint quad, uvec2 bits, uint stored)
+{
+    uint row = quad / QUADS, c = quad % QUADS, at = row * STRIDE + c / 2u;
+    if (row == stored) return;
+    if (row > stored) bits = uvec2(0u);
+    if (c % 2u == 0u)
+        tile[at].xy = bits;
+    else
+        tile[at].zw = bits;
+}
+
 void put(uint item, uvec4 bits, uint stored)
 {
-    uint a = 2u * item, b = a + 1u;
-    if (a / QUADS != stored) tile[a / QUADS * STRIDE + a % QUADS] = a / QUADS < stored ? bits.xy : uvec2(0u);
-    if (b / QUADS != stored) tile[b / QUADS * STRIDE + b % QUADS] = b / QUADS < stored ? bits.zw : uvec2(0u);
+    if (QUADS % 2u == 0u) { // both of one row, at the same place of it
+        uint row = item / (QUADS / 2u);
+        if (row != stored) tile[row * STRIDE + item % (QUADS / 2u)] = row < stored ? bits : uvec4(0u);
+        return;
+    }
+    put_quad(2u * item, bits.xy, stored);
+    put_quad(2u * item + 1u, bits.zw, stored);
 }
 
 void score(uint n, uint valid)
 {
     uint j = gl_LocalInvocationIndex % TVK_CHUNK;
-    for (uint h = gl_LocalInvocationIndex / TVK_CHUNK; h < n; h += GROUP / TVK_CHUNK) {
+    [[dont_unroll]] for (uint pass = 0u; pass < PASSES; ++pass) {
+        uint h = (gl_LocalInvocationIndex + GROUP * pass) / TVK_CHUNK;
+        if (h >= n) break;
         float s = uintBitsToFloat(0xff800000u);
         if (j < valid) {
             precise vec4 a = vec4(0.0);
             [[dont_unroll]] for (uint first = 0u; first < p.d / 4u; first += STEP) {
-                [[unroll]] for (uint c = first; c < first + STEP; ++c) {
-                    uvec2 k = tile[j * STRIDE + c];
+                [[unroll]] for (uint i = 0u; i < STEP; ++i) {
+                    // where turns are even, two groups are one load
+                    uint c = first + i, half_of = STEP % 2u == 0u ? i % 2u : c % 2u;
+                    uvec4 two = tile[j * STRIDE + (STEP % 2u == 0u ? first / 2u + i / 2u : c / 2u)];
+                    uvec2 k = half_of == 0u ? two.xy : two.zw;
                     a = a + scratch[h * QUADS + c] * vec4(unpackHalf2x16(k.x), unpackHalf2x16(k.y));
                 }
             }
@@ -118,7 +142,8 @@ void score(uint n, uint valid)
 
 void fold_tops(uint n)
 {
-    for (uint i = gl_LocalInvocationIndex; i < 8u * n; i += GROUP) {
+    uint i = gl_LocalInvocationIndex;
+    if (i < 8u * n) {
         uint at = SCORES + 4u * i;
         vec4 a = max(max(scratch[at], scratch[at + 1u]), max(scratch[at + 2u], scratch[at + 3u]));
         tops[i / 4u][i % 4u] = max(max(a.x, a.y), max(a.z, a.w));
@@ -128,7 +153,9 @@ void fold_tops(uint n)
 void weigh(uint n, uint valid)
 {
     uint j = gl_LocalInvocationIndex % TVK_CHUNK;
-    for (uint h = gl_LocalInvocationIndex / TVK_CHUNK; h < n; h += GROUP / TVK_CHUNK) {
+    [[dont_unroll]] for (uint pass = 0u; pass < PASSES; ++pass) {
+        uint h = (gl_LocalInvocationIndex + GROUP * pass) / TVK_CHUNK;
+        if (h >= n) break;
         precise float shifted = scratch[SCORES + h * LINES + j / 4u][j % 4u] - top_of(h);
         weights[(4u * h + j % 4u) * QUARTER + j / 16u][j / 4u % 4u] = j < valid ? tvk_exp(shifted) : 0.0;
     }
@@ -137,7 +164,8 @@ void weigh(uint n, uint valid)
 // levels of sum_tree over elements eight apart, by the last invocations
 void fold_sums(uint n)
 {
-    for (uint i = GROUP - 1u - gl_LocalInvocationIndex; i < 8u * n; i += GROUP) {
+    uint i = GROUP - 1u - gl_LocalInvocationIndex;
+    if (i < 8u * n) {
         uint at = (i / 8u * 4u + i % 4u) * QUARTER, odd = i / 4u % 2u; // of position i % 8 + 8 k
         float v[16];
         [[unroll]] for (uint k = 0u; k < 16u; ++k) v[k] = weights[at + k / 2u][odd + k % 2u * 2u];
@@ -154,59 +182,72 @@ void fold_sums(uint n)
 // The four sums of each dimension. Weights and values past `valid` are 0, which adds nothing.
 void add_values(uint n, uint valid)
 {
-    const uint sets = GROUP / (4u * WORDS);
     uint lid = gl_LocalInvocationIndex, word = lid % WORDS, quarter = lid / WORDS % 4u;
-    uint h = lid / (4u * WORDS);
-    if (h >= sets) return;
-    for (; h < n; h += sets) {
-        uint at = (4u * h + quarter) * QUARTER;
-        precise vec2 acc = vec2(0.0);
-        [[dont_unroll]] for (uint i = 0u; 4u * i < valid; i += 8u) {
-            [[unroll]] for (uint k = 0u; k < 8u; ++k) {
-                uint row = quarter + 4u * (i + k);
-                acc = acc + weights[at + i / 4u + k / 4u][k % 4u] *
-                                unpackHalf2x16(tile[row * STRIDE + word / 2u][word % 2u]);
-            }
+    uint first = lid / (4u * WORDS), at[EACH];
+    precise vec2 acc[EACH];
+    if (first >= min(SETS, n)) return;
+    [[unroll]] for (uint e = 0u; e < EACH; ++e) {
+        at[e] = (4u * min(first + e * SETS, n - 1u) + quarter) * QUARTER;
+        acc[e] = vec2(0.0);
+    }
+    [[dont_unroll]] for (uint i = 0u; 4u * i < valid; i += 8u) {
+        [[unroll]] for (uint k = 0u; k < 8u; ++k) {
+            uint row = quarter + 4u * (i + k);
+            vec2 value = unpackHalf2x16(tile[row * STRIDE + word / 4u][word % 4u]);
+            [[unroll]] for (uint e = 0u; e < EACH; ++e)
+                acc[e] = acc[e] + weights[at[e] + i / 4u + k / 4u][k % 4u] * value;
         }
-        uint to = (4u * h + quarter) * QUADS + word / 2u;
-        scratch[to][2u * (word % 2u)] = acc.x;
-        scratch[to][2u * (word % 2u) + 1u] = acc.y;
+    }
+    [[unroll]] for (uint e = 0u; e < EACH; ++e) {
+        if (first + e * SETS >= n) break;
+        uint to = (4u * (first + e * SETS) + quarter) * QUADS + word / 2u;
+        scratch[to][2u * (word % 2u)] = acc[e].x;
+        scratch[to][2u * (word % 2u) + 1u] = acc[e].y;
     }
 }
 
 // ---- merge ----
 
-vec2 pair(uint i) { return uintBitsToFloat(tile[i]); }
-
-// {m, l} of the chunks of n heads and, behind those of all heads, their weights {a, b}; up to a multiple of
-// AHEAD chunks with weights that change nothing. before: where `running` has the maximum so far, if any
+// {m, l} of the chunks of n heads and their weights {a, b}; behind them weights that change nothing, up to one
+// chunk and whole turns of AHEAD. turn: where `running` has the maximum so far, but at the start
 void merge_weights(uint from, uint apart, uint n, uint count, uint turn, bool start)
 {
-    uint padded = (count + AHEAD - 1u) / AHEAD * AHEAD;
-    for (uint i = gl_LocalInvocationIndex; i < n * TVK_CHUNK; i += GROUP) {
-        uint c = i % TVK_CHUNK;
-        if (c < padded)
-            tile[i] =
+    uint padded = 1u + max((count + AHEAD - 2u) / AHEAD, 1u) * AHEAD;
+    [[dont_unroll]] for (uint pass = 0u; pass < PASSES; ++pass) {
+        uint i = gl_LocalInvocationIndex + GROUP * pass, c = i % TVK_CHUNK;
+        if (i < n * TVK_CHUNK && c < padded)
+            tile[i].xy =
                 c < count ? floatBitsToUint(work[from + i / TVK_CHUNK * apart + c * CHUNK_PAIRS]) : uvec2(0u);
     }
     barrier();
-    for (uint i = gl_LocalInvocationIndex; i < n * TVK_CHUNK; i += GROUP) {
-        uint h = i / TVK_CHUNK, first = h * TVK_CHUNK, c = i % TVK_CHUNK;
-        if (c >= padded) continue;
+    [[dont_unroll]] for (uint pass = 0u; pass < PASSES; ++pass) {
+        uint i = gl_LocalInvocationIndex + GROUP * pass, h = i / TVK_CHUNK, c = i % TVK_CHUNK;
+        uint first = h * TVK_CHUNK;
+        if (h >= n || c >= padded) continue;
         precise vec2 ab = vec2(1.0, 0.0);
         if (c < count) {
-            float before = start ? pair(first).x : running[turn * SHARE + h];
+            float before = start ? uintBitsToFloat(tile[first].x) : running[turn * SHARE + h];
             for (uint k = first; k < i; k += 8u) {
-                [[unroll]] for (uint s = 0u; s < 8u; ++s) before = max(before, pair(min(k + s, i - 1u)).x);
+                [[unroll]] for (uint s = 0u; s < 8u; ++s)
+                    before = max(before, uintBitsToFloat(tile[min(k + s, i - 1u)].x));
             }
-            float m = pair(i).x, top = max(before, m);
+            float m = uintBitsToFloat(tile[i].x), top = max(before, m);
             precise float to_old = before - top, to_new = m - top;
             ab = vec2(tvk_exp(to_old), tvk_exp(to_new));
             if (c + 1u == count) running[(turn ^ 1u) * SHARE + h] = top;
         }
-        tile[SHARE * TVK_CHUNK + i] = floatBitsToUint(ab);
+        tile[i].zw = floatBitsToUint(ab);
     }
     barrier();
+}
+
+void add_chunk(inout vec2 o, inout float l, uint at, vec2 values)
+{
+    vec4 mlab = uintBitsToFloat(tile[at]);
+    precise float sum = l * mlab.z + mlab.y * mlab.w;
+    precise vec2 with = o * mlab.z + values * mlab.w;
+    l = sum;
+    o = with;
 }
 
 // The chunks of n heads from `head` on, two dimensions an invocation. The first chunk is taken as it is: to
@@ -218,21 +259,23 @@ void merge(uint head, uint n, uint chunks)
     uint h = min(gl_LocalInvocationIndex / WORDS, n - 1u), w = gl_LocalInvocationIndex % WORDS;
     precise vec2 o = vec2(0.0);
     precise float l = 0.0;
-    for (uint begin = 0u; begin < chunks; begin += TVK_CHUNK) {
-        uint count = min(TVK_CHUNK, chunks - begin), here = from + begin * CHUNK_PAIRS;
+    uint turn = 0u;
+    for (uint begin = 0u; begin < chunks; begin += MERGED) {
+        uint count = min(MERGED, chunks - begin), here = from + begin * CHUNK_PAIRS;
         uint own = here + h * apart + 2u + w;
         if (begin > 0u) barrier();
-        for (uint k = 0u; k < count; k += AHEAD) {
+        vec2 first = work[own];
+        for (uint k = 1u; k == 1u || k < count; k += AHEAD) {
             vec2 next[AHEAD];
             [[unroll]] for (uint c = 0u; c < AHEAD; ++c)
                 next[c] = work[own + min(k + c, count - 1u) * CHUNK_PAIRS];
-            if (k == 0u) merge_weights(here, apart, n, count, begin / TVK_CHUNK % 2u, begin == 0u);
-            [[unroll]] for (uint c = 0u; c < AHEAD; ++c) {
-                vec2 ml = pair(h * TVK_CHUNK + k + c), ab = pair((SHARE + h) * TVK_CHUNK + k + c);
-                l = l * ab.x + ml.y * ab.y;
-                o = o * ab.x + next[c] * ab.y;
+            if (k == 1u) {
+                merge_weights(here, apart, n, count, turn, begin == 0u);
+                add_chunk(o, l, h * TVK_CHUNK, first);
             }
+            [[unroll]] for (uint c = 0u; c < AHEAD; ++c) add_chunk(o, l, h * TVK_CHUNK + k + c, next[c]);
         }
+        turn ^= 1u;
     }
     if (gl_LocalInvocationIndex >= n * WORDS) return;
     precise float inv = tvk_rcp(l);
@@ -245,22 +288,23 @@ void merge(uint head, uint n, uint chunks)
 // Sums of the values and, of a chunk that is not alone, what the merge needs.
 void finish(uint head, uint n, uint chunk, uint chunks)
 {
-    for (uint i = gl_LocalInvocationIndex; i < n * WORDS; i += GROUP) {
-        uint h = i / WORDS, w = i % WORDS, at = 4u * h * QUADS + w / 2u, of = 2u * (w % 2u);
-        vec2 s[4];
-        [[unroll]] for (uint k = 0u; k < 4u; ++k)
-            s[k] = vec2(scratch[at + k * QUADS][of], scratch[at + k * QUADS][of + 1u]);
-        precise vec2 o = (s[0] + s[1]) + (s[2] + s[3]);
-        if (chunks == 1u) {
-            precise float inv = tvk_rcp(sum_of(h));
-            precise vec2 v = o * inv;
-            work[2u * p.out_vec4 + head * WORDS + i] = v;
-            continue;
-        }
-        uint to = 2u * p.partials_vec4 + ((head + h) * p.max_chunks + chunk) * CHUNK_PAIRS;
-        if (w == 0u) work[to] = vec2(top_of(h), sum_of(h));
-        work[to + 2u + w] = o;
+    uint i = gl_LocalInvocationIndex, h = i / WORDS, w = i % WORDS;
+    uint at = 4u * h * QUADS + w / 2u, of = 2u * (w % 2u);
+    if (h >= n) return;
+    vec2 s[4];
+    [[unroll]] for (uint k = 0u; k < 4u; ++k)
+        s[k] = vec2(scratch[at + k * QUADS][of], scratch[at + k * QUADS][of + 1u]);
+    precise vec2 o = (s[0] + s[1]) + (s[2] + s[3]);
+    float sum = sum_of(h);
+    if (chunks == 1u) {
+        precise float inv = tvk_rcp(sum);
+        precise vec2 v = o * inv;
+        work[2u * p.out_vec4 + head * WORDS + i] = v;
+        return;
     }
+    uint to = 2u * p.partials_vec4 + ((head + h) * p.max_chunks + chunk) * CHUNK_PAIRS;
+    if (w == 0u) work[to] = vec2(top_of(h), sum);
+    work[to + 2u + w] = o;
 }
 
 void main()
@@ -283,13 +327,13 @@ void main()
         own[i] = projected[at + d / 2u];
         other[i] = vec2(projected[at + a / 2u][a % 2u], projected[at + b / 2u][b % 2u]);
     }
-    vec2 added = projected[from + (p.heads + p.kv_heads + g) * WORDS + lid % WORDS];
     if (t >= rows) return;
     uint last = position / TVK_CHUNK, chunks = min(last + 1u, p.max_chunks);
     if (chunk >= chunks) return;
     bool fresh = chunk == last;
     uint stored = fresh ? position % TVK_CHUNK : TVK_CHUNK; // positions in the pool
     uint valid = fresh ? stored + 1u : TVK_CHUNK;
+    uint filled = min(WIDE, (valid + 31u) / 32u * 16u * QUADS); // vectors of rows that are read
     if (slot != t) page = state[p.pages_word + slot * p.max_pages + chunk];
     uint keys = page * (p.page_words / QUADS_A_WORD) + g * TVK_CHUNK * QUADS;
     uint values = keys + p.kv_heads * TVK_CHUNK * QUADS;
@@ -312,29 +356,31 @@ void main()
             continue;
         }
         uint bits = packHalf2x16(y);
-        tile[stored * STRIDE + w / 2u][w % 2u] = bits;
+        tile[stored * STRIDE + w / 4u][w % 4u] = bits;
         if (store) pool[keys + stored * QUADS + w / 2u][w % 2u] = bits;
     }
     [[unroll]] for (uint i = 0u; i < LOADS; ++i) {
         uint item = lid + GROUP * i;
-        if (item < WIDE) put(item, k[i], stored);
+        if (item < filled) put(item, k[i], stored);
     }
-    // on their way during the scores, in registers that K had
+    barrier();
+    score(n, valid);
+    vec2 added = projected[from + (p.heads + p.kv_heads + g) * WORDS + lid % WORDS];
+    // No earlier: with K and V on their way together a workgroup of 512 takes more than half of the registers
+    // of an NVIDIA multiprocessor, and each of more workgroups than there are of those waits for another to end.
     [[unroll]] for (uint i = 0u; i < LOADS; ++i) {
         uint item = lid + GROUP * i;
         if (2u * item < stored * QUADS) v[i] = wide[values / 2u + item];
     }
     barrier();
-    score(n, valid);
-    barrier();
     fold_tops(n);
     [[unroll]] for (uint i = 0u; i < LOADS; ++i) {
         uint item = lid + GROUP * i;
-        if (item < WIDE) put(item, v[i], stored);
+        if (item < filled) put(item, v[i], stored);
     }
     if (fresh && lid < WORDS) {
         uint bits = packHalf2x16(added);
-        tile[stored * STRIDE + lid / 2u][lid % 2u] = bits;
+        tile[stored * STRIDE + lid / 4u][lid % 4u] = bits;
         if (store) pool[values + stored * QUADS + lid / 2u][lid % 2u] = bits;
     }
     barrier();

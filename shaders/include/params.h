@@ -129,7 +129,7 @@
 #define TVK_AXIS_COUNT 7u
 /* v = items | blocks of them << 16. While there are few chunks each item has a workgroup, so that a
  * GPU is filled; beyond, each block. */
-#define TVK_FEW_CHUNKS 12u
+#define TVK_FEW_CHUNKS 6u
 #define TVK_BLOCKS(v, chunks) ((chunks) > TVK_FEW_CHUNKS ? (v) >> 16 : (v)&0xffffu)
 
 struct tvk_begin_params {

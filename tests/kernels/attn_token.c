@@ -35,6 +35,7 @@ static const shape shapes[] = {
     {SMALL, 8, 2, 128, 128, false, 299, 40.0f, 0, 0},
     {SMALL, 2, 1, 256, 64, true, 131, 1.0f, 0, 0},
     {SMALL, 1, 1, 8, 8, false, 16500, 1.0f, 0, 0},
+    {SMALL, 2, 1, 8, 8, false, 15500, 1.0f, 0, 0},
     {SMALL, 8, 1, 32, 32, false, 1663, 4.0f, 0, 0},
     {SMALL, 6, 2, 16, 16, true, 1600, 1.0f, 0, 0},
     {SMALL, 4, 2, 64, 64, false, 290, 1.0f, 2, 32},
