@@ -178,16 +178,16 @@ static void every_driver_call_fails_midway(void **state)
     fails_midway(true);
 }
 
-/* Without the sanitizers the validation layer makes a scenario slow, and leaks are counted anyway.
- */
+/* Every run takes some of the allocations, the long tests each. Without the sanitizers the
+ * validation layer makes a scenario slow, and leaks are counted anyway. */
 #if defined(__SANITIZE_ADDRESS__)
-#define STRIDE 1
+static uint32_t stride = 3;
 #else
-#define STRIDE 5
+static uint32_t stride = 5;
 #endif
 
 /* Allocations of the host; one that the library gets around must not change the tokens. */
-static void every_allocation_fails(void **state)
+static void allocations_fail(void **state)
 {
     const tvk_model_params params = {.context = 64, .batch = 8, .exact = true};
     int32_t expected[TOKENS], found[TOKENS];
@@ -196,7 +196,7 @@ static void every_allocation_fails(void **state)
     (void)state;
     require_ok(scenario(&params, expected, &err), &err);
     assert_int_equal(held(), 0);
-    for (bool failed = true; failed; n += STRIDE) {
+    for (bool failed = true; failed; n += stride) {
         int64_t before = alloc_live();
         tvk_status st;
         memset(&err, 0, sizeof err);
@@ -317,17 +317,19 @@ static void validation_is_silent(void **state)
     assert_int_equal(test_device_messages(device), 0);
 }
 
-int main(void)
+/* test_faults [whole]: each allocation fails */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_driver_call_fails), cmocka_unit_test(every_driver_call_fails_midway),
-        cmocka_unit_test(every_allocation_fails),  cmocka_unit_test(loading_can_be_cancelled),
+        cmocka_unit_test(allocations_fail),        cmocka_unit_test(loading_can_be_cancelled),
         cmocka_unit_test(steps_can_be_cut),        cmocka_unit_test(profile),
         cmocka_unit_test(validation_is_silent),
     };
     char path[256];
     tvk_error err = {0};
     int failed;
+    if (argc == 2 && !strcmp(argv[1], "whole")) stride = 1;
     device = test_device_create(NULL);
     if (!device) return test_no_device_code();
     test_temp_path(path, sizeof path, "faults.gguf");
