@@ -238,7 +238,7 @@ bool tvk_kernels_from_table(const tvk_kernels *kernels, uint32_t row, uint32_t t
 bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size_t bytes)
 {
     const tvk_shader_info *info = tvk_shader_get(row);
-    const uint32_t tiles = 6; /* what may stand behind them is no constant of a module */
+    const uint32_t tiles = 7; /* what may stand behind them is no constant of a module */
     uint32_t count = 0;
     const tvk_config *c = info ? tvk_config_table(info, &count) : NULL;
     size_t at;

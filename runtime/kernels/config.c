@@ -8,8 +8,8 @@
 #define CPU true
 #define GPU false
 /* where a matrix configuration says for which steps it is the default */
-#define MOST_ROWS 6
-#define LEAST_TILES 7
+#define MOST_ROWS 7
+#define LEAST_TILES 8
 #define TILE_REGISTERS (128u * 160u) /* of a workgroup of attn_tile.comp */
 
 /* {class, group, {tile}} */
@@ -51,23 +51,24 @@ static const tvk_config gemv_f[] = {
     {CPU, 8, {1, 4}},   {CPU, 8, {1, 2}},    {CPU, 16, {1, 1}},   {GPU, 64, {16, 2}},
     {GPU, 64, {16, 4}}, {GPU, 128, {16, 4}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 8}},
 };
-/* BM, BN, BK, WM, WN, STAGES, and for which steps it is the default: at most so many rows, at least
- * so many tiles; the group at 32 invocations a subgroup. CPU drivers, which make loops of matrices,
- * take minutes to compile the large ones and get none but their own. */
+/* BM, BN, BK, WM, WN, STAGES, AHEAD, and for which steps it is the default: at most so many rows,
+ * at least so many tiles; the group at 32 invocations a subgroup. CPU drivers, which make loops of
+ * matrices, take minutes to compile the large ones and get none but their own. */
 static const tvk_config gemm_matrix[] = {
-    {CPU, 128, {32, 32, 64, 16, 32, 2}},
-    {CPU, 64, {16, 32, 64, 16, 16, 1}},
-    {GPU, 256, {16, 32, 256, 16, 32, 2, 16}},
-    {GPU, 128, {32, 32, 256, 32, 32, 2, 32}},
-    {GPU, 128, {128, 128, 128, 64, 64, 1, UINT32_MAX, 256}},
-    {GPU, 128, {64, 64, 128, 32, 32, 1, UINT32_MAX}},
-    {GPU, 256, {128, 128, 128, 64, 32, 1}},
-    {GPU, 128, {64, 128, 128, 32, 64, 1}},
-    {GPU, 128, {64, 96, 128, 32, 48, 1}},
-    {GPU, 128, {128, 80, 128, 32, 80, 1}},
-    {GPU, 256, {32, 32, 256, 32, 32, 1}},
-    {GPU, 64, {32, 32, 128, 16, 32, 1}}, /* fits the least device */
-    {GPU, 512, {32, 64, 64, 8, 16, 1}},  /* and the one with the fewest registers */
+    {CPU, 128, {32, 32, 64, 16, 32, 2, 1}},
+    {CPU, 128, {16, 32, 64, 16, 16, TVK_STAGE_OWN, 2}},
+    {GPU, 256, {16, 32, 256, 16, 32, 2, 1, 16}},
+    {GPU, 256, {32, 64, 256, 32, 32, 1, 2, 32, 128}},
+    {GPU, 256, {32, 32, 64, 32, 32, TVK_STAGE_OWN, 2, 32}},
+    {GPU, 128, {32, 32, 256, 32, 32, 2, 1, 32}},
+    {GPU, 128, {128, 128, 128, 64, 64, 1, 1, UINT32_MAX, 256}},
+    {GPU, 128, {64, 64, 128, 32, 32, 1, 1, UINT32_MAX}},
+    {GPU, 256, {128, 128, 128, 64, 32, 1, 1}},
+    {GPU, 128, {64, 128, 128, 32, 64, 1, 1}},
+    {GPU, 128, {64, 96, 128, 32, 48, 1, 1}},
+    {GPU, 128, {128, 80, 128, 32, 80, 1, 1}},
+    {GPU, 64, {32, 32, 128, 16, 32, 1, 1}}, /* fits the least device */
+    {GPU, 512, {32, 64, 64, 8, 16, 1, 1}},  /* and the one with the fewest registers */
 };
 /* BM, BN, BK, WM, WN, nothing, and for which steps it is the default, as above */
 static const tvk_config gemm_halves[] = {
@@ -232,13 +233,14 @@ static bool matrices_fit(const tvk_plan *plan, const tvk_config *c)
 {
     const tvk_coopmat_shape *s = &plan->coopmat_i8;
     const uint32_t *t = c->tile, down = t[0] / t[3], across = t[1] / t[4];
-    const uint32_t along = c->group / 32 / (down * across);
-    const uint32_t staged = t[5] * (t[0] + t[1]) * (t[2] + 16);
-    const uint32_t sums = along * down * s->m * t[1] * 4;
-    return c->cpu == plan->cpu && kept(plan, t[3] * t[4], 4) && t[2] % (s->k * along) == 0 &&
-           t[3] % s->m == 0 && t[4] % s->n == 0 &&
+    const uint32_t subgroups = c->group / 32, along = subgroups / (down * across);
+    const bool own = t[5] == TVK_STAGE_OWN;
+    const uint32_t rows = own ? subgroups * (t[3] + t[4]) : t[5] * (t[0] + t[1]);
+    const uint32_t staged = rows * (t[2] + 16), sums = along * down * s->m * (t[1] + 4) * 4;
+    return c->cpu == plan->cpu && kept(plan, t[3] * t[4], 4) &&
+           t[2] % (own ? s->k : s->k * along) == 0 && t[3] % s->m == 0 && t[4] % s->n == 0 &&
            c->group / 32 * plan->coopmat_subgroup <= plan->max_invocations &&
-           (staged > sums ? staged : sums) + t[0] * 8 + t[1] * 4 <= plan->max_shared_bytes;
+           (staged > sums ? staged : sums) + t[0] * 8 + t[1] * 4 + 16 <= plan->max_shared_bytes;
 }
 
 /* The same of gemm_f_cm.comp: sums, and a block of x in two parts. */

@@ -10,7 +10,7 @@
 typedef struct tvk_config {
     bool cpu; /* made for devices that execute on host cores */
     uint32_t group;
-    uint32_t tile[8];
+    uint32_t tile[9];
 } tvk_config;
 
 /* All configurations of a row, whatever the device. */

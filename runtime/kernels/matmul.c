@@ -31,7 +31,7 @@ static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
 }
 
 typedef struct cut {
-    uint32_t constants[14], count;
+    uint32_t constants[15], count;
     uint32_t rows; /* weight rows a workgroup */
     uint32_t tm;   /* activation rows a workgroup */
 } cut;
@@ -64,15 +64,15 @@ static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one, bool sta
     return r;
 }
 
-/* BM, BN, BK, WM, WN, STAGES */
+/* BM, BN, BK, WM, WN, STAGES, AHEAD */
 static cut matrix_cut(const tvk_config *c, const tvk_plan *plan, uint32_t gate)
 {
     const tvk_coopmat_shape *s = &plan->coopmat_i8;
     const uint32_t subgroup = plan->coopmat_subgroup;
     cut r = {
-        {c->group / 32 * subgroup, 1, 1, s->m, s->n, s->k, subgroup}, 14, c->tile[1], c->tile[0]};
-    memcpy(&r.constants[7], c->tile, 6 * sizeof c->tile[0]);
-    r.constants[13] = gate;
+        {c->group / 32 * subgroup, 1, 1, s->m, s->n, s->k, subgroup}, 15, c->tile[1], c->tile[0]};
+    memcpy(&r.constants[7], c->tile, 7 * sizeof c->tile[0]);
+    r.constants[14] = gate;
     return r;
 }
 

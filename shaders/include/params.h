@@ -154,6 +154,7 @@ struct tvk_norm_params {
     TVK_U32 outs_word;
     TVK_U32 code_words; /* words of codes in a record */
     TVK_U32 list_word;  /* of a record: where its list of non-zero codes begins; 0: none */
+    TVK_U32 clear_word; /* of the records' binding: TVK_SPLIT_TILES words that become 0; 0: none */
 };
 
 struct tvk_layernorm_params {
@@ -185,6 +186,8 @@ struct tvk_matmul_params {
 #define TVK_GATE_NONE 0u
 #define TVK_GATE_RELU2 1u
 #define TVK_GATE_SILU 2u
+
+#define TVK_STAGE_OWN 3u /* stages of a mat-mat by matrices: each subgroup has one of its own */
 
 struct tvk_norm_gemv_params {
     TVK_U32 n, k;         /* weight rows, inputs */

@@ -65,6 +65,8 @@ static const shape shapes[] = {
     {TINY, 31, 132, 3, 16, 1, false, false, MIXED},
     {TINY, 64, 256, 16, 16, 1, false, true, MIXED},
     {TINY, 33, 260, 17, 17, 2, true, false, MIXED},
+    {TINY, 64, 832, 32, 32, 1, true, false, MIXED},
+    {TINY, 96, 68, 64, 64, 1, false, false, MIXED},
     {TINY, 17, 128, 5, 5, 1, false, false, MINUS},
     {TINY, 17, 128, 5, 5, 1, false, false, PLUS},
     {SMALL, 65, 192, 37, 37, 1, false, false, MIXED},
