@@ -25,21 +25,39 @@ static void add(tally *t, const tvk_case *c, const tvk_case_result *r)
                  (unsigned long long)r->mismatches, (unsigned long long)r->compared, r->text);
 }
 
-/* All rows and configurations of one case. A device too small for a case skips it. */
-static int run_case(tvk_kernels *kernels, uint32_t index, const tvk_case *c, tally *tallies)
+/* Does a row of the case's op still have something to show? once: what ran at all has not. */
+static bool wanted(const tvk_kernels *kernels, uint32_t row, const tvk_case *c, bool once,
+                   const tally *tallies)
+{
+    return tvk_shader_get(row)->op == c->op && tvk_kernels_eligible(kernels, row, NULL) &&
+           !(once && tallies[row].runs);
+}
+
+static bool any_wanted(const tvk_kernels *kernels, const tvk_case *c, bool once,
+                       const tally *tallies)
+{
+    for (uint32_t row = 0; row < tvk_shader_count(); row++)
+        if (wanted(kernels, row, c, once, tallies)) return true;
+    return false;
+}
+
+/* All rows and configurations (once: the default one) of one case. A device too small for a case
+ * skips it. */
+static int run_case(tvk_kernels *kernels, uint32_t index, const tvk_case *c, bool once,
+                    tally *tallies)
 {
     tvk_case_data *data = NULL;
     tvk_case_result result;
     tvk_error err;
     tvk_status st = tvk_case_open(index, kernels, &data, &err);
     for (uint32_t row = 0; row < tvk_shader_count(); row++) {
-        if (tvk_shader_get(row)->op != c->op || !tvk_kernels_eligible(kernels, row, NULL)) continue;
+        const uint32_t configs = once ? 1 : tvk_kernels_config_count(kernels, row);
+        if (!wanted(kernels, row, c, once, tallies)) continue;
         if (st == TVK_ERR_DEVICE_MEMORY || st == TVK_ERR_UNSUPPORTED) {
             tallies[row].skipped++;
             continue;
         }
-        for (uint32_t config = 0; st == TVK_OK && config < tvk_kernels_config_count(kernels, row);
-             config++) {
+        for (uint32_t config = 0; st == TVK_OK && config < configs; config++) {
             st = tvk_case_run(data, row, config, NULL, &result, &err);
             if (st == TVK_OK) add(&tallies[row], c, &result);
         }
@@ -84,17 +102,19 @@ int cmd_selftest(int argc, char **argv)
     enum { MAX_ROWS = 512 };
     static tally tallies[MAX_ROWS]; /* too large for the stack */
     const char *op = NULL, *none = NULL;
-    bool all = false;
+    bool all = false, once = false;
     const arg_option options[] = {
         {ARG_TEXT, "--op", "NAME", &op, "only kernels whose name has NAME in it", 0, 0, NULL},
         {ARG_FLAG, "--real", NULL, &all, "the shapes of real models too", 0, 0, NULL},
+        {ARG_FLAG, "--once", NULL, &once, "each variant in one small case: for slow devices", 0, 0,
+         NULL},
         {ARG_FLAG, "--exact", NULL, &engine_given.exact, "without the rows marked inexact", 0, 0,
          NULL},
         {ARG_INCLUDE, NULL, NULL, (void *)engine_device_options, NULL, 0, 0, NULL},
         {ARG_END, NULL, NULL, NULL, NULL, 0, 0, NULL}};
     const arg_command command = {
         "selftest",
-        "[--op NAME] [--device N|NAME]",
+        "[--op NAME] [--once | --real] [--device N|NAME]",
         "every kernel variant that this device can run, against the CPU reference",
         options,
         &none,
@@ -106,6 +126,7 @@ int cmd_selftest(int argc, char **argv)
     tvk_progress progress;
     int status = args_parse(&command, argc, argv);
     if (status >= 0) return status;
+    if (all && once) return out_error("selftest: --once or --real, not both"), 2;
     interrupt_catch();
     progress = progress_bar();
     status = tvk_shader_count() <= MAX_ROWS ? engine_open_device(&e) : 1;
@@ -119,7 +140,8 @@ int cmd_selftest(int argc, char **argv)
         tvk_case_get(i, &c);
         if (!progress.fn(progress.user, "checking", i + 1, tvk_cases_count())) break;
         if ((op && !strstr(tvk_op_name(c.op), op)) || (c.size == TVK_CASE_REAL && !all)) continue;
-        status = run_case(kernels, i, &c, tallies);
+        if (any_wanted(kernels, &c, once, tallies))
+            status = run_case(kernels, i, &c, once, tallies);
     }
     progress_clear();
     if (interrupted()) status = 1;

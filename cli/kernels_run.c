@@ -145,17 +145,20 @@ static void run_module(lab *l, tvk_case_data *data, const tvk_case *c)
     }
 }
 
+/* The default row in the cut that models get for the shape, or all that was asked for. */
 static void run_rows(lab *l, tvk_case_data *data, const tvk_case *c)
 {
     const kernels_request *q = l->request;
+    const bool several = q->all || q->variant;
     for (uint32_t row = 0; row < tvk_shader_count() && !l->stop && !interrupted(); row++) {
         const tvk_shader_info *info = tvk_shader_get(row);
-        const uint32_t configs =
-            q->all || q->variant ? tvk_kernels_config_count(l->kernels, row) : 1;
         if (info->op != c->op || !tvk_kernels_eligible(l->kernels, row, NULL)) continue;
         if (q->variant && strcmp(info->variant, q->variant) != 0) continue;
-        if (!q->all && !q->variant && tvk_kernels_default(l->kernels, c->op) != row) continue;
-        for (uint32_t i = 0; i < configs && !l->stop && !interrupted(); i++)
+        if (!several && tvk_kernels_default(l->kernels, c->op) != row) continue;
+        const uint32_t own = tvk_kernels_config_for(l->kernels, row, c->shape[0], c->shape[2]);
+        const uint32_t first = several ? 0 : own;
+        const uint32_t end = several ? tvk_kernels_config_count(l->kernels, row) : own + 1;
+        for (uint32_t i = first; i < end && !l->stop && !interrupted(); i++)
             if (!run_row(l, data, c, row, i, true)) return;
     }
 }

@@ -88,12 +88,18 @@ static tvk_shape known(const tvk_kernels *k, const tvk_shape *shape)
     return s;
 }
 
+uint32_t tvk_kernels_config_for(const tvk_kernels *kernels, uint32_t shader_index, uint32_t n,
+                                uint32_t rows)
+{
+    return tvk_config_for(tvk_gpu_plan(kernels->device), tvk_shader_get(shader_index), n, rows);
+}
+
 /* What a shape runs with where nothing was measured. */
 static tvk_choice untuned(const tvk_kernels *k, const tvk_shape *shape)
 {
     const tvk_plan *plan = tvk_gpu_plan(k->device);
     const uint32_t row = tvk_select_row(plan, shape->op, k->exact || shape->exact);
-    return (tvk_choice){row, tvk_config_for(plan, tvk_shader_get(row), shape->n, shape->rows), 0};
+    return (tvk_choice){row, tvk_kernels_config_for(k, row, shape->n, shape->rows), 0};
 }
 
 /* The shape's entry, a new one with the default where there is none; NULL: no memory. */

@@ -130,6 +130,9 @@ typedef struct tvk_shape_choice {
  * else what is preferred for the shape, else the default. Shapes that were asked for are
  * remembered. */
 tvk_choice tvk_kernels_choose(tvk_kernels *kernels, const tvk_shape *shape);
+/* The configuration of a row for n outputs of so many rows where nothing was measured. */
+uint32_t tvk_kernels_config_for(const tvk_kernels *kernels, uint32_t shader_index, uint32_t n,
+                                uint32_t rows);
 /* From now on the shape runs with this choice, unless its op is forced.
  * Errors: TVK_ERR_ARG, TVK_ERR_UNSUPPORTED: this device has no such row or configuration. */
 tvk_status tvk_kernels_prefer(tvk_kernels *kernels, const tvk_shape *shape, tvk_choice choice,

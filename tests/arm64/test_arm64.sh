@@ -4,7 +4,8 @@
 #
 #   test_arm64.sh SOURCE WORK TOOLCHAIN NATIVE-PROGRAM TOKENS OP...
 #
-# OP: an op for selftest, `all` for all of them. Kernels are compiled under qemu too, which takes minutes.
+# OP: an op for selftest, `once` for each variant of a kernel in one case, `all` for everything. Kernels are
+# compiled under qemu too, which takes minutes.
 # Exit 77 where compiler, emulator or drivers cannot be had.
 set -eu
 source=$1 work=$2 toolchain=$3 native=$4 tokens=$5
@@ -36,7 +37,11 @@ for model in b158 a48; do
     echo "$model: the same $tokens tokens"
 done
 for op; do
-    [ "$op" = all ] && set -- || set -- --op "$op"
+    case $op in
+        all) set -- ;;
+        once) set -- --once ;;
+        *) set -- --op "$op" ;;
+    esac
     on_arm64 selftest "$@" > "$work/found" 2> "$work/log" || { cat "$work/log" "$work/found"; fail "selftest $op"; }
     echo "selftest $op: $(tail -n 1 "$work/found")"
 done

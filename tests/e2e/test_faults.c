@@ -178,13 +178,8 @@ static void every_driver_call_fails_midway(void **state)
     fails_midway(true);
 }
 
-/* Every run takes some of the allocations, the long tests each. Without the sanitizers the
- * validation layer makes a scenario slow, and leaks are counted anyway. */
-#if defined(__SANITIZE_ADDRESS__)
-static uint32_t stride = 3;
-#else
+/* Every run takes some of the allocations, the long tests each. */
 static uint32_t stride = 5;
-#endif
 
 /* Allocations of the host; one that the library gets around must not change the tokens. */
 static void allocations_fail(void **state)
