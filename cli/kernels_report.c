@@ -1,5 +1,6 @@
 #include "kernels_report.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,16 +107,6 @@ static void peak(FILE *to, double giga, const char *unit)
     fputs(giga > 0 ? html_rate(giga, unit, text, sizeof text) : "–", to);
 }
 
-static void peak_read(FILE *to, const kernels_setup *s)
-{
-    peak(to, s->read_gb_per_s, "B/s");
-}
-
-static void peak_copy(FILE *to, const kernels_setup *s)
-{
-    peak(to, s->copy_gb_per_s, "B/s, read and written");
-}
-
 static void peak_int(FILE *to, const kernels_setup *s)
 {
     peak(to, s->int_gop_per_s, "op/s");
@@ -124,39 +115,38 @@ static void peak_int(FILE *to, const kernels_setup *s)
     fputs(")", to);
 }
 
-static void peak_float(FILE *to, const kernels_setup *s)
-{
-    peak(to, s->float_gop_per_s, "op/s");
-}
-
-static void peak_matrix(FILE *to, const kernels_setup *s)
-{
-    peak(to, s->matrix_gop_per_s, "op/s");
-}
-
-static void peak_half(FILE *to, const kernels_setup *s)
-{
-    peak(to, s->half_gop_per_s, "op/s");
-}
-
+/* What is written by itself, or (write NULL) a peak in 1e9 units. */
 static const struct {
     const char *name;
     void (*write)(FILE *to, const kernels_setup *s);
-} facts[] = {{"type", device_type},
-             {"driver", driver},
-             {"memory", heap},
-             {"largest binding", binding},
-             {"subgroup", subgroups},
-             {"workgroup", workgroups},
-             {"arithmetic", types},
-             {"built and measured", build},
-             {"remarks", note},
-             {"peak: memory read", peak_read},
-             {"peak: memory copied", peak_copy},
-             {"peak: integers, packed dot product where there is one", peak_int},
-             {"peak: f32, each operation rounded", peak_float},
-             {"peak: cooperative matrices of bytes", peak_matrix},
-             {"peak: cooperative matrices of f16", peak_half}};
+    size_t peak; /* of kernels_setup, a double */
+    const char *unit;
+} facts[] = {
+    {"type", device_type, 0, NULL},
+    {"driver", driver, 0, NULL},
+    {"memory", heap, 0, NULL},
+    {"largest binding", binding, 0, NULL},
+    {"subgroup", subgroups, 0, NULL},
+    {"workgroup", workgroups, 0, NULL},
+    {"arithmetic", types, 0, NULL},
+    {"built and measured", build, 0, NULL},
+    {"remarks", note, 0, NULL},
+    {"peak: memory read", NULL, offsetof(kernels_setup, read_gb_per_s), "B/s"},
+    {"peak: memory copied", NULL, offsetof(kernels_setup, copy_gb_per_s), "B/s, read and written"},
+    {"peak: integers, packed dot product where there is one", peak_int, 0, NULL},
+    {"peak: f32, each operation rounded", NULL, offsetof(kernels_setup, float_gop_per_s), "op/s"},
+    {"peak: cooperative matrices of bytes", NULL, offsetof(kernels_setup, matrix_gop_per_s),
+     "op/s"},
+    {"peak: cooperative matrices of f16", NULL, offsetof(kernels_setup, half_gop_per_s), "op/s"},
+};
+
+static void write_fact(FILE *to, size_t i, const kernels_setup *s)
+{
+    if (facts[i].write)
+        facts[i].write(to, s);
+    else
+        peak(to, *(const double *)(const void *)((const char *)s + facts[i].peak), facts[i].unit);
+}
 
 static void device_heads(FILE *to, const kernels_view *v, int columns)
 {
@@ -178,7 +168,7 @@ static void write_facts(FILE *to, const kernels_view *v)
         fprintf(to, "<tr><th scope=\"row\">%s</th>", facts[i].name);
         for (size_t d = 0; d < v->count; d++) {
             fputs("<td>", to);
-            facts[i].write(to, &v->results[d].setup);
+            write_fact(to, i, &v->results[d].setup);
             fputs("</td>", to);
         }
         fputs("</tr>\n", to);

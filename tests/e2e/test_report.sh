@@ -69,7 +69,7 @@ notices() { # notices NAME WORDS SED
         echo "$1: '$2' was not noticed"
     fi
 }
-notices loads 'refused to load' 's,<main>,<main><img src="http://127.0.0.1:9/x.png" alt="">,'
+notices loads 'refused to load' 's,<main>,<main><img src="other.png" alt="">,'
 notices moved 'stands at' 's,translate(\([0-9]*\)[.0-9]* ,translate(2\1 ,'
 notices lost 'charts expected' 's,<svg ,<g ,'
 exit $failed

@@ -39,6 +39,8 @@ static const shape shapes[] = {
     {SMALL, 8, 1, 32, 32, false, 1663, 4.0f, 0, 0},
     {SMALL, 6, 2, 16, 16, true, 1600, 1.0f, 0, 0},
     {SMALL, 4, 2, 64, 64, false, 290, 1.0f, 2, 32},
+    {SMALL, 4, 1, 64, 64, true, 900, 1.0f, 0, 0},
+    {SMALL, 4, 1, 64, 64, false, 290, 4.0f, 0, 0},
     {REAL, 8, 8, 64, 64, false, 127, 1.0f, 0, 0},
     {REAL, 20, 5, 128, 128, false, 127, 1.0f, 0, 0},
     {REAL, 20, 5, 128, 128, false, 1023, 1.0f, 0, 0},
