@@ -244,14 +244,13 @@ bool tvk_kernels_from_table(const tvk_kernels *kernels, uint32_t row, uint32_t t
 bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size_t bytes)
 {
     const tvk_shader_info *info = tvk_shader_get(row);
-    const uint32_t tiles = 7; /* what may stand behind them is no constant of a module */
     uint32_t count = 0;
     const tvk_config *c = info ? tvk_config_table(info, &count) : NULL;
     size_t at;
     if (table_index >= count) return false;
     c += table_index;
     at = (size_t)snprintf(text, bytes, "%s[%u", info->name, c->group);
-    for (uint32_t i = 0; i < tiles && c->tile[i] && at < bytes; i++)
+    for (uint32_t i = 0; i < TVK_TILE_CONSTANTS && c->tile[i] && at < bytes; i++)
         at += (size_t)snprintf(text + at, bytes - at, ",%u", c->tile[i]);
     if (at < bytes) snprintf(text + at, bytes - at, "]");
     return true;

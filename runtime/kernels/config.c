@@ -7,9 +7,9 @@
 
 #define CPU true
 #define GPU false
-/* where a matrix configuration says for which steps it is the default */
-#define MOST_ROWS 7
-#define LEAST_TILES 8
+/* where a matrix configuration says for which steps it is the default, behind its constants */
+#define MOST_ROWS TVK_TILE_CONSTANTS
+#define LEAST_TILES (TVK_TILE_CONSTANTS + 1)
 #define TILE_REGISTERS (128u * 160u) /* of a workgroup of attn_tile.comp */
 
 /* {class, group, {tile}} */
@@ -57,12 +57,12 @@ static const tvk_config gemv_f[] = {
 static const tvk_config gemm_matrix[] = {
     {CPU, 128, {32, 32, 64, 16, 32, 2, 1}},
     {CPU, 128, {16, 32, 64, 16, 16, TVK_STAGE_OWN, 2}},
-    {GPU, 256, {16, 32, 256, 16, 32, 2, 1, 16}},
-    {GPU, 256, {32, 64, 256, 32, 32, 1, 2, 32, 128}},
-    {GPU, 256, {32, 32, 64, 32, 32, TVK_STAGE_OWN, 2, 32}},
-    {GPU, 128, {32, 32, 256, 32, 32, 2, 1, 32}},
-    {GPU, 128, {128, 128, 128, 64, 64, 1, 1, UINT32_MAX, 256}},
-    {GPU, 128, {64, 64, 128, 32, 32, 1, 1, UINT32_MAX}},
+    {GPU, 256, {16, 32, 256, 16, 32, 2, 1, [MOST_ROWS] = 16}},
+    {GPU, 256, {32, 64, 256, 32, 32, 1, 2, [MOST_ROWS] = 32, [LEAST_TILES] = 128}},
+    {GPU, 256, {32, 32, 64, 32, 32, TVK_STAGE_OWN, 2, [MOST_ROWS] = 32}},
+    {GPU, 128, {32, 32, 256, 32, 32, 2, 1, [MOST_ROWS] = 32}},
+    {GPU, 128, {128, 128, 128, 64, 64, 1, 1, [MOST_ROWS] = UINT32_MAX, [LEAST_TILES] = 256}},
+    {GPU, 128, {64, 64, 128, 32, 32, 1, 1, [MOST_ROWS] = UINT32_MAX}},
     {GPU, 256, {128, 128, 128, 64, 32, 1, 1}},
     {GPU, 128, {64, 128, 128, 32, 64, 1, 1}},
     {GPU, 128, {64, 96, 128, 32, 48, 1, 1}},
@@ -70,14 +70,14 @@ static const tvk_config gemm_matrix[] = {
     {GPU, 64, {32, 32, 128, 16, 32, 1, 1}}, /* fits the least device */
     {GPU, 512, {32, 64, 64, 8, 16, 1, 1}},  /* and the one with the fewest registers */
 };
-/* BM, BN, BK, WM, WN, nothing, and for which steps it is the default, as above */
+/* BM, BN, BK, WM, WN, and for which steps it is the default, as above */
 static const tvk_config gemm_halves[] = {
     {CPU, 64, {16, 32, 32, 16, 16}},
-    {GPU, 128, {32, 256, 64, 32, 64, 0, 32, 256}},
-    {GPU, 256, {32, 256, 64, 32, 32, 0, 32, 256}}, /* where there are fewer registers */
-    {GPU, 128, {32, 64, 128, 16, 32, 0, 32}},
-    {GPU, 128, {64, 128, 64, 32, 64, 0, UINT32_MAX}},
-    {GPU, 256, {64, 128, 64, 32, 32, 0, UINT32_MAX}}, /* likewise */
+    {GPU, 128, {32, 256, 64, 32, 64, [MOST_ROWS] = 32, [LEAST_TILES] = 256}},
+    {GPU, 256, {32, 256, 64, 32, 32, [MOST_ROWS] = 32, [LEAST_TILES] = 256}}, /* few registers */
+    {GPU, 128, {32, 64, 128, 16, 32, [MOST_ROWS] = 32}},
+    {GPU, 128, {64, 128, 64, 32, 64, [MOST_ROWS] = UINT32_MAX}},
+    {GPU, 256, {64, 128, 64, 32, 32, [MOST_ROWS] = UINT32_MAX}}, /* likewise */
     {GPU, 128, {32, 32, 128, 16, 16}},
     {GPU, 64, {32, 32, 32, 16, 32}}, /* fits the least device */
 };

@@ -6,11 +6,14 @@
 #include "kernels/kernel.h"
 #include "kernels/ops.h"
 
-/* One way to cut an op's work: workgroup size and the tile constants (ids 3 ..) of its modules. */
+#define TVK_TILE_CONSTANTS 7
+
+/* One way to cut an op's work: workgroup size and the tile constants (ids 3 ..) of its modules. The
+ * last two of tile are none: the steps that it is the default for (config.c). */
 typedef struct tvk_config {
     bool cpu; /* made for devices that execute on host cores */
     uint32_t group;
-    uint32_t tile[9];
+    uint32_t tile[TVK_TILE_CONSTANTS + 2];
 } tvk_config;
 
 /* All configurations of a row, whatever the device. */
