@@ -48,7 +48,9 @@ double tvk_pace_most_ns(const tvk_model *m)
 /* Do both take the same time? */
 static bool alike(const tvk_dispatch *a, const tvk_dispatch *b)
 {
-    return a->program == b->program && memcmp(&a->groups, &b->groups, sizeof a->groups) == 0 &&
+    const tvk_groups *x = &a->groups, *y = &b->groups;
+    return a->program == b->program && memcmp(x->kind, y->kind, sizeof x->kind) == 0 &&
+           memcmp(x->value, y->value, sizeof x->value) == 0 &&
            memcmp(a->push, b->push, sizeof a->push) == 0;
 }
 
@@ -247,13 +249,14 @@ fail:
 
 /* ---- what takes too long alone ---- */
 
-/* Room for fewer rows, if there is room for more than the least. */
+/* Room for fewer rows, if there is room for more than the least: as few as what takes longest
+ * asks for. */
 static bool shrink(tvk_model *m, const tvk_step *step, double times)
 {
     const uint32_t least = m->params.sessions > LEAST_ROWS ? m->params.sessions : LEAST_ROWS;
     const uint32_t fit = (uint32_t)(0.8 * step->rows / times) / LEAST_ROWS * LEAST_ROWS;
     if (step->rows <= least || step->apart) return false;
-    m->layout.batch = m->info.batch = fit > least ? fit : least;
+    if (fit < m->layout.batch) m->layout.batch = m->info.batch = fit > least ? fit : least;
     return true;
 }
 
@@ -287,15 +290,19 @@ static bool shorten_step(tvk_model *m, const tvk_step *step)
     return changed;
 }
 
-tvk_status tvk_pace_steps(tvk_model *m, tvk_step *steps, bool *changed, tvk_error *err)
+bool tvk_pace_shorten(tvk_model *m, const tvk_step *steps)
+{
+    bool changed = false;
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
+        if (steps[i].rows > 0) changed |= shorten_step(m, &steps[i]);
+    return changed;
+}
+
+tvk_status tvk_pace_measure(tvk_model *m, tvk_step *steps, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    *changed = false;
-    for (int i = 0; i < TVK_STEP_COUNT; i++) {
-        if (steps[i].rows == 0) continue;
-        TVK_TRY(measure(m, &steps[i], err));
-        *changed |= shorten_step(m, &steps[i]);
-    }
+    for (int i = 0; i < TVK_STEP_COUNT; i++)
+        if (steps[i].rows > 0) TVK_TRY(measure(m, &steps[i], err));
     /* as if nothing had run */
     TVK_TRY(tvk_gpu_fill(m->device, m->state, 0, err));
     m->seq = 0;

@@ -211,22 +211,22 @@ static tvk_status build_compiled(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], t
 }
 
 /* Memory to work in, and, where submissions are to be short, what each dispatch takes: those that
- * take too long are spread, which may make others out of them, so it is done more than once. */
+ * take too long are spread, which may make others out of them, so it is done more than once. The
+ * last steps are always measured ones. */
 static tvk_status settle(tvk_model *m, tvk_step steps[TVK_STEP_COUNT], tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    bool again = tvk_gpu_plan(m->device)->submit_ms > 0;
+    const bool bounded = tvk_gpu_plan(m->device)->submit_ms > 0;
     TVK_TRY(make_scratch(m, steps, err));
-    for (int round = 0; again && round < MOST_ROUNDS; round++) {
-        TVK_TRY(tvk_pace_steps(m, steps, &again, err));
-        if (!again) break;
+    for (int round = 0; bounded; round++) {
+        TVK_TRY(tvk_pace_measure(m, steps, err));
+        if (round == MOST_ROUNDS || !tvk_pace_shorten(m, steps)) break;
         for (int i = 0; i < TVK_STEP_COUNT; i++) tvk_step_destroy(&steps[i]);
         memset(steps, 0, TVK_STEP_COUNT * sizeof *steps);
         TVK_TRY(build_compiled(m, steps, err));
         tvk_buffer_destroy(&m->scratch);
         TVK_TRY(make_scratch(m, steps, err));
     }
-    if (again) TVK_TRY(tvk_pace_steps(m, steps, &again, err));
 fail:
     return st;
 }

@@ -8,10 +8,13 @@
 
 #include "base/clock.h"
 #include "model/model.h"
+#include "model/pace.h"
 #include "support/device.h"
 
 /* Of the head's 8192 x 256 values a batch takes some 50 times as long on two cores. */
 #define BOUND_MS 6u
+#define ANY_MS 1000000u
+#define BATCH 256u
 #define PROMPT 200u
 #define DRAWN 12u
 /* The machine has other things to do, so the shortest of some runs says what a submission takes. */
@@ -96,7 +99,7 @@ static bool spread(const tvk_model *m)
 
 static void submissions_are_short(void **state)
 {
-    const tvk_model_params params = {.exact = true, .batch = 256, .kv_k = TVK_KV_F32};
+    const tvk_model_params params = {.exact = true, .batch = BATCH, .kv_k = TVK_KV_F32};
     tvk_device *unbounded = device, *bounded = test_device_create_bounded(BOUND_MS);
     opened whole, cut;
     uint32_t submissions = 0, steps = 0;
@@ -134,8 +137,38 @@ static void submissions_are_short(void **state)
     close_model(&whole);
 }
 
+/* Times as if measured, under a bound that nothing reaches: of two dispatches that cannot be
+ * spread, the first takes four times what it may and the second twice. There is room for 0.8 of a
+ * quarter of the rows then, in sixteens. */
+static void the_longest_decides(void **state)
+{
+    const tvk_model_params params = {.exact = true, .batch = BATCH, .kv_k = TVK_KV_F32};
+    tvk_device *unbounded = device;
+    tvk_step *batch;
+    double times = 4;
+    opened o;
+    (void)state;
+    device = test_device_create_bounded(ANY_MS);
+    assert_non_null(device);
+    open_model(&spec, &params, &o);
+    batch = &o.model->steps[TVK_STEP_BATCH];
+    assert_int_equal(batch->rows, BATCH);
+    for (uint32_t n = 0; n < batch->graph.list.count && times > 1; n++) {
+        if (batch->graph.list.items[n].shape != 0) continue;
+        batch->ns[n] = times * tvk_pace_most_ns(o.model);
+        times /= 2;
+    }
+    assert_true(tvk_pace_shorten(o.model, o.model->steps));
+    assert_int_equal(o.model->layout.batch, 48);
+    assert_int_equal(o.model->info.batch, 48);
+    close_model(&o);
+    tvk_device_destroy(&device);
+    device = unbounded;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(submissions_are_short)};
-    return run_on_device(tests, 1);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(submissions_are_short),
+                                       cmocka_unit_test(the_longest_decides)};
+    return run_on_device(tests, 2);
 }
