@@ -154,7 +154,6 @@ struct tvk_norm_params {
     TVK_U32 outs_word;
     TVK_U32 code_words; /* words of codes in a record */
     TVK_U32 list_word;  /* of a record: where its list of non-zero codes begins; 0: none */
-    TVK_U32 clear_word; /* of the records' binding: TVK_SPLIT_TILES words that become 0; 0: none */
 };
 
 struct tvk_layernorm_params {
