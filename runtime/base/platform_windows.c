@@ -139,10 +139,15 @@ static wchar_t *wide_path(const char *path)
     DWORD room;
     if (!wide || wcslen(wide) < SHORT || !wcsncmp(wide, L"\\\\", 2)) return wide;
     room = GetFullPathNameW(wide, 0, NULL, NULL);
-    whole = malloc((PREFIX + (size_t)room) * sizeof *whole);
+    whole = room > 0 ? calloc(PREFIX + (size_t)room, sizeof *whole) : NULL;
     if (whole) {
-        memcpy(whole, prefix, sizeof prefix);
-        GetFullPathNameW(wide, room, whole + PREFIX, NULL);
+        memcpy(whole, prefix, PREFIX * sizeof *whole);
+        room = GetFullPathNameW(wide, room, whole + PREFIX, NULL);
+    }
+    if (room == 0) {
+        note_reason();
+        free(whole);
+        whole = NULL;
     }
     free(wide);
     return whole;
