@@ -132,15 +132,16 @@ static int run(given *g)
     kernels_result results[MOST_FILES] = {0};
     size_t files = 0;
     int status, compared = 0;
+    bool shown;
     while (files < MOST_FILES && g->files[files]) files++;
     status = check(g, files);
     if (status) return status;
     interrupt_catch();
     status = files ? read_files(g, results, files) : measure(g, &results[0]);
-    if (g->compare && results[0].count) compared = compare(g, &results[0]);
-    if (g->report && results[0].setup.device[0] && status != 2 &&
-        !kernels_report(g->report, results, files ? files : 1))
-        status = 1;
+    /* Files are shown if all were read; what was measured, if wrong or cut short too. */
+    shown = files ? !status : results[0].count > 0;
+    if (shown && g->compare) compared = compare(g, &results[0]);
+    if (shown && g->report && !kernels_report(g->report, results, files ? files : 1)) status = 1;
     for (size_t i = 0; i < MOST_FILES; i++) kernels_free(&results[i]);
     return status ? status : compared;
 }
@@ -166,7 +167,8 @@ int cmd_kernels(int argc, char **argv)
         {ARG_TEXT, "--note", "TEXT", &r->note, "kept with the results: what else ran, and so on", 0,
          0, NULL},
         {ARG_TEXT, "--compare", "OLD.json", &g.compare,
-         "results of -o json to compare with; exit code 1 where something is slower", 0, 0, NULL},
+         "results of -o json to compare with; exit code 1 where something is slower or wrong", 0, 0,
+         NULL},
         {ARG_F32, "--threshold", "PERCENT", &g.threshold, "by so much (10)", 0, 1e6, NULL},
         {ARG_TEXT, "--report", "FILE.html", &g.report,
          "one page with rooflines, tables and device facts", 0, 0, NULL},

@@ -61,32 +61,44 @@ static void name_roofs(const plot *p, const roof *roofs)
     }
 }
 
+/* Where memory's roof, which rises to `top`, enters the axes and where it leaves them or ends. Each
+ * number is an end of an axis itself or `top`, not one that was divided and multiplied to it: that
+ * may lie an ulp outside. False: it is nowhere inside. */
+static bool slope_of(const plot *p, double read, double top, double x[2], double y[2])
+{
+    x[0] = fmax(p->y.least / read, p->x.least);
+    y[0] = fmax(p->x.least * read, p->y.least);
+    x[1] = fmin(top / read, p->x.most);
+    y[1] = fmin(p->x.most * read, top);
+    return x[0] < x[1] && y[0] < y[1];
+}
+
 /* lines: those of the roofs, else their names, which stand over what is drawn in between. */
 static void draw_roofs(const plot *p, const kernels_setup *s, bool lines)
 {
     const double read = s->read_gb_per_s;
-    double top = 0, from, to;
+    double top = 0, x[2], y[2];
+    bool slope;
     roof roofs[ROOFS];
     char text[96], rate[32];
     roofs_of(s, roofs);
     if (read <= 0) return;
     for (int i = 0; i < ROOFS; i++) {
         const double knee = roofs[i].gop / read;
-        const double x[] = {knee > p->x.least ? knee : p->x.least, p->x.most};
-        const double y[] = {roofs[i].gop, roofs[i].gop};
-        if (roofs[i].gop > top) top = roofs[i].gop;
-        if (lines) plot_line(p, "roof", x, y, 2);
+        top = fmax(top, roofs[i].gop);
+        if (knee >= p->x.most) roofs[i].gop = 0; /* memory's is below it throughout */
+        if (lines)
+            plot_line(p, "roof", (const double[]){fmax(knee, p->x.least), p->x.most},
+                      (const double[]){roofs[i].gop, roofs[i].gop}, 2);
     }
-    from = p->y.least / read > p->x.least ? p->y.least / read : p->x.least;
-    to = top / read < p->x.most ? top / read : p->x.most;
-    if (lines) {
-        plot_line(p, "roof", (const double[]){from, to}, (const double[]){from * read, to * read},
-                  2);
-        return;
-    }
+    slope = slope_of(p, read, top, x, y);
+    if (lines && slope) plot_line(p, "roof", x, y, 2);
+    if (lines) return;
     name_roofs(p, roofs);
+    if (!slope) return;
     snprintf(text, sizeof text, "memory %s", html_rate(read, "B/s", rate, sizeof rate));
-    plot_label(p, from * pow(to / from, 0.8), from * pow(to / from, 0.8) * read, PLOT_LEFT, text);
+    x[0] *= pow(x[1] / x[0], 0.8);
+    plot_label(p, x[0], x[0] * read, PLOT_LEFT, text);
 }
 
 static plot_mark family_mark(const char *op)

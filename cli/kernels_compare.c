@@ -6,7 +6,7 @@
 #include "out.h"
 
 typedef struct counts {
-    size_t compared, slower, faster, missing, added;
+    size_t compared, slower, faster, wrong, missing, added;
 } counts;
 
 /* ---- matching ---- */
@@ -64,11 +64,44 @@ static bool timed(const kernels_row *r)
     return r && !strcmp(r->status, "ok") && r->ns > 0;
 }
 
+static bool wrong(const kernels_row *r)
+{
+    return r && !strcmp(r->status, "wrong");
+}
+
 static bool asked_for(const kernels_request *q, const kernels_row *r)
 {
     const uint32_t shape[] = {(uint32_t)(r->n < 4e9 ? r->n : 0), (uint32_t)(r->k < 4e9 ? r->k : 0),
                               (uint32_t)(r->t < 4e9 ? r->t : 0)};
     return kernels_wanted(q, r->op, r->name, shape);
+}
+
+/* Old rows against what they are now; those that are wrong now are new_rows' to count. */
+static void old_rows(FILE *to, const kernels_result *old, const kernels_row **after, size_t count,
+                     const kernels_request *request, double threshold, counts *c)
+{
+    for (size_t i = 0; i < old->count; i++) {
+        const kernels_row *o = &old->rows[i], *n = find(after, count, o);
+        if (!timed(o) || !asked_for(request, o) || wrong(n)) continue;
+        if (timed(n)) {
+            both_sides(to, o, n, threshold, c);
+        } else {
+            one_side(to, n ? n->status : "missing", o);
+            c->missing++;
+        }
+    }
+}
+
+static void new_rows(FILE *to, const kernels_result *now, const kernels_row **before, size_t count,
+                     counts *c)
+{
+    for (size_t i = 0; i < now->count; i++) {
+        const kernels_row *n = &now->rows[i];
+        const bool added = timed(n) && !timed(find(before, count, n));
+        c->wrong += wrong(n);
+        c->added += added;
+        if (wrong(n) || added) one_side(to, added ? "new" : n->status, n);
+    }
 }
 
 int kernels_compare(const kernels_result *old, const kernels_result *now,
@@ -89,25 +122,12 @@ int kernels_compare(const kernels_result *old, const kernels_result *now,
     }
     fprintf(to, "\ncompared with %s (%s, %s), threshold %g %%:\n", old->path, old->setup.driver,
             old->setup.time, threshold);
-    for (size_t i = 0; i < old->count; i++) {
-        const kernels_row *o = &old->rows[i], *n = find(after, now->count, o);
-        if (!timed(o) || !asked_for(request, o)) continue;
-        if (timed(n)) {
-            both_sides(to, o, n, threshold, &c);
-        } else {
-            one_side(to, n ? n->status : "missing", o); /* wrong or skipped now */
-            c.missing++;
-        }
-    }
-    for (size_t i = 0; i < now->count; i++) {
-        if (!timed(&now->rows[i]) || timed(find(before, old->count, &now->rows[i]))) continue;
-        one_side(to, "new", &now->rows[i]);
-        c.added++;
-    }
-    fprintf(to, "%zu compared: %zu slower, %zu faster; %zu missing, %zu new\n", c.compared,
-            c.slower, c.faster, c.missing, c.added);
+    old_rows(to, old, after, now->count, request, threshold, &c);
+    new_rows(to, now, before, old->count, &c);
+    fprintf(to, "%zu compared: %zu slower, %zu faster; %zu wrong, %zu missing, %zu new\n",
+            c.compared, c.slower, c.faster, c.wrong, c.missing, c.added);
     free(before);
     free(after);
     if (c.compared == 0) out_error("--compare: no row of %s was measured now", old->path);
-    return c.slower > 0 || c.compared == 0;
+    return c.slower > 0 || c.wrong > 0 || c.compared == 0;
 }

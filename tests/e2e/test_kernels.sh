@@ -61,7 +61,7 @@ done
 # ---- comparing ----
 files --compare "$first" "$first"
 [ $code = 0 ] || note "equal results: exit code 0"
-has "$work/out" '^21 compared: 0 slower, 0 faster; 0 missing, 0 new$'
+has "$work/out" '^21 compared: 0 slower, 0 faster; 0 wrong, 0 missing, 0 new$'
 sed 's/"ns_median": 10000,/"ns_median": 12000,/' "$first" >"$work/slower.json"
 files --compare "$first" "$work/slower.json"
 [ $code = 1 ] || note "a slower row: exit code 1"
@@ -73,9 +73,21 @@ files --compare "$work/slower.json" "$first"
 has "$work/out" '^faster .*-16\.7 %$'
 sed 's/"row": "rmsnorm_topk/"row": "rmsnorm_other/' "$first" >"$work/renamed.json"
 files --compare "$first" "$work/renamed.json"
+[ $code = 0 ] || note "a row of another name: exit code 0"
 has "$work/out" '^missing +rmsnorm_topk \| K 2560 T 1 of 1 \| rmsnorm_topk\['
 has "$work/out" '^new +rmsnorm_topk \| K 2560 T 1 of 1 \| rmsnorm_other\['
-has "$work/out" '^20 compared: .*; 1 missing, 1 new$'
+has "$work/out" '^20 compared: .*; 0 wrong, 1 missing, 1 new$'
+sed '/"N 2560 K 2560 T 1"/!s/"status": "ok"/"status": "wrong"/' "$first" >"$work/wrong.json"
+files --compare "$first" "$work/wrong.json"
+[ $code = 1 ] || note "rows that are wrong now: exit code 1"
+has "$work/out" '^wrong +gemv_t2_i8 \| N 3840 K 2560 T 1 \| gemv_t2_i8\['
+has "$work/out" '^1 compared: 0 slower, 0 faster; 20 wrong, 0 missing, 0 new$'
+files --compare "$work/wrong.json" "$first"
+[ $code = 0 ] || note "rows that were wrong: exit code 0"
+has "$work/out" '^1 compared: .*; 0 wrong, 0 missing, 20 new$'
+sed '/^{"op"/d' "$first" >"$work/no-rows.json"
+files --compare "$first" "$work/no-rows.json"
+refuses 1 "no row of .*first.json was measured now"
 files --compare "$first" -o json "$work/slower.json"
 has "$work/err" '^slower ' # standard output stays JSON
 files --compare "$first" "$second"
@@ -141,9 +153,23 @@ files --report "$work/odd.html" "$work/odd.json" # rates beyond any axis
 files -o json "$work/odd.json"
 [ $code = 0 ] || note "odd numbers are written"
 lacks "$work/odd.html" 'points="[^"]*(inf|nan)|translate\([^)]*(inf|nan)'
+# roofs READ COUNT: a page of the first device with so many GB/s has so many roofs, none a point
+roofs() {
+    sed "s/\"read_gb_per_s\": 400,/\"read_gb_per_s\": $1,/" "$first" >"$work/roofs.json"
+    files --report "$work/roofs.html" "$work/roofs.json"
+    [ "$(grep -c 'class="roof"' "$work/roofs.html")" = "$2" ] || note "$2 roofs at $1 GB/s"
+    lacks "$work/roofs.html" 'class="roof" points="[^ "]* "'
+}
+roofs 5.7 3 # the axis begins at 100 Gop/s; in doubles 100 / 5.7 * 5.7 is less
+roofs 0.05 1 # the units' roofs begin beyond the axis, whose end is 10,000 operations a byte
+lacks "$work/roofs.html" '(integer|f32) [0-9.]+ [GT]op/s</text>'
+roofs 0.001 0
 echo precious >"$work/kept.html"
-files --report "$work/kept.html" "$work/bad.json"
-[ $code = 1 ] && [ "$(cat "$work/kept.html")" = precious ] || note "a page stays when there is none to write"
+for bad in "$work/bad.json" "$first $work/bad.json"; do
+    # shellcheck disable=SC2086
+    files --report "$work/kept.html" $bad
+    [ $code = 1 ] && [ "$(cat "$work/kept.html")" = precious ] || note "a page stays when a file is not one: $bad"
+done
 files --report "$work/nowhere/x.html" "$first"
 refuses 1 "nowhere/x.html cannot be written"
 
