@@ -120,6 +120,10 @@ static int check(given *g, size_t files)
     if (g->row && !g->kernel) return out_error("--row: --kernel FILE.comp expected with it"), 2;
     if (g->kernel && files)
         return out_error("--kernel: measures, and takes no files of results"), 2;
+    if (g->kernel && g->request.variant)
+        return out_error("--variant: not beside --kernel, which --row gives its row of the "
+                         "manifest"),
+               2;
     if (g->compare && files > 1)
         return out_error("--compare: one file of results beside it expected, %zu found", files), 2;
     if (files > 1 && g->form == BENCH_JSON && !g->report)

@@ -62,12 +62,38 @@ static bool usual(const tvk_kernels *kernels, uint32_t capability)
     return false;
 }
 
-static bool at_most(const kernels_module *m, const char *what, uint32_t most, uint32_t found)
+static bool at_most(const kernels_module *m, const char *what, uint32_t most, const char *owner,
+                    uint32_t found)
 {
     if (found <= most) return true;
-    out_error("%s: at most %u %s, as %s has, expected, %u found", m->name, most, what,
-              tvk_shader_get(m->row)->name, found);
+    out_error("%s: at most %u %s, as %s has, expected, %u found", m->name, most, what, owner,
+              found);
     return false;
+}
+
+/* What the pipeline's layout, its workgroups and the device have room for. */
+static bool has_room(const kernels_module *m, const tvk_device_info *device, const spirv_facts *f)
+{
+    const tvk_shader_info *row = tvk_shader_get(m->row);
+    if (!f->group_constants) {
+        out_error("%s: a workgroup of the specialization constants 0, 1 and 2 expected "
+                  "(local_size_x_id and so on, as prelude.glsl has them), another found",
+                  m->name);
+        return false;
+    }
+    if (f->push_bytes == UINT32_MAX) {
+        out_error("%s: push constants of numbers, vectors and arrays of a fixed length expected, "
+                  "others found",
+                  m->name);
+        return false;
+    }
+    return at_most(m, "descriptor sets", 1, row->name, f->sets) &&
+           at_most(m, "bindings", (uint32_t)strlen(tvk_op_access(row->op)), row->name,
+                   f->bindings) &&
+           at_most(m, "bytes of push constants", tvk_op_push_bytes(row->op), row->name,
+                   f->push_bytes) &&
+           at_most(m, "bytes of shared memory", device->max_shared_bytes, device->name,
+                   f->shared_bytes);
 }
 
 bool kernels_module_fits(const kernels_module *m, const tvk_kernels *kernels)
@@ -90,9 +116,7 @@ bool kernels_module_fits(const kernels_module *m, const tvk_kernels *kernels)
             m->name, f.capabilities[i]);
         return false;
     }
-    return at_most(m, "descriptor sets", 1, f.sets) &&
-           at_most(m, "bindings", (uint32_t)strlen(tvk_op_access(row->op)), f.bindings) &&
-           at_most(m, "bytes of push constants", tvk_op_push_bytes(row->op), f.push_bytes);
+    return has_room(m, tvk_device_get_info(tvk_kernels_device(kernels)), &f);
 }
 
 void kernels_module_free(kernels_module *module)

@@ -130,14 +130,24 @@ static bool run_row(lab *l, tvk_case_data *data, const tvk_case *c, uint32_t row
     return true;
 }
 
+/* The cuts [*first, *end) that are run of a row: `all` of them, 0: the one that models get for the
+ * shape. */
+static void cuts_of(const lab *l, const tvk_case *c, uint32_t row, uint32_t all, uint32_t *first,
+                    uint32_t *end)
+{
+    *first = all ? 0 : tvk_kernels_config_for(l->kernels, row, c->shape[0], c->shape[2]);
+    *end = all ? all : *first + 1;
+}
+
 /* The row that a module stands in for, as it is and as the module has it. */
 static void run_module(lab *l, tvk_case_data *data, const tvk_case *c)
 {
     const kernels_module *m = l->request->module;
     const bool timed = c->size == TVK_CASE_REAL;
-    const uint32_t configs =
-        l->request->all || !timed ? tvk_kernels_own_configs(l->kernels, m->row) : 1;
-    for (uint32_t i = 0; i < configs && !l->stop; i++) {
+    const bool all = l->request->all || !timed;
+    uint32_t first, end;
+    cuts_of(l, c, m->row, all ? tvk_kernels_own_configs(l->kernels, m->row) : 0, &first, &end);
+    for (uint32_t i = first; i < end && !l->stop; i++) {
         if (timed && !run_row(l, data, c, m->row, i, true)) return;
         tvk_kernels_substitute(l->kernels, m->row, m->name, m->words, m->bytes);
         run_row(l, data, c, m->row, i, timed);
@@ -150,14 +160,13 @@ static void run_rows(lab *l, tvk_case_data *data, const tvk_case *c)
 {
     const kernels_request *q = l->request;
     const bool several = q->all || q->variant;
+    uint32_t first, end;
     for (uint32_t row = 0; row < tvk_shader_count() && !l->stop && !interrupted(); row++) {
         const tvk_shader_info *info = tvk_shader_get(row);
         if (info->op != c->op || !tvk_kernels_eligible(l->kernels, row, NULL)) continue;
         if (q->variant && strcmp(info->variant, q->variant) != 0) continue;
         if (!several && tvk_kernels_default(l->kernels, c->op) != row) continue;
-        const uint32_t own = tvk_kernels_config_for(l->kernels, row, c->shape[0], c->shape[2]);
-        const uint32_t first = several ? 0 : own;
-        const uint32_t end = several ? tvk_kernels_config_count(l->kernels, row) : own + 1;
+        cuts_of(l, c, row, several ? tvk_kernels_config_count(l->kernels, row) : 0, &first, &end);
         for (uint32_t i = first; i < end && !l->stop && !interrupted(); i++)
             if (!run_row(l, data, c, row, i, true)) return;
     }

@@ -10,15 +10,17 @@
 
 typedef struct spirv_facts {
     uint32_t capabilities[SPIRV_CAPABILITIES], capability_count;
-    uint32_t kernels;    /* entry points of compute */
-    uint32_t others;     /* entry points of anything else */
-    uint32_t bindings;   /* one more than the largest */
-    uint32_t sets;       /* likewise */
-    uint32_t constants;  /* one more than the largest specialization id */
-    uint32_t push_bytes; /* up to the last member's first word */
+    uint32_t kernels;      /* entry points of compute */
+    uint32_t others;       /* entry points of anything else */
+    uint32_t bindings;     /* one more than the largest */
+    uint32_t sets;         /* likewise */
+    uint32_t push_bytes;   /* of push constants; UINT32_MAX: not known, as of matrices */
+    uint32_t shared_bytes; /* of workgroup memory, at least: without padding, and an array whose
+                            * length is a specialization constant as one element */
+    bool group_constants;  /* the workgroup's sides are the specialization constants 0, 1 and 2 */
 } spirv_facts;
 
-/* False: not a module, or one of more capabilities than that. */
+/* False: not a module, one of more capabilities than that, or no memory. */
 bool spirv_read(const uint32_t *words, size_t count, spirv_facts *out);
 
 #endif

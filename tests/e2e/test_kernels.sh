@@ -127,6 +127,8 @@ files --row gemv_t2_i8 "$first"
 refuses 2 "--kernel FILE.comp expected"
 files --compare "$first" "$first" "$second"
 refuses 2 "one file"
+files --kernel x.comp --variant i8
+refuses 2 "variant: not beside --kernel"
 
 # ---- the report ----
 page=$work/report.html
@@ -212,6 +214,18 @@ else
     sed 's/binding = 3/binding = 7/' "$kernel" >"$work/more.comp"
     measured --kernel "$work/more.comp" --row gemv_t2_i8 --shape 300x512x1
     refuses 1 "at most 4 bindings, as gemv_t2_i8 has, expected, 8 found"
+    cat >"$work/large.comp" <<'K'
+#version 450
+layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
+layout(push_constant) uniform Push { uint from[64]; };
+layout(binding = 0) buffer To { uint to[]; };
+void main() { to[0] = from[63]; }
+K
+    measured --kernel "$work/large.comp" --row gemv_t2_i8 --shape 300x512x1
+    refuses 1 "at most [0-9]+ bytes of push constants, as gemv_t2_i8 has, expected, 256 found"
+    sed 's/_id = [012]/ = 4/g' "$work/large.comp" >"$work/group.comp"
+    measured --kernel "$work/group.comp" --row gemv_t2_i8 --shape 300x512x1
+    refuses 1 "a workgroup of the specialization constants 0, 1 and 2 expected"
     echo '#version 450' >"$work/none.comp"
     measured --kernel "$work/none.comp" --row gemv_t2_i8
     [ $code = 1 ] || note "what does not compile: exit code 1"
