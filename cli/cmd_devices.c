@@ -9,12 +9,6 @@
 #include "tuning.h"
 #include "variants.h"
 
-static const char *type_name(tvk_device_type type)
-{
-    static const char *const names[] = {"other", "integrated", "discrete", "virtual", "cpu"};
-    return (unsigned)type < sizeof names / sizeof *names ? names[type] : "other";
-}
-
 /* One object a line; "usable" stands before "type" (./dev looks for the two). */
 static bool print_json(const tvk_device_info *d, bool last, json_t *variants, json_t *tuned)
 {
@@ -26,7 +20,7 @@ static bool print_json(const tvk_device_info *d, bool last, json_t *variants, js
         "{si ss* ss* sb ss* ss si si ss si si sb sI sI sI si si si si si si sb sb sb sb sb sb sb "
         "sf ss* so so}",
         "index", (int)d->index, "name", d->name, "driver", d->driver, "usable", d->usable, "why",
-        d->why, "type", type_name(d->type), "vendor", (int)d->vendor_id, "device",
+        d->why, "type", engine_type_name(d->type), "vendor", (int)d->vendor_id, "device",
         (int)d->device_id, "driver_uuid", uuid, "api_major", (int)(d->api_version >> 22 & 127),
         "api_minor", (int)(d->api_version >> 12 & 1023), "uma", d->unified_memory, "device_bytes",
         (json_int_t)d->device_bytes, "available_bytes", (json_int_t)d->available_bytes,
@@ -47,7 +41,7 @@ static bool print_json(const tvk_device_info *d, bool last, json_t *variants, js
 static void print_device(const tvk_device_info *d)
 {
     char heap[32], available[32], range[32];
-    printf("%u  %s (%s), %s\n", d->index, d->name, type_name(d->type), d->driver);
+    printf("%u  %s (%s), %s\n", d->index, d->name, engine_type_name(d->type), d->driver);
     if (!d->usable) {
         printf("   not usable: %s\n", d->why);
         return;

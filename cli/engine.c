@@ -349,6 +349,12 @@ const char *engine_dot_text(const tvk_device_info *info)
     return info->dot_mixed ? "mixed" : "no";
 }
 
+const char *engine_type_name(tvk_device_type type)
+{
+    static const char *const names[] = {"other", "integrated", "discrete", "virtual", "cpu"};
+    return (unsigned)type < sizeof names / sizeof *names ? names[type] : "other";
+}
+
 void engine_banner(const tvk_device_info *info)
 {
     fprintf(

@@ -85,6 +85,8 @@ int engine_device_params(engine *e, tvk_device_params *out);
 /* Forms of the packed integer dot product that the device accelerates: "yes" (both), "signed",
  * "mixed", "no". */
 const char *engine_dot_text(const tvk_device_info *info);
+/* "discrete" */
+const char *engine_type_name(tvk_device_type type);
 /* "f16" */
 const char *engine_kv_name(tvk_kv_type type);
 /* "f32" */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "engine.h"
 #include "kernels_run.h"
 #include "out.h"
 #include "ternvk/tuning.h"
@@ -13,17 +14,11 @@
 #define PEAK_ROUNDS 3
 #define COPY(to, from) snprintf(to, sizeof to, "%s", from)
 
-static const char *type_name(tvk_device_type type)
-{
-    static const char *const names[] = {"other", "integrated", "discrete", "virtual", "cpu"};
-    return (unsigned)type < sizeof names / sizeof *names ? names[type] : "other";
-}
-
 static void add_device(kernels_setup *s, const tvk_device_info *d)
 {
     COPY(s->device, d->name);
     COPY(s->driver, d->driver);
-    COPY(s->type, type_name(d->type));
+    COPY(s->type, engine_type_name(d->type));
     COPY(s->quirks, d->quirks);
     snprintf(s->api, sizeof s->api, "%u.%u", d->api_version >> 22 & 127,
              d->api_version >> 12 & 1023);
