@@ -33,6 +33,7 @@ shift
 [ ! -d "$program" ] || program=$program/bin/ternvk
 [ -f "$program" ] || fail "$program: a program expected, no such file found"
 [ -z "$model" ] || [ -f "$model" ] || fail "$model: a model expected, no such file found"
+command -v md5sum >/dev/null || fail "md5sum is not there: it is one of the coreutils"
 command -v adb >/dev/null || fail "adb is not there: Android's platform tools have it (Debian: package adb)"
 
 # ---- which device -------------------------------------------------------------------------------
@@ -67,16 +68,16 @@ level=$(on_device getprop ro.build.version.sdk | tr -d '\r')
 # push FILE: into the place, unless the same bytes are there. Beside it first: a cut push leaves what was.
 push() {
     to=$(quoted "$place/$(basename "$1")")
-    here=$(md5sum < "$1")
+    here=$(md5sum < "$1") || fail "$1 cannot be read"
     there=$(on_device "md5sum < $to" 2>/dev/null || true)
     [ "${here%% *}" != "${there%% *}" ] || return 0
     adb -s "$serial" push "$1" "$place/.part" >&2 || fail "$1 cannot be pushed to $serial"
-    on_device "mv $place/.part $to"
+    on_device "mv $place/.part $to" || fail "$serial: $to cannot be written"
 }
 on_device "mkdir -p $place" || fail "$serial: $place cannot be made"
 push "$program"
 run=$(quoted "./$(basename "$program")")
-on_device "cd $place && chmod 755 $run"
+on_device "cd $place && chmod 755 $run" || fail "$serial: $place/$(basename "$program") cannot be made executable"
 if [ -n "$model" ]; then
     push "$model"
     set -- "$@" -m "$place/$(basename "$model")"

@@ -12,7 +12,7 @@ printf 'program' > "$work/ternvk"
 printf 'model' > "$work/it's a model.gguf"
 
 # Its devices are the lines of $work/devices; its files lie in $work/device; what it runs is a list of
-# arguments, one a line.
+# arguments, one a line; commands that begin with what $work/fails holds fail.
 cat > "$work/bin/adb" <<A
 #!/bin/sh
 echo "\$*" >> "$work/calls"
@@ -26,6 +26,7 @@ case \$verb in
     push) cp "\$1" "\$(map "\$2")" ;;
     shell)
         case \$* in
+            "\$(cat "$work/fails")"*) exit 1 ;;
             "getprop ro.product.cpu.abi") printf '%s\r\n' "\$(cat "$work/abi")" ;;
             "getprop ro.build.version.sdk") printf '%s\r\n' "\$(cat "$work/level")" ;;
             *) sh -c "\$(map "\$*")" ;;
@@ -39,6 +40,7 @@ for arg; do echo "arg:$arg"; done
 [ "${1:-}" != fails ] || exit 3
 A
 chmod +x "$work/bin/adb"
+echo nothing > "$work/fails"
 echo arm64-v8a > "$work/abi"
 echo 33 > "$work/level"
 unset ANDROID_SERIAL
@@ -79,6 +81,10 @@ echo 33 > "$work/level"
 for tool in sh sed grep md5sum basename tr printf; do ln -sf "$(command -v $tool)" "$work/none/$tool"; done
 PATH=$work/none
 refuses 1 "adb is not there" "$work/ternvk"
+PATH=$path
+rm "$work/none/md5sum"
+PATH=$work/none
+refuses 1 "md5sum is not there" "$work/ternvk"
 PATH=$work/bin:$path
 
 # accepts ARGS...: exit 0
@@ -105,6 +111,12 @@ echo '# another' >> "$work/package/bin/ternvk"
 accepts "$work/package" devices
 [ "$(grep -c push "$work/calls")" = 1 ] || note "what changed is pushed"
 refuses 3 "arg:fails" "$work/ternvk" fails
+rm "$work/device/ternvk"
+for refused in "mkdir:/data/local/tmp/ternvk cannot be made" "mv:'/data/local/tmp/ternvk/ternvk' cannot be written" \
+    "cd /data/local/tmp/ternvk && chmod:/data/local/tmp/ternvk/ternvk cannot be made executable"; do
+    echo "${refused%%:*}" > "$work/fails"
+    refuses 1 "^adb.sh: AB12: ${refused#*:}" "$work/ternvk"
+done
 
 [ $failed = 0 ] && echo "adb.sh: all as expected"
 [ $failed = 0 ]
