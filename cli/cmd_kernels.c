@@ -165,6 +165,10 @@ int cmd_kernels(int argc, char **argv)
          "every row and configuration, not the default alone", 0, 0, NULL},
         {ARG_U32, "-r, --repetitions", "N", &r->repetitions, "timed runs (5)", 1, 256, NULL},
         {ARG_U32, "--inner", "N", &r->inner, "dispatches between two time stamps", 1, 1e4, NULL},
+        {ARG_U32, "--rotate", "MIB", &r->rotate_mib,
+         "between them, take copies of the weights in turn, so many MiB in all: what a cache holds "
+         "does not help",
+         0, 16384, NULL},
         {ARG_U32, "--patience", "S", &r->patience,
          "leave out a case of which one run would take longer (20)", 1, 1e6, NULL},
         {ARG_TEXT, "-o, --output", "md|csv|json|jsonl", &g.format, "form of the table", 0, 0, NULL},

@@ -60,6 +60,7 @@ static const field setup_fields[] = {
     SETUP(TEXT, quirks, OPTIONAL),
     SETUP(NUMBER, repetitions, OPTIONAL),
     SETUP(NUMBER, inner, OPTIONAL),
+    SETUP(NUMBER, rotate_mib, OPTIONAL),
     SETUP(NUMBER, read_gb_per_s, OPTIONAL),
     SETUP(NUMBER, copy_gb_per_s, OPTIONAL),
     SETUP(NUMBER, int_gop_per_s, OPTIONAL),

@@ -15,7 +15,7 @@ typedef struct kernels_setup {
     double subgroup_min, subgroup_max, subgroup_fixed, max_invocations, shared_bytes;
     bool uma, fp16, int8, storage8, storage16, dot_signed, dot_mixed, matrix_cores, clamped;
     char quirks[256];
-    double repetitions, inner;
+    double repetitions, inner, rotate_mib;
     /* peaks, 0: not there; int_row: the manifest row that integers were measured with */
     double read_gb_per_s, copy_gb_per_s, int_gop_per_s, float_gop_per_s, matrix_gop_per_s,
         half_gop_per_s;

@@ -11,7 +11,7 @@ typedef struct kernels_request {
     const char *variant;   /* the rows of this variant, in every cut */
     bool all;              /* every row and cut, not the default alone */
     uint32_t n, k, t;      /* this shape in place of the table's */
-    uint32_t repetitions, inner;
+    uint32_t repetitions, inner, rotate_mib;
     uint32_t patience; /* seconds: what one run would take longer for is left out */
     const char *note;
     const struct kernels_module *module; /* stands in for a row of the manifest; NULL: none */

@@ -70,7 +70,8 @@ int kernels_setup_of(tvk_device *device, const kernels_request *request, kernels
     const time_t now = time(NULL);
     const struct tm *utc = gmtime(&now);
     *out = (kernels_setup){.repetitions = request->repetitions,
-                           .inner = request->inner ? request->inner : 1};
+                           .inner = request->inner ? request->inner : 1,
+                           .rotate_mib = request->rotate_mib};
     COPY(out->version, tvk_version());
     COPY(out->commit, TVK_BUILD_COMMIT);
     if (request->note) COPY(out->note, request->note);

@@ -187,6 +187,10 @@ cp "$work/out" "$work/own.json"
 has "$work/own.json" '"case":"N 300 K 512 T 1".*"status":"ok".*"compared_words":300,"wrong_words":0,"checked":1,"samples":2'
 files --compare "$work/own.json" --threshold 1 "$work/own.json"
 [ $code = 0 ] || note "results are their own equal"
+measured --op gemv_t2_i8 --shape 300x512 -r 2 --inner 3 --rotate 1 -o json # 27 copies
+[ $code = 0 ] || note "copies of the weights in turn"
+has "$work/out" '"inner":3,"rotate_mib":1[,}]'
+has "$work/out" '"status":"ok".*"wrong_words":0,"checked":1,"samples":2'
 measured --op gemm --shape 33x64x3 -r 1 --report "$work/own.html"
 [ $code = 0 ] || note "mat-mats of a shape"
 [ "$(grep -c '^| gemm_.* T 3 |' "$work/out")" -ge 8 ] || note "mat-mats of all weights with K 64"

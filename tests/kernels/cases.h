@@ -29,10 +29,12 @@ void tvk_case_get(uint32_t index, tvk_case *out);
 bool tvk_case_of_shape(tvk_op op, uint32_t n, uint32_t k, uint32_t t, tvk_case *out);
 
 typedef struct tvk_case_options {
-    uint32_t repetitions; /* timed after the check; 0: no timing */
-    uint32_t inner;       /* times that the op runs between two time stamps, a barrier after each
-                           * dispatch; 0: 1 */
-    double most_ns;       /* about as long as the repetitions of a clock may take; 0: any time */
+    uint32_t repetitions;  /* timed after the check; 0: no timing */
+    uint32_t inner;        /* times that the op runs between two time stamps, a barrier after each
+                            * dispatch; 0: 1 */
+    uint64_t rotate_bytes; /* between time stamps, copies of the large inputs of so many bytes in
+                            * all are taken in turn; 0: the same ones each time */
+    double most_ns;        /* about as long as the repetitions of a clock may take; 0: any time */
 } tvk_case_options;
 
 /* Of one run, ns. */

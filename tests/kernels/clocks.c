@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "tests/kernels/rig.h"
+#include "tests/kernels/rotation.h"
 
 #define MAX_STAMPS 257u
 
@@ -32,11 +32,13 @@ static bool chosen(const tvk_rig *rig, uint32_t i, tvk_op op)
     return op == TVK_OP_COUNT || rig->list.items[i].op == op;
 }
 
-static tvk_status record(const tvk_rig *rig, tvk_op only, tvk_commands *c, tvk_error *err)
+/* list: the rig's, or a copy of it. */
+static tvk_status record(const tvk_rig *rig, const tvk_dispatch_list *list, tvk_op only,
+                         tvk_commands *c, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    for (uint32_t i = 0; i < rig->list.count; i++) {
-        const tvk_dispatch *d = &rig->list.items[i];
+    for (uint32_t i = 0; i < list->count; i++) {
+        const tvk_dispatch *d = &list->items[i];
         uint32_t groups[3];
         if (!chosen(rig, i, only)) continue;
         for (int axis = 0; axis < 3; axis++)
@@ -82,7 +84,7 @@ tvk_status tvk_rig_run(const tvk_rig *rig, tvk_op op, uint32_t runs, double *wai
     tvk_commands *c = NULL;
     TVK_TRY(create(rig, op, runs, 0, &c, err));
     TVK_TRY(tvk_commands_begin(c, err));
-    for (uint32_t i = 0; i < runs; i++) TVK_TRY(record(rig, op, c, err));
+    for (uint32_t i = 0; i < runs; i++) TVK_TRY(record(rig, &rig->list, op, c, err));
     TVK_TRY(tvk_commands_end(c, err));
     TVK_TRY(wait_for(rig->device, c, wait_ns, err));
 fail:
@@ -105,17 +107,21 @@ static tvk_case_times times_of(double *ns, uint32_t n)
 }
 
 /* Time stamps, a difference of two is `inner` runs. */
-static tvk_status stamps(const tvk_rig *rig, tvk_op op, uint32_t inner, uint32_t n,
+static tvk_status stamps(const tvk_rig *rig, tvk_op op, const tvk_case_options *options, uint32_t n,
                          tvk_case_times *out, tvk_error *err)
 {
     tvk_status st = TVK_OK;
+    const uint32_t inner = options->inner ? options->inner : 1;
     tvk_commands *c = NULL;
+    tvk_rotation rotation = {0};
     double ns[MAX_STAMPS];
+    TVK_TRY(tvk_rotation_create(rig, options->rotate_bytes, &rotation, err));
     TVK_TRY(create(rig, op, n * inner, n + 1, &c, err));
     TVK_TRY(tvk_commands_begin(c, err));
     tvk_commands_timestamp(c, 0);
     for (uint32_t s = 1; s <= n; s++) {
-        for (uint32_t i = 0; i < inner; i++) TVK_TRY(record(rig, op, c, err));
+        for (uint32_t i = (s - 1) * inner; i < s * inner; i++)
+            TVK_TRY(record(rig, &rotation.lists[i % rotation.count], op, c, err));
         tvk_commands_timestamp(c, s);
     }
     TVK_TRY(tvk_commands_end(c, err));
@@ -125,6 +131,7 @@ static tvk_status stamps(const tvk_rig *rig, tvk_op op, uint32_t inner, uint32_t
     *out = times_of(ns, n);
 fail:
     tvk_commands_destroy(&c);
+    tvk_rotation_free(&rotation);
     return st;
 }
 
@@ -137,7 +144,7 @@ static tvk_status waits(const tvk_rig *rig, tvk_op op, uint32_t n, tvk_case_time
     double ns[MAX_STAMPS];
     TVK_TRY(create(rig, op, 1, 0, &c, err));
     TVK_TRY(tvk_commands_begin(c, err));
-    TVK_TRY(record(rig, op, c, err));
+    TVK_TRY(record(rig, &rig->list, op, c, err));
     TVK_TRY(tvk_commands_end(c, err));
     for (uint32_t i = 0; i < n; i++) TVK_TRY(wait_for(rig->device, c, &ns[i], err));
     *out = times_of(ns, n);
@@ -190,7 +197,6 @@ tvk_status tvk_rig_time(const tvk_rig *rig, tvk_op op, const tvk_case_options *o
                         tvk_case_result *r, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    const uint32_t inner = options->inner ? options->inner : 1;
     uint32_t n = options->repetitions < MAX_STAMPS ? options->repetitions : MAX_STAMPS - 1;
     double ns;
     TVK_TRY(warm(rig, op, &ns, err));
@@ -202,7 +208,7 @@ tvk_status tvk_rig_time(const tvk_rig *rig, tvk_op op, const tvk_case_options *o
         r->waits = (tvk_case_times){1, ns, ns, ns}; /* that one was enough */
     } else {
         if (tvk_gpu_plan(rig->device)->timestamps)
-            TVK_TRY(stamps(rig, op, inner, n, &r->stamps, err));
+            TVK_TRY(stamps(rig, op, options, n, &r->stamps, err));
         TVK_TRY(waits(rig, op, n, &r->waits, err));
     }
     TVK_TRY(empty(rig, op, n, &r->empty, err));
