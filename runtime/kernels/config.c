@@ -20,10 +20,10 @@ static const tvk_config norm_act[] = {
     {CPU, 8, {0}},  {CPU, 16, {0}},  {GPU, 128, {0}},
     {GPU, 64, {0}}, {GPU, 256, {0}}, {GPU, 512, {0}},
 };
-/* LANES, ROWS */
+/* LANES, ROWS, most units of a row in flight */
 static const tvk_config gemv_t2[] = {
-    {CPU, 8, {1, 8}},   {CPU, 8, {1, 4}},    {CPU, 16, {1, 8}},   {GPU, 64, {16, 2}},
-    {GPU, 128, {8, 1}}, {GPU, 128, {16, 4}}, {GPU, 128, {32, 4}},
+    {CPU, 8, {1, 8, 1}},   {CPU, 8, {1, 4, 1}},    {CPU, 16, {1, 8, 1}},   {GPU, 128, {64, 2, 2}},
+    {GPU, 64, {16, 2, 2}}, {GPU, 128, {16, 4, 1}}, {GPU, 128, {32, 4, 2}}, {GPU, 256, {64, 4, 2}},
 };
 /* LANES, ROWS, most workgroups: each makes the codes for itself, which few host cores feel */
 static const tvk_config norm_gemv[] = {

@@ -3,7 +3,9 @@
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
 // constants: 0-2 workgroup size, 3 LANES invocations that share a row along K (power of two),
-//            4 ROWS rows an invocation. LANES = 1: a row an invocation, nothing is shared
+//            4 ROWS rows an invocation; LANES > 1: at most LANES of them
+//            LANES = 1: a row an invocation, nothing is shared
+//            5 AHEAD units of a row that are loaded together
 // UP: the up projection at open gates. The rows are up_row + those of the list, and the result is
 //     f[row] = (gate^2) y; binding 3 holds f [F] with the gates, {count, 0, 0, 0}, the list
 // SIGNS: weights -1 and +1, T1: a code is w = 2 c - 1
@@ -15,6 +17,7 @@
 
 layout(constant_id = 3) const uint LANES = 16u;
 layout(constant_id = 4) const uint ROWS = 4u;
+layout(constant_id = 5) const uint AHEAD = 1u;
 
 #ifdef UP
 layout(push_constant) uniform Push { tvk_up_params p; };
@@ -31,51 +34,63 @@ layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
 #endif
 
 const uint SETS = GROUP / LANES; // rows side by side
-shared int sums[LANES > 1u ? GROUP * ROWS : 1u];
+const uint BLOCK = SETS * ROWS;
+const uint ROW_STEP = LANES > 1u ? BLOCK + 1u : 1u;
+shared int sums[LANES > 1u ? LANES * ROW_STEP : 1u];
 
-float scaled(uvec4 header, uint row, int sum)
+// What a result needs beside its sum.
+struct result {
+    uint at; // in y or f
+    float scale, old;
+};
+const uint NOWHERE = 0xffffffffu;
+
+#ifdef UP
+// Row of the piece for entry i of the list; p.n: none.
+uint row_of(uint i, uint count)
 {
+    return i < count ? p.up_row + f[p.f + TVK_ROWS_HEADER_WORDS + i] - p.first_row : p.n;
+}
+
+result result_of(uint t, uint i, uint count)
+{
+    uint row = row_of(i, count);
+    if (row >= p.n) return result(NOWHERE, 0.0, 0.0);
+    uint at = p.first_row + row - p.up_row;
+    return result(at, scales[row], uintBitsToFloat(f[at]));
+}
+#else
+uint row_of(uint i, uint count) { return i; }
+
+result result_of(uint t, uint row, uint count)
+{
+    if (row >= p.n) return result(NOWHERE, 0.0, 0.0);
+    uint at = t * p.y_stride + p.first_row + row;
+    return result(at, scales[row], p.add != 0u ? y[at] : 0.0);
+}
+#endif
+
+void finish(uvec4 header, result r, int sum)
+{
+    if (r.at == NOWHERE) return;
 #if defined(ACT_4) && !defined(PLANES)
     sum = tvk_act4_sum(sum);
 #endif
 #ifdef SIGNS
     sum *= 2;
 #endif
-    precise float v = (float(sum - int(header.y)) * uintBitsToFloat(header.x)) * scales[row];
-    return v;
-}
-
+    precise float v = (float(sum - int(header.y)) * uintBitsToFloat(header.x)) * r.scale;
 #ifdef UP
-// Row of the piece for entry i of the list; p.n and more: none.
-uint row_of(uint i, uint count)
-{
-    return i < count ? p.up_row + f[p.f + TVK_ROWS_HEADER_WORDS + i] - p.first_row : p.n;
-}
-
-void finish(uint t, uint i, int sum)
-{
-    uint row = row_of(i, f[p.f]);
-    if (row >= p.n) return;
-    uint at = p.first_row + row - p.up_row;
-    float gate = uintBitsToFloat(f[at]);
-    precise float v = (gate * gate) * scaled(act[0], row, sum);
-    f[at] = floatBitsToUint(v);
-}
+    precise float gated = (r.old * r.old) * v;
+    f[r.at] = floatBitsToUint(gated);
 #else
-uint row_of(uint i, uint count) { return i; }
-
-void finish(uint t, uint row, int sum)
-{
-    if (row >= p.n) return;
-    precise float v = scaled(act[t * (p.act_stride / 4u)], row, sum);
-    uint at = t * p.y_stride + p.first_row + row;
     if (p.add != 0u) {
-        precise float with = y[at] + v;
+        precise float with = r.old + v;
         v = with;
     }
-    y[at] = v;
-}
+    y[r.at] = v;
 #endif
+}
 
 void main()
 {
@@ -94,6 +109,11 @@ void main()
 #endif
     uint units = p.row_words / 4u; // 64 codes each; SIGNS: 128
 
+    // what the results need is on its way beside the weights
+    uvec4 header = act[act_base - 1u];
+    result mine = result(NOWHERE, 0.0, 0.0);
+    if (LANES > 1u && lid < BLOCK) mine = result_of(t, gl_WorkGroupID.x * BLOCK + lid, count);
+
     uint base[ROWS];
     int sum[ROWS];
     ivec4 part[ROWS]; // of tvk_t2_unit
@@ -102,63 +122,68 @@ void main()
         sum[i] = 0;
         part[i] = ivec4(0);
     }
-    for (uint u = lane; u < units; u += LANES) {
+    for (uint from = lane; from < units; from += LANES * AHEAD) {
+        uvec4 w[AHEAD * ROWS];
+        [[unroll]] for (uint i = 0u; i < AHEAD * ROWS; ++i)
+            w[i] = codes[base[i % ROWS] + min(from + LANES * (i / ROWS), units - 1u)];
+        [[unroll]] for (uint k = 0u; k < AHEAD; ++k) {
+            uint u = from + LANES * k, at = ROWS * k;
+            if (u >= units) break;
 #if defined(SIGNS)
-        uvec4 w[ROWS];
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) w[i] = codes[base[i] + u];
 #if defined(DOT_SIGNED) || defined(DOT_MIXED)
-        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-            uvec4 a0 = act[act_base + 8u * u + 2u * j], a1 = act[act_base + 8u * u + 2u * j + 1u];
-            [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] += tvk_t1_word(w[i][j], a0, a1);
-        }
+            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                uvec4 a0 = act[act_base + 8u * u + 2u * j], a1 = act[act_base + 8u * u + 2u * j + 1u];
+                [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+                    sum[i] += tvk_t1_word(w[at + i][j], a0, a1);
+            }
 #else
-        uint part[ROWS];
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) part[i] = 0u;
-        [[unroll]] for (uint j = 0u; j < 4u; ++j) {
-            uvec4 a0 = act[act_base + 8u * u + 2u * j], a1 = act[act_base + 8u * u + 2u * j + 1u];
-            uvec4 e0 = tvk_pairs02(a0), e1 = tvk_pairs02(a1);
-            uvec4 o0 = tvk_pairs13(a0), o1 = tvk_pairs13(a1);
-            [[unroll]] for (uint i = 0u; i < ROWS; ++i)
-                part[i] += tvk_t1_word(w[i][j], e0, o0, e1, o1);
-        }
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] += tvk_t2_high(part[i]);
+            uint low[ROWS];
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i) low[i] = 0u;
+            [[unroll]] for (uint j = 0u; j < 4u; ++j) {
+                uvec4 a0 = act[act_base + 8u * u + 2u * j], a1 = act[act_base + 8u * u + 2u * j + 1u];
+                uvec4 e0 = tvk_pairs02(a0), e1 = tvk_pairs02(a1);
+                uvec4 o0 = tvk_pairs13(a0), o1 = tvk_pairs13(a1);
+                [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+                    low[i] += tvk_t1_word(w[at + i][j], e0, o0, e1, o1);
+            }
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] += tvk_t2_high(low[i]);
 #endif
-    }
 #else
 #if defined(ACT_4)
-        uvec4 n0 = act[act_base + 2u * u], n1 = act[act_base + 2u * u + 1u];
-        uvec4 a0 = tvk_act4_words(n0.xy), a1 = tvk_act4_words(n0.zw);
-        uvec4 a2 = tvk_act4_words(n1.xy), a3 = tvk_act4_words(n1.zw);
+            uvec4 n0 = act[act_base + 2u * u], n1 = act[act_base + 2u * u + 1u];
+            uvec4 a0 = tvk_act4_words(n0.xy), a1 = tvk_act4_words(n0.zw);
+            uvec4 a2 = tvk_act4_words(n1.xy), a3 = tvk_act4_words(n1.zw);
 #else
-        uvec4 a0 = act[act_base + 4u * u], a1 = act[act_base + 4u * u + 1u];
-        uvec4 a2 = act[act_base + 4u * u + 2u], a3 = act[act_base + 4u * u + 3u];
+            uvec4 a0 = act[act_base + 4u * u], a1 = act[act_base + 4u * u + 1u];
+            uvec4 a2 = act[act_base + 4u * u + 2u], a3 = act[act_base + 4u * u + 3u];
 #endif
 #if defined(PLANES)
-        tvk_planes p0 = tvk_act4_planes(n0), p1 = tvk_act4_planes(n1);
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-            uvec4 w = codes[base[i] + u];
-            sum[i] += tvk_t2_planes(tvk_t2_pair(w.x, w.y), p0) +
-                      tvk_t2_planes(tvk_t2_pair(w.z, w.w), p1);
-        }
+            tvk_planes p0 = tvk_act4_planes(n0), p1 = tvk_act4_planes(n1);
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
+                uvec4 v = w[at + i];
+                sum[i] += tvk_t2_planes(tvk_t2_pair(v.x, v.y), p0) +
+                          tvk_t2_planes(tvk_t2_pair(v.z, v.w), p1);
+            }
 #else
-        tvk_t2_act x = tvk_t2_spread(a0, a1, a2, a3);
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i)
-            part[i] = tvk_t2_unit(codes[base[i] + u], x, part[i]);
+            tvk_t2_act x = tvk_t2_spread(a0, a1, a2, a3);
+            [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+                part[i] = tvk_t2_unit(w[at + i], x, part[i]);
 #endif
+#endif
+        }
     }
-#if !defined(PLANES)
+#if !defined(PLANES) && !defined(SIGNS)
     [[unroll]] for (uint i = 0u; i < ROWS; ++i) sum[i] = tvk_t2_total(part[i]);
 #endif
-#endif
     if (LANES == 1u) {
-        [[unroll]] for (uint i = 0u; i < ROWS; ++i) finish(t, first + SETS * i, sum[i]);
+        [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+            finish(header, result_of(t, first + SETS * i, count), sum[i]);
         return;
     }
-    [[unroll]] for (uint i = 0u; i < ROWS; ++i) sums[i * GROUP + lid] = sum[i];
+    [[unroll]] for (uint i = 0u; i < ROWS; ++i) sums[lane * ROW_STEP + set + SETS * i] = sum[i];
     barrier();
-    for (uint o = lid; o < SETS * ROWS; o += GROUP) {
-        int total = 0;
-        for (uint l = 0u; l < LANES; ++l) total += sums[o * LANES + l];
-        finish(t, gl_WorkGroupID.x * (SETS * ROWS) + o, total);
-    }
+    if (lid >= BLOCK) return;
+    int total = 0;
+    [[unroll]] for (uint l = 0u; l < LANES; ++l) total += sums[l * ROW_STEP + lid];
+    finish(header, mine, total);
 }
