@@ -132,18 +132,19 @@ static bool pick_memory(const tvk_caps *caps, tvk_plan *p)
     return true;
 }
 
-/* Words of registers that an invocation has when a compute unit holds a workgroup; 0: kernels may
- * keep what they keep on NVIDIA, whose own compiler they were tuned with. Intel: a thread, which is
- * a subgroup, has 128 registers of 8 words, of 16 since Xe2, whose least subgroup is 16
- * (Programmer's Reference Manuals, "EU Overview"). AMD: 256 a lane, for a workgroup of 512 fewer on
- * most chips (instruction set documents, "VGPR allocation"). Apple: 256 halves (Asahi's
- * documentation). Qualcomm: 96 of 4 words that the waves share. Mesa's compiler for NVIDIA: 128 in
- * a workgroup of 512. Arm, Broadcom, Imagination: 64, as their Mesa compilers allocate them. */
+/* Words of registers that an invocation has when a compute unit holds a workgroup, where a
+ * subgroup has at most so many; 0: kernels may keep what they keep on NVIDIA, whose own compiler
+ * they were tuned with. Intel: a thread, which is a subgroup of 8 at least, has 128 registers of
+ * 8 words, of 16 since Xe2, whose least subgroup is 16 (Programmer's Reference Manuals, "EU
+ * Overview"). AMD: 256 a lane, for a workgroup of 512 fewer on most chips (instruction set
+ * documents, "VGPR allocation"). Apple: 256 halves (Asahi's documentation). Qualcomm: 96 of 4
+ * words that the waves share. Mesa's compiler for NVIDIA: 128 in a workgroup of 512. Arm,
+ * Broadcom, Imagination: 64, as their Mesa compilers allocate them. */
 static uint32_t registers_of(const tvk_caps *caps, uint32_t subgroup)
 {
-    if (caps->type == TVK_DEVICE_CPU || subgroup == 0) return 0;
+    if (caps->type == TVK_DEVICE_CPU) return 0;
     if (caps->vendor_id == VENDOR_INTEL)
-        return 128 * (caps->subgroup_min >= 16 ? 16 : 8) / subgroup;
+        return 128 * (caps->subgroup_min >= 16 ? 16 : 8) / (subgroup > 8 ? subgroup : 8);
     if (caps->vendor_id == VENDOR_AMD) return 192;
     if (caps->driver_id == TVK_DRIVER_NVK) return 128;
     /* Mesa's driver gives Mesa's number as the vendor */
@@ -156,9 +157,9 @@ static uint32_t registers_of(const tvk_caps *caps, uint32_t subgroup)
 }
 
 /* Kernels that use a subgroup are compiled for one size. A device that varies it must let us ask
- * for one: 32 where it is in range (RDNA's 32 shares the kernels tuned on NVIDIA), 16 on Intel,
- * where 32 halves the registers, else the end of the range that is nearest to it (64 on Adreno,
- * whose 128 halves the registers). */
+ * for one: 32 where it is in range (RDNA's 32 shares the kernels tuned on NVIDIA), 8 on Intel,
+ * whose registers are a thread's, else the end of the range that is nearest to it (64 on Adreno,
+ * whose 128 halves the registers; 16 on Intel since Xe2). */
 static void pick_subgroup(const tvk_caps *caps, tvk_plan *p)
 {
     const uint32_t ops = TVK_SUBGROUP_BASIC | TVK_SUBGROUP_ARITHMETIC | TVK_SUBGROUP_SHUFFLE;
@@ -180,7 +181,6 @@ static void pick_subgroup(const tvk_caps *caps, tvk_plan *p)
     if (size < 4 || size > 128 || (size & (size - 1)) != 0) return;
     p->subgroup_fixed = size;
     p->subgroup_require = require;
-    p->registers = registers_of(caps, size);
     p->caps |= TVK_CAP_SUBGROUP;
 }
 
@@ -318,6 +318,7 @@ void tvk_plan_make(const tvk_caps *caps, tvk_plan *out)
     /* Integrated devices share the display's queue and its watchdog: keep submissions short. */
     out->submit_ms = c.type == TVK_DEVICE_DISCRETE || out->cpu ? 0 : SUBMIT_MS;
     pick_subgroup(&c, out);
+    out->registers = registers_of(&c, out->subgroup_fixed ? out->subgroup_fixed : c.subgroup_max);
     pick_caps(&c, out);
 }
 

@@ -30,8 +30,8 @@ typedef struct tvk_plan {
     bool dot_signed_fast, dot_mixed_fast;
     uint32_t subgroup_fixed; /* size kernels may rely on (specialization constant); 0: none */
     bool subgroup_require;   /* a size must be asked for at pipeline creation */
-    uint32_t registers;      /* words that a subgroup of subgroup_fixed keeps in registers, an
-                              * invocation;      0: as many as any kernel asks for */
+    uint32_t registers;      /* words that an invocation keeps in registers, in the largest subgroup
+                              * that programs get; 0: as many as any kernel asks for */
     tvk_coopmat_shape coopmat_i8, coopmat_f16; /* shapes to use, of those that are listed */
     uint32_t coopmat_subgroup;                 /* subgroup size of programs that use them */
     uint32_t max_invocations, max_shared_bytes, max_storage_buffers;

@@ -231,6 +231,39 @@ static void variable_subgroups_are_required(void **state)
     }
 }
 
+/* Kernels keep what the chip's registers hold whether or not a subgroup's size can be relied on. */
+static void registers_need_no_subgroup(void **state)
+{
+    static const struct {
+        uint32_t vendor, min, max, ops, expected;
+    } rows[] = {
+        {0x13b5, 16, 16, ALL_OPS & ~(uint32_t)TVK_SUBGROUP_ARITHMETIC, 64}, /* Arm */
+        {0x14e4, 16, 16, ALL_OPS & ~(uint32_t)TVK_SUBGROUP_SHUFFLE, 64},    /* Broadcom */
+        {0x1010, 1, 128, ALL_OPS, 64},          /* Imagination; varies, cannot be asked for */
+        {0x5143, 64, 128, ALL_OPS, 128},        /* Qualcomm, likewise */
+        {0x8086, 8, 32, ALL_OPS, 128 * 8 / 32}, /* Intel: of the largest */
+        {0x8086, 16, 32, ALL_OPS, 128 * 16 / 32},
+        {0x8086, 0, 0, 0, 128 * 8 / 8}, /* tells nothing */
+        {0x10de, 32, 32, 0, 0},         /* NVIDIA */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tvk_caps c = poorest();
+        tvk_plan p;
+        c.vendor_id = rows[i].vendor;
+        with_subgroup(&c, rows[i].max, rows[i].min, rows[i].max);
+        c.subgroup_ops = rows[i].ops;
+        p = plan(&c);
+        assert_true(p.usable);
+        assert_int_equal(p.subgroup_fixed, 0);
+        assert_int_equal(p.registers, rows[i].expected);
+        for (uint32_t op = 0; op < TVK_OP_COUNT; op++) /* something small enough of every kernel */
+            assert_non_null(tvk_config_get(&p, tvk_shader_get(tvk_select_base((tvk_op)op)), 0));
+        c.type = TVK_DEVICE_CPU;
+        assert_int_equal(plan(&c).registers, 0);
+    }
+}
+
 static void discrete_memory_avoids_the_window(void **state)
 {
     tvk_caps c = discrete();
@@ -541,6 +574,7 @@ int main(void)
         cmocka_unit_test(fixed_subgroup_sizes),
         cmocka_unit_test(unreliable_subgroups),
         cmocka_unit_test(variable_subgroups_are_required),
+        cmocka_unit_test(registers_need_no_subgroup),
         cmocka_unit_test(discrete_memory_avoids_the_window),
         cmocka_unit_test(discrete_with_large_window),
         cmocka_unit_test(no_host_visible_device_memory),
