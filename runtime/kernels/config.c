@@ -1,6 +1,7 @@
-/* Configurations: how an op's work is cut. The first of a device's class is the default; tests run
- * all of them, a tuner may force one. Every configuration fits the base limits (128 invocations,
- * 16 KiB shared memory) unless its group is larger. */
+/* Configurations: how an op's work is cut. The first of a device's class is the default, a tuner
+ * may force one; tests run all that the device has room for, of matrices those of its class. Every
+ * configuration fits the base limits (128 invocations, 16 KiB shared memory) unless its group is
+ * larger. */
 #include "kernels/internal.h"
 
 #include <string.h>
@@ -55,8 +56,9 @@ static const tvk_config gemv_f[] = {
  * at least so many tiles; the group at 32 invocations a subgroup. CPU drivers, which make loops of
  * matrices, take minutes to compile the large ones and get none but their own. */
 static const tvk_config gemm_matrix[] = {
-    {CPU, 128, {32, 32, 64, 16, 32, 2, 1}},
-    {CPU, 128, {16, 32, 64, 16, 16, TVK_STAGE_OWN, 2}},
+    {CPU, 128, {32, 16, 64, 16, 16, 2, 1}},
+    {CPU, 128, {16, 16, 64, 8, 16, TVK_STAGE_OWN, 2}},
+    {CPU, 64, {32, 16, 64, 16, 16, 1, 1}}, /* no inputs shared: whole tiles leave from registers */
     {GPU, 256, {16, 32, 256, 16, 32, 2, 1, [MOST_ROWS] = 16}},
     {GPU, 256, {32, 64, 256, 32, 32, 1, 2, [MOST_ROWS] = 32, [LEAST_TILES] = 128}},
     {GPU, 256, {32, 32, 64, 32, 32, TVK_STAGE_OWN, 2, [MOST_ROWS] = 32}},
@@ -73,6 +75,7 @@ static const tvk_config gemm_matrix[] = {
 /* BM, BN, BK, WM, WN, and for which steps it is the default, as above */
 static const tvk_config gemm_halves[] = {
     {CPU, 64, {16, 32, 32, 16, 16}},
+    {CPU, 64, {16, 16, 64, 8, 16}},
     {GPU, 128, {32, 256, 64, 32, 64, [MOST_ROWS] = 32, [LEAST_TILES] = 256}},
     {GPU, 256, {32, 256, 64, 32, 32, [MOST_ROWS] = 32, [LEAST_TILES] = 256}}, /* few registers */
     {GPU, 128, {32, 64, 128, 16, 32, [MOST_ROWS] = 32}},

@@ -17,6 +17,7 @@ typedef struct shape {
 #define REAL TVK_CASE_REAL
 #define FLOATS (1u << TVK_LAYOUT_F32 | 1u << TVK_LAYOUT_F16)
 #define ALL (FLOATS | 1u << TVK_LAYOUT_Q8)
+#define HALVES (1u << TVK_LAYOUT_F16 | 1u << TVK_LAYOUT_Q8) /* by matrices */
 #define NARROW (1u << TVK_LAYOUT_F16 | 1u << TVK_LAYOUT_Q8 | 1u << TVK_LAYOUT_Q6)
 #define T2 (1u << TVK_LAYOUT_T2_F32)
 #define Q4 (1u << TVK_LAYOUT_Q4)
@@ -63,6 +64,7 @@ static const shape shapes[] = {
     {TINY, 7, 300, 5, 5, 1, true, T2},
     {TINY, 17, 96, 3, 16, 1, false, Q4},
     {TINY, 9, 512, 17, 17, 2, false, T2 | Q4 | Q6},
+    {TINY, 36, 192, 20, 20, 1, true, HALVES},
     {SMALL, 17, 5460, 9, 9, 1, false, T2},
     {SMALL, 65, 2560, 5, 5, 1, true, T2 | Q4 | Q6},
     {SMALL, 65, 256, 37, 37, 1, false, ALL},
@@ -71,6 +73,8 @@ static const shape shapes[] = {
     {SMALL, 64, 2560, 5, 5, 1, false, ALL},
     {SMALL, 17, 5460, 9, 9, 1, false, FLOATS},
     {SMALL, 31, 6912, 8, 8, 3, false, ALL},
+    {SMALL, 260, 352, 130, 130, 1, false, HALVES}, /* whole tiles of 64 by 256, and the rest */
+    {SMALL, 260, 352, 130, 130, 1, true, HALVES},
     {REAL, 4096, 512, 16, 16, 1, false, ALL},
     {REAL, 2560, 2560, 128, 128, 1, false, ALL | T2 | Q4 | Q6},
 };

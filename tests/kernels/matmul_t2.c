@@ -80,6 +80,10 @@ static const shape shapes[] = {
     {SMALL, 7, 8640, 5, 5, 1, false, false, MIXED},
     {SMALL, 7, 8640, 2, 2, 1, false, false, LARGEST},
     {TINY, 40, 260, 33, 40, 1, false, false, SILU},
+    /* tiles of 128 by 128 that are whole, and what is left of them */
+    {SMALL, 260, 320, 130, 130, 1, false, false, MIXED},
+    {SMALL, 260, 320, 130, 130, 1, true, false, MIXED},
+    {SMALL, 264, 320, 130, 130, 1, false, false, RELU2},
     {REAL, 13824, 2560, 512, 512, 1, false, false, RELU2},
 };
 

@@ -23,7 +23,8 @@
 /* Which configurations of a row run. */
 typedef enum scope {
     ALL,      /* in small cases those of the device's class */
-    TURNS,    /* ALL, but those beyond the defaults take turns over the cases of an op */
+    TURNS,    /* ALL, but those beyond the defaults take turns over the cases of an op, those of
+               * matrices over the small ones */
     FEW,      /* the default, in tiny cases that of the other class too */
     SUBGROUP, /* FEW of the rows that use a subgroup, DEFAULTS of the others */
     DEFAULTS, /* the default */
@@ -61,6 +62,13 @@ static bool emulated(const tvk_kernels *kernels, uint32_t row)
            !tvk_select_worth(plan, tvk_shader_get(row), false);
 }
 
+/* Each configuration has a way of its own for sums to leave whole tiles, and the others. */
+static bool by_matrices(uint32_t row)
+{
+    const uint32_t matrices = (uint32_t)TVK_CAP_COOPMAT_I8 | (uint32_t)TVK_CAP_COOPMAT_F16;
+    return (tvk_shader_get(row)->caps & matrices) != 0;
+}
+
 /* Of a row. */
 static scope scope_of(const tvk_kernels *kernels, uint32_t row, scope what)
 {
@@ -85,7 +93,9 @@ static bool runs(const tvk_kernels *kernels, uint32_t row, uint32_t config, tvk_
     if (what > TURNS && plan->cpu && large) return false;
     if (what == DEFAULTS) return config == 0;
     if (what == FEW) return config == 0 || (other && size == TVK_CASE_TINY);
-    if (what == TURNS && config != 0 && !other && config % turns != turn) return false;
+    if (what == TURNS && config != 0 && !other && config % turns != turn &&
+        !(by_matrices(row) && size == TVK_CASE_TINY))
+        return false;
     return size == TVK_CASE_TINY || config < own || (other && large) || config == 0;
 }
 
