@@ -144,7 +144,7 @@ static int run_all(bench *b)
     uint32_t done = 0;
     tvk_peaks peaks = {0};
     int status = 0;
-    b->e.tune = true;
+    b->e.tune = b->e.thorough = true;
     interrupt_catch();
     if (b->shape_name)
         b->shape = shape_open(

@@ -261,7 +261,7 @@ tvk_status engine_make_model(engine *e, tvk_error *err)
     before_model = out_now_ms();
     st = tvk_model_create(e->device, e->source, &with, &e->model, err);
     e->tune_ms += before_model - out_now_ms(); /* without the model */
-    if (st == TVK_OK && measure) tuning_finish(e->device, e->model, &tuning);
+    if (st == TVK_OK && measure) tuning_finish(e->device, e->model, e->thorough, &tuning);
     e->tune_ms += out_now_ms();
     return st;
 }

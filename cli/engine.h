@@ -42,9 +42,10 @@ typedef struct engine {
     uint32_t messages; /* of the validation layer, on devices that were lost */
     char *clamps;      /* text of --clamps */
     bool tune;         /* set before: what this command runs asks for the device's tuning record */
-    bool measured;     /* the tuning record was read and completed */
-    bool programs;     /* compiled kernels were read, and are kept when it closes */
-    bool bundled;      /* the bundled model, because no other was asked for */
+    bool thorough; /* set before: tuned for longer than someone who waits for a text would like */
+    bool measured; /* the tuning record was read and completed */
+    bool programs; /* compiled kernels were read, and are kept when it closes */
+    bool bundled;  /* the bundled model, because no other was asked for */
     double file_ms, device_ms, tune_ms; /* of opening */
     double load_ms;
 } engine;

@@ -9,6 +9,11 @@
 #include "out.h"
 #include "progress.h"
 
+/* Of a start that someone waits for: the first on a device, and those that go on with what was
+ * left. A CPU driver has the library's budget, which is short. */
+#define FIRST_MS 1000u
+#define LATER_MS 400u
+
 void tuning_load(const tvk_device_info *device, tvk_tuning *out)
 {
     char why[160];
@@ -41,12 +46,14 @@ void tuning_prepare(tvk_device *device, const tvk_weight_source *source,
     if (added) save(info, out);
 }
 
-void tuning_finish(tvk_device *device, tvk_model *model, tvk_tuning *tuning)
+void tuning_finish(tvk_device *device, tvk_model *model, bool thorough, tvk_tuning *tuning)
 {
     const tvk_progress progress = progress_bar();
+    const bool cpu = tvk_device_get_info(device)->type == TVK_DEVICE_CPU;
+    const uint32_t budget_ms = thorough || cpu ? 0 : tuning->choice_count ? LATER_MS : FIRST_MS;
     uint32_t added;
     tvk_error err;
-    if (tvk_model_tune_kernels(model, &progress, tuning, &added, &err) != TVK_OK &&
+    if (tvk_model_tune_kernels(model, budget_ms, &progress, tuning, &added, &err) != TVK_OK &&
         engine_given.verbose)
         out_error("measuring: %s", err.text);
     progress_clear();

@@ -23,8 +23,9 @@ void tuning_load(const tvk_device_info *device, tvk_tuning *out);
 void tuning_prepare(tvk_device *device, const tvk_weight_source *source,
                     const tvk_model_params *params, tvk_tuning *out);
 
-/* The shapes of the model that *tuning knew nothing of are measured, used and kept. */
-void tuning_finish(tvk_device *device, tvk_model *model, tvk_tuning *tuning);
+/* The shapes of the model that *tuning knew nothing of are measured, used and kept: as many as
+ * there is time for, which is more where `thorough` is what the user wants. */
+void tuning_finish(tvk_device *device, tvk_model *model, bool thorough, tvk_tuning *tuning);
 
 /* What was chosen for shapes on this device, as the record has it; a new reference. */
 json_t *tuning_json(const tvk_device_info *device);

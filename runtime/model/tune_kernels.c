@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUDGET_NS 2500000000u    /* for all of it, compiling too, on a GPU */
+#define BUDGET_NS 2500000000u /* for all of it, compiling too, on a GPU, where no one says other   \
+                               */
 #define BUDGET_CPU_NS 800000000u /* on host cores, which have other things to do */
 #define CPU_ROWS 32u             /* of a batch there */
 /* Weights in a step of the tuner, or all that there are: several times the last caches where a step
  * of one row waits for them, less where many rows share what is read. */
-#define COLD_MIB(cpu, one) ((cpu) ? ((one) ? 48u : 8u) : (one) ? 256u : 96u)
+#define COLD_MIB(cpu, rows)                                                                        \
+    ((cpu) ? ((rows) == 1 ? 48u : 8u) : (rows) == 1 ? 256u : (rows) < TVK_SOME_ROWS ? 96u : 24u)
 #define OUTPUTS 4u /* rows whose logits are compared */
 /* Rows that give logits: in a step of few rows all do, as in that of sessions side by side, so that
  * the head is measured on them; in a batch, and on host cores, some. */
@@ -35,7 +37,7 @@ static uint32_t enough_layers(const tvk_tuner *t)
     uint64_t bytes = 1, layers;
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         bytes += 4ull * matrices[i]->n * matrices[i]->row_words;
-    layers = ((uint64_t)COLD_MIB(t->cpu, t->capacity == 1) << 20) / bytes + 1;
+    layers = ((uint64_t)COLD_MIB(t->cpu, t->capacity) << 20) / bytes + 1;
     return layers < t->m->config.layers ? (uint32_t)layers : t->m->config.layers;
 }
 
@@ -229,8 +231,9 @@ fail:
     return st;
 }
 
-tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress,
-                                  tvk_tuning *tuning, uint32_t *added, tvk_error *err)
+tvk_status tvk_model_tune_kernels(tvk_model *model, uint32_t budget_ms,
+                                  const tvk_progress *progress, tvk_tuning *tuning, uint32_t *added,
+                                  tvk_error *err)
 {
     /* where a head has as many output rows in several, the steps that ask for all of them first */
     static const int order[] = {TVK_STEP_DECODE, TVK_STEP_FEW, TVK_STEP_SESSIONS, TVK_STEP_SOME,
@@ -250,7 +253,7 @@ tvk_status tvk_model_tune_kernels(tvk_model *model, const tvk_progress *progress
                              "kernels are measured before sessions are opened, %u are",
                              model->open_sessions);
     TVK_TRY(open(&t, err));
-    t.deadline = start + budget(&t);
+    t.deadline = start + (budget_ms ? 1000000ull * budget_ms : budget(&t));
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         TVK_TRY(tune_step(&t, &model->steps[order[i]], tuning, &changed, err));
     if (progress && progress->fn) progress->fn(progress->user, "measuring", 1, 1);

@@ -52,7 +52,7 @@ static void tune(opened *o, uint32_t *added)
 {
     tvk_error err = {0};
     tvk_session_destroy(&o->session);
-    require_ok(tvk_model_tune_kernels(o->model, NULL, &tuning, added, &err), &err);
+    require_ok(tvk_model_tune_kernels(o->model, 0, NULL, &tuning, added, &err), &err);
     require_ok(tvk_session_create(o->model, &o->session, &err), &err);
 }
 
@@ -248,10 +248,10 @@ static void what_stops_it(void **state)
     open_model(spec, &params, &o);
     logits(spec, &o, want);
     programs(o.model, before, sizeof before);
-    assert_int_equal(tvk_model_tune_kernels(o.model, NULL, &tuning, &added, &err), TVK_ERR_ARG);
+    assert_int_equal(tvk_model_tune_kernels(o.model, 0, NULL, &tuning, &added, &err), TVK_ERR_ARG);
     assert_int_equal(added, 0);
     tvk_session_destroy(&o.session);
-    assert_int_equal(tvk_model_tune_kernels(o.model, &never, &tuning, &added, &err),
+    assert_int_equal(tvk_model_tune_kernels(o.model, 0, &never, &tuning, &added, &err),
                      TVK_ERR_CANCELLED);
     assert_int_equal(added, 0);
     assert_int_equal(tuning.choice_count, 0);
@@ -284,7 +284,7 @@ static void calls_that_fail(void **state)
         logits(spec, &o, want);
         tvk_session_destroy(&o.session);
         tvk_gpu_fail_at(device, n, n % 4 == 1 ? TVK_ERR_DEVICE_MEMORY : TVK_ERR_HOST_MEMORY);
-        st = tvk_model_tune_kernels(o.model, NULL, &tuning, &added, &err);
+        st = tvk_model_tune_kernels(o.model, 0, NULL, &tuning, &added, &err);
         tvk_gpu_fail_at(device, 0, TVK_OK);
         failures += st != TVK_OK;
         assert_int_equal(added, tuning.choice_count);
