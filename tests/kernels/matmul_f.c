@@ -95,6 +95,7 @@ typedef struct own {
     const shape *shape;
     tvk_matrix w;
     tvk_array *x, *y;
+    tvk_rig_sample sample; /* of y */
 } own;
 
 /* The index runs over the shapes of mat-vec, then of mat-mat, layout by layout. */
@@ -184,6 +185,7 @@ static void want_rows(const own *o, const uint32_t *words, const uint32_t *scale
 {
     const shape *s = o->shape;
     for (uint32_t t = 0; t < s->t; t++) {
+        if (!tvk_rig_sampled(&o->sample, n, t)) continue;
         const float *x = tvk_rig_floats(o->x->words) + (uint64_t)t * s->k;
         uint64_t at = (uint64_t)t * s->n + n;
         float *y = tvk_rig_floats(o->y->want) + at;
@@ -232,8 +234,7 @@ static tvk_status fill_weights(tvk_rig *rig, own *o, tvk_error *err)
             const uint32_t n = first + r;
             uint32_t *row = words->words + (uint64_t)r * w->row_words;
             fill_row(w->layout, row, n, s->k);
-            if (tvk_rig_sampled(n, s->n, (uint64_t)s->n * s->k * s->t))
-                want_rows(o, row, scales ? scales->words + (uint64_t)r * row_scales : NULL, n);
+            want_rows(o, row, scales ? scales->words + (uint64_t)r * row_scales : NULL, n);
         }
     }
 fail:
@@ -260,6 +261,7 @@ static tvk_status setup_as(tvk_rig *rig, tvk_layout layout, const shape *as, tvk
     TVK_TRY_ALLOC(o && s ? o : NULL);
     *s = *as;
     o->shape = s;
+    o->sample = tvk_rig_sample_of(s->n, s->t, s->k);
     o->w.layout = layout;
     o->w.n = s->n;
     o->w.k = s->k;
@@ -286,7 +288,7 @@ static tvk_status setup_as(tvk_rig *rig, tvk_layout layout, const shape *as, tvk
     rig->bytes = (double)s->n * (o->w.row_words + tvk_layout_row_scales(o->w.layout, s->k)) * 4 +
                  (double)s->t * 4.0 * (s->k + s->n * (s->add ? 2.0 : 1.0));
     rig->operations = 2.0 * s->n * s->k * s->t;
-    rig->checked = tvk_rig_sampled_part(s->n, (uint64_t)s->n * s->k * s->t);
+    rig->checked = tvk_rig_sampled_part(&o->sample);
 fail:
     return st;
 }

@@ -109,7 +109,8 @@ typedef struct own {
     uint32_t act_words;
     tvk_matrix w;
     tvk_array *act, *y;
-    tvk_array *both; /* gated: what rows without a unit of their own write */
+    tvk_rig_sample sample; /* of y */
+    tvk_array *both;       /* gated: what rows without a unit of their own write */
 } own;
 
 static bool gated(const shape *s)
@@ -251,18 +252,13 @@ fail:
     return st;
 }
 
-/* Which results of a case are wanted: in a large one those of every so many-th row. */
-static bool wanted(const shape *s, uint32_t n)
-{
-    return tvk_rig_sampled(n, s->n, (uint64_t)s->n * s->k * s->t);
-}
-
 static void want_outputs(const own *o, const tvk_array *codes, const tvk_array *scales,
                          uint32_t first, uint32_t rows)
 {
     const shape *s = o->shape;
     for (uint32_t r = 0; r < rows; r++) {
-        for (uint32_t t = 0; wanted(s, first + r) && t < s->t; t++) {
+        for (uint32_t t = 0; t < s->t; t++) {
+            if (!tvk_rig_sampled(&o->sample, first + r, t)) continue;
             uint64_t at = (uint64_t)t * s->n + first + r;
             o->kind->gemv(codes->words + (uint64_t)r * o->w.row_words,
                           tvk_rig_floats(scales->words) + r,
@@ -278,7 +274,8 @@ static void want_units(const own *o, const tvk_array *codes, const tvk_array *sc
     const shape *s = o->shape;
     const uint32_t width = s->n / 2;
     for (uint32_t n = 0; n < width; n++) {
-        for (uint32_t t = 0; wanted(s, n) && t < s->t; t++) {
+        for (uint32_t t = 0; t < s->t; t++) {
+            if (!tvk_rig_sampled(&o->sample, n, t)) continue;
             uint64_t at = (uint64_t)t * width + n;
             float pair[2];
             for (uint32_t i = 0; i < 2; i++)
@@ -342,6 +339,7 @@ static tvk_status setup_as(tvk_rig *rig, const struct kind *kind, const shape *a
     if (s->outs) rig->rows = 1; /* the output rows alone count */
     TVK_TRY(fill_act(rig, o, err));
     width = gated(s) ? s->n / 2 : s->n;
+    o->sample = tvk_rig_sample_of(width, s->t, (uint64_t)(s->n / width) * s->k);
     TVK_TRY(tvk_rig_array(rig, "y", (uint64_t)s->capacity * width, width, true, &o->y, err));
     if (gated(s))
         TVK_TRY(
@@ -357,7 +355,7 @@ static tvk_status setup_as(tvk_rig *rig, const struct kind *kind, const shape *a
     rig->bytes = (double)s->n * o->w.row_words * 4 + 4.0 * s->n +
                  (double)s->t * (o->act_words * 4.0 + s->n * (s->add ? 8.0 : 4.0));
     rig->operations = 2.0 * s->n * s->k * s->t;
-    rig->checked = tvk_rig_sampled_part(s->n, (uint64_t)s->n * s->k * s->t);
+    rig->checked = tvk_rig_sampled_part(&o->sample);
 fail:
     return st;
 }

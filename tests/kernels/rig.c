@@ -120,22 +120,6 @@ uint32_t tvk_rig_page(const tvk_rig_layout *layout, uint32_t slot, uint32_t page
     return pages - 1 - (slot * layout->max_pages + page) * steps[i] % pages;
 }
 
-static uint64_t sample_step(uint64_t products)
-{
-    return products / 100000000u + 1;
-}
-
-bool tvk_rig_sampled(uint32_t n, uint32_t rows, uint64_t products)
-{
-    return n % sample_step(products) == 0 || n == rows - 1;
-}
-
-double tvk_rig_sampled_part(uint32_t rows, uint64_t products)
-{
-    const uint64_t step = sample_step(products), last = (rows - 1) % step != 0;
-    return (double)((rows - 1) / step + 1 + last) / rows;
-}
-
 uint32_t tvk_rig_hash(uint32_t seed, uint32_t i)
 {
     uint32_t x = i * 0x9E3779B1u + seed * 0x85EBCA77u + 0x27D4EB2Fu;

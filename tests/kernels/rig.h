@@ -114,11 +114,17 @@ typedef struct tvk_rig_linear {
     bool add;
 } tvk_rig_linear;
 bool tvk_rig_linear_get(uint32_t index, bool few, tvk_rig_linear *out);
-/* Is output row n of N wanted, where all of them take so many products? Of large ones every so
- * many-th and the last, so that the CPU reference takes a fraction of a second. */
-bool tvk_rig_sampled(uint32_t n, uint32_t rows, uint64_t products);
-/* The part of the rows that is. */
-double tvk_rig_sampled_part(uint32_t rows, uint64_t products);
+/* Which of N outputs of T rows are wanted, where each takes so many products: all of few; of many
+ * so many that the CPU reference takes about a second (some 10^8 products), spread so that every
+ * rectangle of 2 * step results has one, and so have tiles that the last row or output cuts. */
+typedef struct tvk_rig_sample {
+    uint32_t n, t;
+    uint32_t step, shift; /* every step-th output of a row, from row to row `shift` before */
+} tvk_rig_sample;
+tvk_rig_sample tvk_rig_sample_of(uint32_t n, uint32_t t, uint64_t products);
+bool tvk_rig_sampled(const tvk_rig_sample *sample, uint32_t n, uint32_t t);
+/* The part of the results that is. */
+double tvk_rig_sampled_part(const tvk_rig_sample *sample);
 
 /* ---- running ---- */
 
