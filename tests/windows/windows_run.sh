@@ -106,7 +106,8 @@ if [ -n "$display" ]; then
     done
     [ -n "$(find prefix -path '*Local/ternvk/programs-*.bin')" ] ||
         complain "compiled kernels expected under %LOCALAPPDATA%\\ternvk"
-else
-    echo "no Xvfb: Wine has no Vulkan here, and no text was written"
+elif [ $failed = 0 ]; then
+    echo "SKIPPED: no Xvfb: Wine has no Vulkan here, and no text was written; all else is right"
+    exit 77
 fi
 exit $failed
