@@ -16,7 +16,8 @@ else()
   set(where "-DTERNVK_SOURCE=${SOURCE}")
 endif()
 run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/consumer" -B "${OUT}/build" -G "${GENERATOR}"
-  "-DCMAKE_C_COMPILER=${COMPILER}" "-DTVK_TOOLCHAIN=${TOOLCHAIN}" ${where})
+  "-DCMAKE_C_COMPILER=${COMPILER}" "-DTVK_TOOLCHAIN=${TOOLCHAIN}"
+  "-DTVK_SHADER_CACHE=${SHADER_CACHE}" ${where})
 run("${CMAKE_COMMAND}" --build "${OUT}/build")
 run("${OUT}/build/consumer")
 if(NOT output MATCHES "ternvk [0-9]+\\.[0-9]+\\.[0-9]+")
