@@ -11,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUDGET_NS                                                                                  \
-    2500000000u /* for all of it, compiling too, on a GPU, where no one says other                 \
-                 */
+#define BUDGET_NS 2500000000u    /* on a GPU, compiling too, where no one says other */
 #define BUDGET_CPU_NS 800000000u /* on host cores, which have other things to do */
 #define CPU_ROWS 32u             /* of a batch there */
 /* Weights in a step of the tuner, or all that there are: several times the last caches where a step

@@ -3,7 +3,7 @@
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
 // constants: 0-2 workgroup size, 3 LANES invocations that share a row along K (power of two),
-//            4 ROWS rows an invocation; LANES > 1: at most LANES of them
+//            4 ROWS rows an invocation; LANES > 1: at most LANES of them, which are a multiple of 4
 //            LANES = 1: a row an invocation, nothing is shared
 //            5 AHEAD units of a row that are loaded together
 // UP: the up projection at open gates. The rows are up_row + those of the list, and the result is
@@ -35,8 +35,9 @@ layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
 
 const uint SETS = GROUP / LANES; // rows side by side
 const uint BLOCK = SETS * ROWS;
-const uint ROW_STEP = LANES > 1u ? BLOCK + 1u : 1u;
-shared int sums[LANES > 1u ? LANES * ROW_STEP : 1u];
+const uint QUADS = LANES / 4u;
+const uint ROW_STEP = QUADS + 1u; // rows begin in different banks
+shared ivec4 sums[LANES > 1u ? BLOCK * ROW_STEP : 1u]; // a result's side by side
 
 // What a result needs beside its sum.
 struct result {
@@ -180,10 +181,11 @@ void main()
             finish(header, result_of(t, first + SETS * i, count), sum[i]);
         return;
     }
-    [[unroll]] for (uint i = 0u; i < ROWS; ++i) sums[lane * ROW_STEP + set + SETS * i] = sum[i];
+    [[unroll]] for (uint i = 0u; i < ROWS; ++i)
+        sums[(set + SETS * i) * ROW_STEP + lane / 4u][lane % 4u] = sum[i];
     barrier();
     if (lid >= BLOCK) return;
-    int total = 0;
-    [[unroll]] for (uint l = 0u; l < LANES; ++l) total += sums[l * ROW_STEP + lid];
-    finish(header, mine, total);
+    ivec4 total = ivec4(0);
+    [[unroll]] for (uint q = 0u; q < QUADS; ++q) total += sums[lid * ROW_STEP + q];
+    finish(header, mine, (total.x + total.y) + (total.z + total.w));
 }
