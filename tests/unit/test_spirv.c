@@ -21,6 +21,7 @@ static void rows_of_the_manifest(void **state)
     for (uint32_t i = 0; i < tvk_shader_count(); i++) {
         const tvk_shader_info *row = tvk_shader_get(i);
         spirv_facts f;
+        if (*row->spirv_bytes == 0) continue; /* not of this compiler */
         assert_true(spirv_read(row->spirv, *row->spirv_bytes / 4, &f));
         assert_int_equal(f.kernels, 1);
         assert_int_equal(f.others, 0);
