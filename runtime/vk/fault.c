@@ -17,8 +17,9 @@ void tvk_faults_arm(tvk_device *dev)
     for (int i = 0; i < TVK_FAULT_COUNT; i++) dev->faulty = dev->faulty || dev->caps.faults[i] > 0;
 }
 
-void tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status)
+bool tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status)
 {
+    const bool met = device->fail_in == 0;
     device->fail_in = n;
     device->fail_with = status == TVK_ERR_DEVICE_LOST     ? VK_ERROR_DEVICE_LOST
                         : status == TVK_ERR_DEVICE_MEMORY ? VK_ERROR_OUT_OF_DEVICE_MEMORY
@@ -28,6 +29,7 @@ void tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status)
         device->lost = false;
     }
     tvk_faults_arm(device);
+    return met;
 }
 
 void tvk_gpu_fail_after(tvk_device *device, tvk_fault fault, uint32_t calls)

@@ -163,8 +163,9 @@ tvk_status tvk_gpu_wait_idle(tvk_device *device, tvk_error *err);
 
 /* For tests: the n-th fallible call of the driver from now on (1: the next) is not made and fails:
  * TVK_ERR_DEVICE_MEMORY, TVK_ERR_HOST_MEMORY or TVK_ERR_DEVICE_LOST. n = 0: none fails, and a
- * device that was lost on demand is as before. */
-void tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status);
+ * device that was lost on demand is as before. False: the call that was to fail until now has not
+ * been made. */
+bool tvk_gpu_fail_at(tvk_device *device, uint32_t n, tvk_status status);
 /* `calls` calls of that kind are made from now on, all others fail: faults.def. */
 void tvk_gpu_fail_after(tvk_device *device, tvk_fault fault, uint32_t calls);
 
