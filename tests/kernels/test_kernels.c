@@ -3,8 +3,9 @@
  *   test_kernels [tiny|small|real|checked] [part of an op's name]
  * checked: each row once, in a tiny case, while the validation layer checks every access that the
  * kernel makes on the device.
- * TERNVK_DEVICE selects the device. Without a size CPU drivers, which compile slowly, get a part of
- * it, SwiftShader the least; with one the whole runs anywhere.
+ * TERNVK_DEVICE selects the device; TERNVK_VALIDATE=0: without the validation layer. Without a size
+ * CPU drivers, which compile slowly, get a part of it, SwiftShader the least; with one the whole
+ * runs anywhere.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,32 +154,43 @@ static bool chosen(const tvk_case *info, tvk_case_size size, const char *name)
     return fits && (!name || strstr(tvk_op_name(info->op), name));
 }
 
-static uint32_t count_tiny(tvk_op op)
+/* All cases, read once: each is found by counting those before it. */
+typedef struct case_table {
+    tvk_case *cases;
+    uint32_t count;
+} case_table;
+
+static bool read_table(case_table *out)
+{
+    out->count = tvk_cases_count();
+    out->cases = calloc(out->count, sizeof *out->cases);
+    for (uint32_t i = 0; out->cases && i < out->count; i++) tvk_case_get(i, &out->cases[i]);
+    return out->cases != NULL;
+}
+
+static uint32_t count_tiny(const case_table *all, tvk_op op)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < tvk_cases_count(); i++) {
-        tvk_case info;
-        tvk_case_get(i, &info);
-        n += info.op == op && info.size == TVK_CASE_TINY;
-    }
+    for (uint32_t i = 0; i < all->count; i++)
+        n += all->cases[i].op == op && all->cases[i].size == TVK_CASE_TINY;
     return n;
 }
 
-static uint32_t run_all(tvk_kernels *kernels, tvk_case_size size, scope what, const char *name,
-                        totals *all)
+static uint32_t run_all(tvk_kernels *kernels, const case_table *table, tvk_case_size size,
+                        scope what, const char *name, totals *all)
 {
     for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
-        const uint32_t tiny = count_tiny((tvk_op)op), turns = tiny < MOST_TURNS ? tiny : MOST_TURNS;
+        const uint32_t tiny = count_tiny(table, (tvk_op)op);
+        const uint32_t turns = tiny < MOST_TURNS ? tiny : MOST_TURNS;
         totals t = {0};
         uint64_t start = tvk_clock_ns();
         bool alive = true;
-        for (uint32_t i = 0; alive && i < tvk_cases_count(); i++) {
-            const uint32_t index = what == ONCE ? tvk_cases_count() - 1 - i : i;
-            tvk_case info;
-            tvk_case_get(index, &info);
-            if ((uint32_t)info.op == op && chosen(&info, size, name))
+        for (uint32_t i = 0; alive && i < table->count; i++) {
+            const uint32_t index = what == ONCE ? table->count - 1 - i : i;
+            const tvk_case *info = &table->cases[index];
+            if ((uint32_t)info->op == op && chosen(info, size, name))
                 alive =
-                    run_case(index, &info, kernels, what, turns ? t.cases % turns : 0, turns, &t);
+                    run_case(index, info, kernels, what, turns ? t.cases % turns : 0, turns, &t);
         }
         if (t.cases || t.skipped) print_op((tvk_op)op, &t, (double)(tvk_clock_ns() - start) * 1e-9);
         all->cases += t.cases;
@@ -200,9 +212,10 @@ static bool is_checked(int argc, char **argv)
 int main(int argc, char **argv)
 {
     static const char *const sizes[] = {"tiny", "small", "real"};
+    const char *validate = getenv("TERNVK_VALIDATE");
     const tvk_device_params params = {.select = getenv("TERNVK_DEVICE"),
                                       .log = {.fn = print_log, .level = TVK_LOG_WARN},
-                                      .validate = true,
+                                      .validate = !validate || strcmp(validate, "0") != 0,
                                       .validate_device = is_checked(argc, argv)};
     tvk_case_size size = TVK_CASE_SMALL;
     const char *name = NULL;
@@ -213,6 +226,7 @@ int main(int argc, char **argv)
     tvk_kernels *kernels = NULL;
     tvk_error err = {0};
     totals all = {0};
+    case_table table;
     uint32_t messages;
     for (int i = 1; i < argc; i++) {
         bool is_size = !strcmp(argv[i], CHECKED);
@@ -251,12 +265,14 @@ int main(int argc, char **argv)
     }
     printf("%s (%s), %s cases\n", tvk_device_get_info(device)->name,
            tvk_device_get_info(device)->driver, sizes[size]);
-    if (tvk_kernels_create(device, false, &kernels, &err) != TVK_OK) {
-        fprintf(stderr, "FAILED: %s\n", err.text);
+    if (!read_table(&table) || tvk_kernels_create(device, false, &kernels, &err) != TVK_OK) {
+        fprintf(stderr, "FAILED: %s\n", table.cases ? err.text : "out of memory");
+        free(table.cases);
         tvk_device_destroy(&device);
         return 1;
     }
-    run_all(kernels, size, what, name, &all);
+    run_all(kernels, &table, size, what, name, &all);
+    free(table.cases);
     messages = tvk_device_validation_messages(device);
     printf(
         "%u cases, %u runs, %llu words compared, %u skipped, %u failed, %u validation messages\n",
