@@ -83,6 +83,19 @@ bool tvk_kernels_adapts(const tvk_kernels *kernels, tvk_choice choice);
 /* Groups of four values of a row that each of an invocation's group keeps; 0: more than `most`. */
 uint32_t tvk_held(uint32_t quads, uint32_t group, uint32_t most);
 
+/* How a ternary mat-vec is cut: its constants, and weight rows a workgroup. */
+#define TVK_VEC_CONSTANTS 6u
+typedef struct tvk_vec_cut {
+    uint32_t constants[TVK_VEC_CONSTANTS];
+    uint32_t rows;
+} tvk_vec_cut;
+/* c: LANES, ROWS, AHEAD; adapts: to rows of so many units of 16 bytes, of which n are taken. */
+tvk_vec_cut tvk_vec_cut_of(const tvk_plan *plan, tvk_config c, bool adapts, uint32_t units,
+                           uint32_t n);
+/* That of a choice for n rows of this matrix. */
+tvk_vec_cut tvk_kernels_vec_cut(const tvk_kernels *kernels, tvk_choice choice, const tvk_matrix *w,
+                                uint32_t n);
+
 /* Of `most` words of something an invocation may keep that many: a sixth of its registers. */
 uint32_t tvk_may_keep(const tvk_plan *plan, uint32_t most);
 

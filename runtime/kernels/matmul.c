@@ -30,40 +30,19 @@ static tvk_op op_of(const tvk_matrix *w, tvk_format format, uint32_t rows)
                                       : other_ops[w->layout].ops[rows == 1];
 }
 
-/* Of a ternary mat-vec: units of 16 bytes that an invocation has in flight, weight rows that it
- * takes, and how many of the matrix ask for one more of those. */
-#define MOST_UNITS 16u
-#define MOST_ROWS 8u
-#define ROWS_A_LANE 2048u
-#define LEAST_LANES 8u
-
 typedef struct cut {
     uint32_t constants[15], count;
     uint32_t rows; /* weight rows a workgroup */
     uint32_t tm;   /* activation rows a workgroup */
 } cut;
 
-/* The default of a ternary mat-vec on GPUs: lanes for as few turns as 64 of them take, more rows an
- * invocation where there are many, of both what registers hold. */
-static tvk_config adapted(const tvk_plan *plan, tvk_config c, const tvk_matrix *w)
+/* A ternary mat-vec. */
+static cut vec_cut(const tvk_kernels *k, tvk_choice choice, const tvk_matrix *w)
 {
-    const uint32_t most = tvk_may_keep(plan, 4 * MOST_UNITS) / 4;
-    while (c.tile[0] > LEAST_LANES && c.tile[0] / 2 >= w->row_words / 4) c.tile[0] /= 2;
-    while (c.tile[1] * ROWS_A_LANE <= w->n &&
-           2 * c.tile[1] <= (most < MOST_ROWS ? most : MOST_ROWS))
-        c.tile[1] *= 2;
-    if (c.tile[1] * c.tile[2] > most) c.tile[2] = c.tile[1] < most ? most / c.tile[1] : 1;
-    return c;
-}
-
-/* LANES, ROWS, AHEAD: of the units no more than there are */
-static cut vec_cut(tvk_config c, const tvk_matrix *w)
-{
-    const uint32_t turns = tvk_div_up(w->row_words / 4, c.tile[0]);
-    return (cut){{c.group, 1, 1, c.tile[0], c.tile[1], c.tile[2] < turns ? c.tile[2] : turns},
-                 6,
-                 c.group / c.tile[0] * c.tile[1],
-                 1};
+    const tvk_vec_cut v = tvk_kernels_vec_cut(k, choice, w, w->n);
+    cut r = {.count = TVK_VEC_CONSTANTS, .rows = v.rows, .tm = 1};
+    memcpy(r.constants, v.constants, sizeof v.constants);
+    return r;
 }
 
 static cut make_cut(const tvk_config *c, const tvk_matrix *w, bool one, bool staged)
@@ -177,10 +156,8 @@ static way find_way(tvk_kernels *k, const request *r, const tvk_shape *shape)
     const tvk_config *c = tvk_kernels_config_of(k, choice);
     if (by_matrices(choice)) return (way){choice, matrix_cut(c, plan, r->gate)};
     if (tvk_config_halves(tvk_shader_get(choice.row))) return (way){choice, halves_cut(c, plan)};
-    if (tvk_layout_coded(r->w->layout) && r->rows == 1) {
-        const bool adapts = !c->cpu && tvk_kernels_adapts(k, choice);
-        return (way){choice, vec_cut(adapts ? adapted(plan, *c, r->w) : *c, r->w)};
-    }
+    if (tvk_layout_coded(r->w->layout) && r->rows == 1)
+        return (way){choice, vec_cut(k, choice, r->w)};
     return (way){choice, make_cut(c, r->w, r->rows == 1, by_stages(choice))};
 }
 

@@ -51,6 +51,9 @@ fail:
     return st;
 }
 
+/* One gate of so many is open, or it is not worth while. */
+#define OPEN_OF 4u
+
 static const tvk_op up_ops[] = {
     [TVK_FORMAT_I8] = TVK_OP_up_t2_i8,
     [TVK_FORMAT_TOPK] = TVK_OP_up_t2_i8,
@@ -64,11 +67,10 @@ tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, 
     tvk_status st = TVK_OK;
     const tvk_op op = up_ops[format];
     const tvk_choice choice = tvk_kernels_choose(k, &(tvk_shape){op, width, w->k, 1, false});
-    const tvk_config *c = tvk_kernels_config_of(k, choice);
-    const uint32_t constants[] = {c->group, 1, 1, c->tile[0], c->tile[1]};
+    const tvk_vec_cut c = tvk_kernels_vec_cut(k, choice, w, width / OPEN_OF);
     /* as many as all gates open would need; those past the list's end stop at once */
     const tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_FIXED, TVK_AXIS_FIXED},
-                               {tvk_div_up(width, c->group / c->tile[0] * c->tile[1]), 1, 1}};
+                               {tvk_div_up(width, c.rows), 1, 1}};
     TVK_TRY(tvk_check_value(op, w->layout == TVK_LAYOUT_T2, "a ternary matrix", w->layout, err));
     TVK_TRY(tvk_check_value(op, up_row <= w->n && width <= w->n - up_row, "rows of the matrix",
                             up_row, err));
@@ -84,8 +86,8 @@ tvk_status tvk_op_up(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, 
         if (p.first_row + p.n <= up_row) continue;
         TVK_TRY(tvk_check_span(k, op, "weights", bindings[0], 4ull * p.n * w->row_words, err));
         TVK_TRY(tvk_check_span(k, op, "scales", bindings[1], 4ull * p.n, err));
-        TVK_TRY(
-            tvk_kernels_append_choice(k, l, op, choice, constants, 5, bindings, &p, &groups, err));
+        TVK_TRY(tvk_kernels_append_choice(k, l, op, choice, c.constants, TVK_VEC_CONSTANTS,
+                                          bindings, &p, &groups, err));
     }
 fail:
     return st;

@@ -65,11 +65,16 @@ static void ask(tvk_tuner *t, uint32_t capacity, uint32_t outs, uint32_t rows, u
 }
 
 /* When are all candidates compared and timed? */
-static tvk_timing_when plan(const tvk_tuner *t)
+static tvk_timing_when plan(tvk_tuner *t)
 {
     const uint64_t now = tvk_clock_ns();
-    return tvk_timing_plan(2 * tvk_tuner_passes(t), t->run_ns,
-                           now < t->deadline ? (double)(t->deadline - now) : 0, (double)budget(t));
+    const tvk_timing_budget time = {.left = now < t->deadline ? (double)(t->deadline - now) : 0,
+                                    .start = t->added ? 0 : t->call_ns,
+                                    .all = (double)budget(t)};
+    tvk_timing_when when = tvk_timing_plan(2 * tvk_tuner_passes(t), t->run_ns, &time);
+    if (when != TVK_TIMING_LONGER) return when;
+    t->deadline = now + budget(t) / 2;
+    return TVK_TIMING_NOW;
 }
 
 /* The default stays, with what the reference took. */
@@ -252,7 +257,8 @@ tvk_status tvk_model_tune_kernels(tvk_model *model, uint32_t budget_ms,
                              "kernels are measured before sessions are opened, %u are",
                              model->open_sessions);
     TVK_TRY(open(&t, err));
-    t.deadline = start + (budget_ms ? 1000000ull * budget_ms : budget(&t));
+    t.call_ns = budget_ms ? 1e6 * budget_ms : (double)budget(&t);
+    t.deadline = start + (uint64_t)t.call_ns;
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         TVK_TRY(tune_step(&t, &model->steps[order[i]], tuning, &changed, err));
     if (progress && progress->fn) progress->fn(progress->user, "measuring", 1, 1);

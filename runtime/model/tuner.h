@@ -51,6 +51,7 @@ typedef struct tvk_tuner {
     const tvk_progress *progress;
     tvk_config config; /* the model's, with fewer layers */
     bool cpu;
+    double call_ns; /* that the call was given */
     uint64_t deadline;
     /* the step at hand */
     uint32_t capacity, outs; /* of the model's step */

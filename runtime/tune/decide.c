@@ -19,11 +19,12 @@ double tvk_timing_median(const tvk_timing *timing)
     return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
 }
 
-tvk_timing_when tvk_timing_plan(uint32_t runs, double run_ns, double left_ns, double all_ns)
+tvk_timing_when tvk_timing_plan(uint32_t runs, double run_ns, const tvk_timing_budget *budget)
 {
     const double need = runs * run_ns;
-    if (need > all_ns / 2) return TVK_TIMING_NEVER;
-    return need > left_ns ? TVK_TIMING_LATER : TVK_TIMING_NOW;
+    if (need > budget->all / 2) return TVK_TIMING_NEVER;
+    if (need <= budget->left) return TVK_TIMING_NOW;
+    return budget->start > 0 && need > budget->start ? TVK_TIMING_LONGER : TVK_TIMING_LATER;
 }
 
 uint32_t tvk_timing_decide(const tvk_timing *ways, uint32_t count)

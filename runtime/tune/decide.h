@@ -17,12 +17,19 @@ double tvk_timing_median(const tvk_timing *timing);
 /* When a step is measured. */
 typedef enum tvk_timing_when {
     TVK_TIMING_NOW,
-    TVK_TIMING_LATER, /* another start has the time */
+    TVK_TIMING_LONGER, /* now, and the start takes longer than it was to */
+    TVK_TIMING_LATER,  /* another start has the time */
     TVK_TIMING_NEVER
 } tvk_timing_when;
-/* So many runs, each as long as that of the default, with left_ns of all_ns to go. A step that asks
- * for more than half of all would not leave a start the time to compile, and is not measured. */
-tvk_timing_when tvk_timing_plan(uint32_t runs, double run_ns, double left_ns, double all_ns);
+/* ns. A start may have less than a step can ask for. */
+typedef struct tvk_timing_budget {
+    double left;  /* of this start */
+    double start; /* that it was given; 0: something was measured in it already */
+    double all;   /* twice what a step may take, so that compiling has its time too */
+} tvk_timing_budget;
+/* So many runs, each as long as that of the default. A step for which every start is too short
+ * would be put off for ever: one that has measured nothing yet takes the time. */
+tvk_timing_when tvk_timing_plan(uint32_t runs, double run_ns, const tvk_timing_budget *budget);
 
 /* The way of the least median. Way 0 is the default: another must be faster by 4 %, by 10 % when it
  * was timed less than three times. Ways without times are not taken. */

@@ -205,7 +205,7 @@ cmp -s "$work/out" "$work/plain" || note "run --draft lookup writes the same tex
 grep -Eq 'drafts: [1-9][0-9]* of [1-9][0-9]* tokens accepted in [1-9]' "$work/err" || note "run --draft lookup says what was accepted"
 for q in q8 q4 q4_0; do
     accepts run --no-tune -m "$tiny" -n 8 --temp 0 -ctk q3 -ctv q3 -ctq $q "a bad cafe"
-    grep -q "KV cache k q3, v q3 | [0-9]* bytes a position .* queries ${q%_0}\$" "$work/err" || note "run says that it uses -ctq $q"
+    grep -q "KV cache k q3, v q3 | [1-9][0-9]* bytes a position .* queries ${q%_0}\$" "$work/err" || note "run says that it uses -ctq $q"
 done
 # zeros: skipped or not, one text; the tuning record is made, read, ignored when it is broken
 for sparse in on off auto; do

@@ -199,6 +199,9 @@ tvk_status tvk_rig_time(const tvk_rig *rig, tvk_op op, const tvk_case_options *o
     tvk_status st = TVK_OK;
     uint32_t n = options->repetitions < MAX_STAMPS ? options->repetitions : MAX_STAMPS - 1;
     double ns;
+    if (options->rotate_bytes && !tvk_gpu_plan(rig->device)->timestamps)
+        TVK_FAIL(TVK_ERR_UNSUPPORTED, "copies in turn are timed between time stamps, which this "
+                                      "device does not have");
     TVK_TRY(warm(rig, op, &ns, err));
     if (options->most_ns > 0 && n * ns > options->most_ns) {
         n = (uint32_t)(options->most_ns / ns);

@@ -85,8 +85,8 @@ tvk_status tvk_rotation_create(const tvk_rig *rig, uint64_t bytes, tvk_rotation 
         TVK_TRY(copy_list(rig, &out->lists[i], err));
         for (uint32_t k = 0; k < input_count; k++) {
             tvk_buffer **copy = &out->buffers[out->buffer_count];
-            TVK_TRY(copy_array(rig, inputs[k], copy, err));
             out->buffer_count++;
+            TVK_TRY(copy_array(rig, inputs[k], copy, err));
             rebind(&out->lists[i], inputs[k]->buffer, *copy);
         }
     }

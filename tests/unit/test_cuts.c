@@ -111,9 +111,44 @@ static void halves_with_fewer_registers(void **state)
     CHECK(&plan, TVK_OP_gemm_q8, cases);
 }
 
+typedef struct vec_case {
+    uint32_t registers, n, units;
+    uint32_t lanes, rows, ahead; /* expected */
+} vec_case;
+
+/* At most 64 lanes and 8 rows, {128, 64, 2, 2} to begin with; a sixth of the registers hold units
+ * of four words in flight: 16 where nothing is known of them. */
+static void ternary_vectors(void **state)
+{
+    static const tvk_config given = {.cpu = false, .group = 128, .tile = {64, 2, 2}};
+    static const vec_case cases[] = {
+        {0, 2560, 40, 64, 2, 1}, /* lanes for all units: one turn */
+        {0, 2560, 108, 64, 2, 2},    {0, 4095, 64, 64, 2, 1},     {0, 4096, 65, 64, 4, 2},
+        {0, 8191, 128, 64, 4, 2},    {0, 8192, 129, 64, 8, 2},    {0, 13824, 40, 64, 8, 1},
+        {0, 512, 33, 64, 2, 1},      {0, 512, 32, 32, 2, 1},      {0, 512, 17, 32, 2, 1},
+        {0, 512, 8, 8, 2, 1},        {0, 512, 1, 8, 2, 1},        /* 8 lanes at least */
+        {64, 13824, 108, 64, 2, 1},                               /* 10 words, two units */
+        {128, 13824, 108, 64, 4, 1},                              /* 21 words, five units */
+        {128, 2560, 108, 64, 2, 2},  {256, 13824, 108, 64, 8, 1}, /* 42 words, ten units */
+        {6, 13824, 108, 64, 2, 1},                                /* no room for one: the least */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const vec_case *w = &cases[i];
+        const tvk_plan plan = device(w->registers);
+        const tvk_vec_cut c = tvk_vec_cut_of(&plan, given, true, w->units, w->n);
+        if (c.constants[3] != w->lanes || c.constants[4] != w->rows || c.constants[5] != w->ahead)
+            fail_msg("%u registers, N %u, %u units: {%u, %u, %u} expected, {%u, %u, %u} found",
+                     w->registers, w->n, w->units, w->lanes, w->rows, w->ahead, c.constants[3],
+                     c.constants[4], c.constants[5]);
+        assert_int_equal(c.rows, 128 / w->lanes * w->rows);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ternary_vectors),
         cmocka_unit_test(ternary),
         cmocka_unit_test(halves),
         cmocka_unit_test(halves_with_fewer_registers),

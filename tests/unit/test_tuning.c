@@ -104,10 +104,18 @@ static void the_fastest_is_taken(void **state)
 static void what_there_is_time_for(void **state)
 {
     (void)state;
-    assert_int_equal(tvk_timing_plan(10, 40, 400, 800), TVK_TIMING_NOW);
-    assert_int_equal(tvk_timing_plan(10, 40, 399, 800), TVK_TIMING_LATER);
-    assert_int_equal(tvk_timing_plan(10, 41, 800, 800), TVK_TIMING_NEVER);
-    assert_int_equal(tvk_timing_plan(10, 0, 0, 800), TVK_TIMING_NOW); /* a clock too coarse */
+    const tvk_timing_budget all = {400, 800, 800}, less = {399, 800, 800};
+    const tvk_timing_budget begun = {399, 0, 800}, brief = {390, 399, 800}, busy = {200, 0, 800};
+    assert_int_equal(tvk_timing_plan(10, 40, &all), TVK_TIMING_NOW);
+    assert_int_equal(tvk_timing_plan(10, 40, &less), TVK_TIMING_LATER);
+    assert_int_equal(tvk_timing_plan(10, 40, &begun), TVK_TIMING_LATER);
+    assert_int_equal(tvk_timing_plan(10, 41, &all), TVK_TIMING_NEVER);
+    assert_int_equal(tvk_timing_plan(10, 39.5, &brief), TVK_TIMING_LATER); /* fits another start */
+    assert_int_equal(tvk_timing_plan(10, 40, &brief), TVK_TIMING_LONGER);  /* fits none */
+    assert_int_equal(tvk_timing_plan(10, 40, &busy), TVK_TIMING_LATER);
+    assert_int_equal(tvk_timing_plan(10, 41, &brief), TVK_TIMING_NEVER);
+    assert_int_equal(tvk_timing_plan(10, 0, &(tvk_timing_budget){0, 800, 800}),
+                     TVK_TIMING_NOW); /* a clock too coarse */
 }
 
 static tvk_tuning_choice choice(uint32_t row, uint32_t config)
