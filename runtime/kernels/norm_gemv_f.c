@@ -105,7 +105,7 @@ static cut make_cut(const tvk_plan *plan, tvk_config c, const tvk_matrix *w, boo
                  tvk_div_up(blocks, rounds)};
 }
 
-static bool takes(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
+bool tvk_norm_gemv_f_takes(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
 {
     const tvk_plan *plan = tvk_gpu_plan(tvk_kernels_device(k));
     const tvk_config least = {.group = TVK_NORM_PARTIALS, .tile = {2}};
@@ -116,7 +116,7 @@ static bool takes(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
 
 bool tvk_norm_gemv_f_fits(tvk_kernels *k, const tvk_matrix *w, tvk_span gain)
 {
-    return takes(k, w, gain) &&
+    return tvk_norm_gemv_f_takes(k, w, gain) &&
            tvk_kernels_own_configs(k, tvk_kernels_default(k, layouts[w->layout].op)) > 0;
 }
 
@@ -135,7 +135,7 @@ tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_ma
     tvk_groups groups = {{TVK_AXIS_FIXED, TVK_AXIS_ROWS, TVK_AXIS_FIXED}, {1, 1, 1}};
     tvk_choice choice;
     cut c;
-    if (!takes(k, w, gain))
+    if (!tvk_norm_gemv_f_takes(k, w, gain))
         TVK_FAIL(TVK_ERR_ARG, "mat-vec with a norm: a matrix of floats in one piece expected");
     choice = tvk_kernels_choose(k, &(tvk_shape){op, w->n, w->k, 1, false});
     c = make_cut(

@@ -128,7 +128,9 @@ bool tvk_norm_gemv_fits(tvk_kernels *k, const tvk_matrix *w, tvk_format format, 
 tvk_status tvk_op_norm_gemv(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w,
                             tvk_format format, tvk_span x, tvk_span gain, float eps, uint32_t gate,
                             bool add, tvk_span y, tvk_error *err);
-/* The same for F32 and F16 only. It fits where there are cuts for devices of this class. */
+/* The same for F32 and F16 only: whether it can be done, and whether there are cuts for devices of
+ * this class besides. */
+bool tvk_norm_gemv_f_takes(tvk_kernels *k, const tvk_matrix *w, tvk_span gain);
 bool tvk_norm_gemv_f_fits(tvk_kernels *k, const tvk_matrix *w, tvk_span gain);
 tvk_status tvk_op_norm_gemv_f(tvk_kernels *k, tvk_dispatch_list *l, const tvk_matrix *w, tvk_span x,
                               tvk_span gain, float eps, uint32_t gate, bool add, tvk_span y,

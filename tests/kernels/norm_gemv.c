@@ -178,6 +178,10 @@ static tvk_status setup_as(tvk_rig *rig, const struct kind *kind, const shape *a
     o->w.piece[0].words = o->codes->span;
     o->w.piece[0].scales = tvk_span_sub(o->scales->span, 0, 4ull * s->n);
     o->w.piece[0].rows = s->n;
+    if (!tvk_norm_gemv_fits(rig->kernels, &o->w, kind->format, s->norm ? o->gain : (tvk_span){0}))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "the codes of %u values do not fit into the %u bytes of a workgroup's memory",
+                 s->k, tvk_gpu_plan(rig->device)->max_shared_bytes);
     rig->bytes = (double)s->n * o->w.row_words * 4 + 4.0 * s->n + 8.0 * s->k;
     rig->operations = 2.0 * s->n * s->k;
 fail:

@@ -132,9 +132,13 @@ static tvk_status setup_as(tvk_rig *rig, const struct kind *kind, const shape *a
         tvk_rig_fill(o->y->words, o->y->count, 9, 8.0f);
         memcpy(o->y->want, o->y->words, (size_t)o->y->count * 4);
     }
-    TVK_TRY(want(rig, o, err));
     o->w.piece[0].words = o->w.piece[0].scales = o->weights->span;
     o->w.piece[0].rows = s->n;
+    if (!tvk_norm_gemv_f_takes(rig->kernels, &o->w, s->norm ? o->gain->span : (tvk_span){0}))
+        TVK_FAIL(TVK_ERR_UNSUPPORTED,
+                 "a row of %u floats does not fit into the %u bytes of a workgroup's memory", s->k,
+                 tvk_gpu_plan(rig->device)->max_shared_bytes);
+    TVK_TRY(want(rig, o, err));
     rig->bytes = 4.0 * s->n * words + 8.0 * s->k + 4.0 * (double)o->y->count;
     rig->operations = 2.0 * s->n * s->k;
 fail:
