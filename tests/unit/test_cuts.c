@@ -1,6 +1,7 @@
-/* Default cuts of mat-mats by matrices: the first one that is for a step of so many rows and has so
- * many tiles there, as the tables in runtime/kernels/config.c say, on an invented device. The tiles
- * are counted by hand. */
+/* Default cuts on an invented device. Of mat-mats by matrices: the first one that is for a step of
+ * so many rows and has so many tiles there, as the tables in runtime/kernels/config.c say; the
+ * tiles are counted by hand. Of ternary mat-vecs: what runtime/kernels/vec_cut.c makes of the
+ * matrix. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
