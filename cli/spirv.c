@@ -86,7 +86,10 @@ static void decorate(reader *r, const uint32_t *w)
 {
     if (w[2] == DECORATION_BINDING) raise_to(&r->out->bindings, (uint64_t)w[3] + 1);
     if (w[2] == DECORATION_SET) raise_to(&r->out->sets, (uint64_t)w[3] + 1);
-    if (w[2] == DECORATION_SPEC_ID) put(r, w[1], (id){SPECIAL, w[3], false});
+    if (w[2] == DECORATION_SPEC_ID) {
+        put(r, w[1], (id){SPECIAL, w[3], false});
+        raise_to(&r->out->constants, (uint64_t)w[3] + 1);
+    }
     if (w[2] == DECORATION_ARRAY_STRIDE) put(r, w[1], (id){STRIDE, w[3], false});
     if (w[2] == DECORATION_BUILT_IN && w[3] == WORKGROUP_SIZE) put(r, w[1], (id){.kind = GROUP});
 }

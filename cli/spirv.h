@@ -15,6 +15,7 @@ typedef struct spirv_facts {
     uint32_t bindings;     /* one more than the largest */
     uint32_t sets;         /* likewise */
     uint32_t push_bytes;   /* of push constants; UINT32_MAX: not known, as of matrices */
+    uint32_t constants;    /* of specialization: one more than the largest number */
     uint32_t shared_bytes; /* of workgroup memory, at least: without padding, and an array whose
                             * length is a specialization constant as one element */
     bool group_constants;  /* the workgroup's sides are the specialization constants 0, 1 and 2 */

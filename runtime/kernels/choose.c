@@ -147,7 +147,7 @@ fail:
 static bool spreads(tvk_op op)
 {
     static const char *const params[] = {
-#define TVK_KERNEL(op, access, params) #params,
+#define TVK_KERNEL(op, access, params, fixed) #params,
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
     };

@@ -260,9 +260,9 @@ tvk_cost tvk_dispatch_cost(const tvk_dispatch *d, const tvk_work *w)
         return (tvk_cost){.bytes = 2.0 * (double)d->bindings[0].bytes};
     }
     switch (d->op) {
-#define TVK_KERNEL(name, access, params)                                                           \
+#define TVK_KERNEL(name, access, kind, fixed)                                                      \
     case TVK_OP_##name:                                                                            \
-        return cost_##params(d, (const void *)d->push, w);
+        return cost_##kind(d, (const void *)d->params, w);
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
     default:

@@ -46,7 +46,7 @@ typedef struct tvk_cached_program {
     struct tvk_cached_program *next;
     uint32_t row, constant_count;
     const uint32_t *spirv; /* of the row or what stood in for it */
-    uint32_t constants[TVK_MAX_CONSTANTS];
+    uint32_t constants[TVK_MAX_CONSTANTS], fixed[TVK_MAX_FIXED]; /* of its parameters */
     tvk_program *program;
     bool pending; /* prepared, not compiled yet */
     char name[96];

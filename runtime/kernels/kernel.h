@@ -11,11 +11,13 @@
 
 /* Ops, one for each row of kernels.def. */
 typedef enum tvk_op {
-#define TVK_KERNEL(op, access, params) TVK_OP_##op,
+#define TVK_KERNEL(op, access, params, fixed) TVK_OP_##op,
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
     TVK_OP_COUNT
 } tvk_op;
+
+#define TVK_MAX_PARAMS 32u /* words */
 
 /* Modules, one for each row of shaders/manifest.def. */
 typedef struct tvk_shader_info {
@@ -31,6 +33,9 @@ uint32_t tvk_shader_count(void);
 const tvk_shader_info *tvk_shader_get(uint32_t index);
 const char *tvk_op_name(tvk_op op);
 const char *tvk_op_access(tvk_op op);
+/* Of its parameters: words, of which the first so many are fixed, and the bytes of the others. */
+uint32_t tvk_op_param_words(tvk_op op);
+uint32_t tvk_op_fixed_words(tvk_op op);
 uint32_t tvk_op_push_bytes(tvk_op op);
 /* Of all modules and configurations: another one where a kernel changed. */
 uint64_t tvk_kernels_version(void);
@@ -49,10 +54,13 @@ typedef struct tvk_dispatch {
     uint32_t caps;            /* TVK_CAP_* of the row */
     tvk_span bindings[TVK_MAX_BINDINGS];
     uint32_t binding_count;
-    uint32_t push[TVK_MAX_PUSH_BYTES / 4];
+    uint32_t params[TVK_MAX_PARAMS]; /* of the op; a program has the fixed ones already */
     tvk_groups groups;
     uint32_t shape; /* of the choice that it runs with, or that it is there for; 0: none */
 } tvk_dispatch;
+
+/* What is pushed of its parameters. */
+const uint32_t *tvk_dispatch_pushed(const tvk_dispatch *d);
 
 typedef struct tvk_dispatch_list {
     tvk_dispatch *items; /* malloc'd */
@@ -172,11 +180,11 @@ void tvk_kernels_substitute(tvk_kernels *kernels, uint32_t shader_index, const c
  * tuner tells apart say what tvk_kernels_choose answered. */
 tvk_status tvk_kernels_append(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
                               const uint32_t *constants, uint32_t constant_count,
-                              const tvk_span *bindings, const void *push, const tvk_groups *groups,
-                              tvk_error *err);
+                              const tvk_span *bindings, const void *params,
+                              const tvk_groups *groups, tvk_error *err);
 tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
                                      tvk_choice choice, const uint32_t *constants,
                                      uint32_t constant_count, const tvk_span *bindings,
-                                     const void *push, const tvk_groups *groups, tvk_error *err);
+                                     const void *params, const tvk_groups *groups, tvk_error *err);
 
 #endif

@@ -170,19 +170,21 @@ void tvk_kernels_forget(tvk_kernels *kernels)
 
 /* ---- appending ---- */
 
-static const tvk_cached_program *find(const tvk_kernels *k, uint32_t row, const uint32_t *constants,
-                                      uint32_t count)
+static const tvk_cached_program *find(const tvk_kernels *k, tvk_op op, uint32_t row,
+                                      const uint32_t *constants, uint32_t count, const void *params)
 {
     const uint32_t *spirv = module_of(k, row).spirv;
     for (const tvk_cached_program *p = k->programs; p; p = p->next)
         if (p->row == row && p->spirv == spirv && p->constant_count == count &&
-            !memcmp(p->constants, constants, count * sizeof *constants))
+            !memcmp(p->constants, constants, count * sizeof *constants) &&
+            !memcmp(p->fixed, params, 4 * tvk_op_fixed_words(op)))
             return p;
     return NULL;
 }
 
 static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *constants,
-                      uint32_t count, const tvk_cached_program **out, tvk_error *err)
+                      uint32_t count, const void *params, const tvk_cached_program **out,
+                      tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_module module = module_of(k, row);
@@ -194,6 +196,7 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     p->constant_count = count;
     p->pending = k->collecting;
     memcpy(p->constants, constants, count * sizeof *constants);
+    memcpy(p->fixed, params, 4 * tvk_op_fixed_words(op));
     name_program(p, module.name);
     desc.name = p->name;
     desc.spirv = module.spirv;
@@ -202,6 +205,8 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     desc.push_bytes = tvk_op_push_bytes(op);
     desc.constant_count = count;
     memcpy(desc.constants, constants, count * sizeof *constants);
+    desc.fixed_count = tvk_op_fixed_words(op);
+    memcpy(desc.fixed, p->fixed, sizeof desc.fixed);
     desc.subgroup = tvk_select_subgroup(tvk_gpu_plan(k->device), tvk_shader_get(row));
     TVK_TRY((p->pending ? tvk_program_prepare : tvk_program_create)(k->device, &desc, &p->program,
                                                                     err));
@@ -230,17 +235,17 @@ fail:
 
 tvk_status tvk_kernels_append(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
                               const uint32_t *constants, uint32_t constant_count,
-                              const tvk_span *bindings, const void *push, const tvk_groups *groups,
-                              tvk_error *err)
+                              const tvk_span *bindings, const void *params,
+                              const tvk_groups *groups, tvk_error *err)
 {
     return tvk_kernels_append_choice(kernels, list, op, kernels->choices[op], constants,
-                                     constant_count, bindings, push, groups, err);
+                                     constant_count, bindings, params, groups, err);
 }
 
 tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *list, tvk_op op,
                                      tvk_choice choice, const uint32_t *constants,
                                      uint32_t constant_count, const tvk_span *bindings,
-                                     const void *push, const tvk_groups *groups, tvk_error *err)
+                                     const void *params, const tvk_groups *groups, tvk_error *err)
 {
     tvk_status st = TVK_OK;
     const tvk_cached_program *program = NULL;
@@ -248,8 +253,9 @@ tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *li
     if (constant_count < 3 || constant_count > TVK_MAX_CONSTANTS)
         TVK_FAIL(TVK_ERR_INTERNAL, "%s: 3 to %d constants expected, %u found", tvk_op_name(op),
                  TVK_MAX_CONSTANTS, constant_count);
-    program = find(kernels, choice.row, constants, constant_count);
-    if (!program) TVK_TRY(add(kernels, op, choice.row, constants, constant_count, &program, err));
+    program = find(kernels, op, choice.row, constants, constant_count, params);
+    if (!program)
+        TVK_TRY(add(kernels, op, choice.row, constants, constant_count, params, &program, err));
     if (program->pending && !kernels->collecting) TVK_TRY(tvk_kernels_compiled(kernels, err));
     TVK_TRY(grow(list, err));
     d = &list->items[list->count];
@@ -262,7 +268,7 @@ tvk_status tvk_kernels_append_choice(tvk_kernels *kernels, tvk_dispatch_list *li
     d->caps = tvk_shader_get(choice.row)->caps;
     d->binding_count = (uint32_t)strlen(tvk_op_access(op));
     memcpy(d->bindings, bindings, d->binding_count * sizeof *bindings);
-    memcpy(d->push, push, tvk_op_push_bytes(op));
+    memcpy(d->params, params, 4 * tvk_op_param_words(op));
     d->groups = *groups;
     for (int axis = 0; list->outs && axis < 3; axis++)
         if (d->groups.kind[axis] == TVK_AXIS_ROWS) d->groups.kind[axis] = TVK_AXIS_OUTS;

@@ -39,18 +39,21 @@ static const tvk_shader_info shaders[] = {
 
 typedef struct op_info {
     const char *name, *access;
-    uint32_t push_bytes;
+    uint32_t param_words, fixed_words;
 } op_info;
 
 static const op_info ops[] = {
-#define TVK_KERNEL(op, access, params)                                                             \
-    {#op, access, (uint32_t)sizeof(struct tvk_##params##_params)},
+#define WORDS(params) ((uint32_t)sizeof(struct tvk_##params##_params) / 4)
+#define ALL UINT32_MAX
+#define FIXED(params, fixed) ((fixed) == ALL ? WORDS(params) : (fixed))
+#define TVK_KERNEL(op, access, params, fixed) {#op, access, WORDS(params), FIXED(params, fixed)},
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
 };
 
-#define TVK_KERNEL(op, access, params)                                                             \
-    _Static_assert(sizeof(struct tvk_##params##_params) <= TVK_MAX_PUSH_BYTES, #op);
+_Static_assert(TVK_FIXED_ID == TVK_MAX_CONSTANTS, "fixed words stand behind the constants");
+#define TVK_KERNEL(op, access, params, fixed)                                                      \
+    _Static_assert(WORDS(params) <= TVK_MAX_PARAMS && FIXED(params, fixed) <= TVK_MAX_FIXED, #op);
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
 
@@ -74,9 +77,24 @@ const char *tvk_op_access(tvk_op op)
     return ops[op].access;
 }
 
+uint32_t tvk_op_param_words(tvk_op op)
+{
+    return ops[op].param_words;
+}
+
+uint32_t tvk_op_fixed_words(tvk_op op)
+{
+    return ops[op].fixed_words;
+}
+
 uint32_t tvk_op_push_bytes(tvk_op op)
 {
-    return ops[op].push_bytes;
+    return 4 * (ops[op].param_words - ops[op].fixed_words);
+}
+
+const uint32_t *tvk_dispatch_pushed(const tvk_dispatch *d)
+{
+    return d->params + ops[d->op].fixed_words;
 }
 
 /* FNV-1a, a word at a time */

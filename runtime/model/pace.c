@@ -51,7 +51,7 @@ static bool alike(const tvk_dispatch *a, const tvk_dispatch *b)
     const tvk_groups *x = &a->groups, *y = &b->groups;
     return a->program == b->program && memcmp(x->kind, y->kind, sizeof x->kind) == 0 &&
            memcmp(x->value, y->value, sizeof x->value) == 0 &&
-           memcmp(a->push, b->push, sizeof a->push) == 0;
+           memcmp(a->params, b->params, sizeof a->params) == 0;
 }
 
 /* The first dispatch that takes the time of this one. */

@@ -70,6 +70,7 @@ void tvk_staging_release(tvk_device *device, tvk_span span, uint64_t ticket);
 /* ---- programs ----------------------------------------------------------------------------- */
 
 #define TVK_MAX_CONSTANTS 16
+#define TVK_MAX_FIXED 12
 #define TVK_MAX_BINDINGS 8
 #define TVK_MAX_PUSH_BYTES 128
 
@@ -83,6 +84,8 @@ typedef struct tvk_program_desc {
     uint32_t push_bytes;
     uint32_t constant_count; /* ids 0 .. n-1; 0-2 are the workgroup size */
     uint32_t constants[TVK_MAX_CONSTANTS];
+    uint32_t fixed_count; /* more of them, ids TVK_MAX_CONSTANTS .. */
+    uint32_t fixed[TVK_MAX_FIXED];
     uint32_t subgroup; /* size that it needs, with full subgroups; 0: any */
 } tvk_program_desc;
 

@@ -212,8 +212,9 @@ struct tvk_program {
     VkPipeline pipeline;
     VkShaderModule module; /* until it is compiled */
     uint32_t binding_count, push_bytes;
-    uint32_t constant_count, constants[TVK_MAX_CONSTANTS];
-    uint32_t subgroup; /* size asked for; 0: any */
+    uint32_t constant_count, fixed_count;
+    uint32_t constants[TVK_MAX_CONSTANTS + TVK_MAX_FIXED]; /* the fixed ones behind all others */
+    uint32_t subgroup;                                     /* size asked for; 0: any */
     uint64_t compile_ns;
     char name[64];
 };

@@ -66,12 +66,13 @@ static tvk_status check(const tvk_device *dev, const tvk_program_desc *d, tvk_er
         TVK_FAIL(TVK_ERR_ARG, "program '%s': a SPIR-V module needed, %llu other bytes found",
                  d->name ? d->name : "unnamed", (unsigned long long)d->spirv_bytes);
     if (d->binding_count > TVK_MAX_BINDINGS || d->push_bytes > TVK_MAX_PUSH_BYTES ||
-        d->push_bytes % 4 != 0 || d->constant_count > TVK_MAX_CONSTANTS)
+        d->push_bytes % 4 != 0 || d->constant_count > TVK_MAX_CONSTANTS ||
+        d->fixed_count > TVK_MAX_FIXED)
         TVK_FAIL(TVK_ERR_ARG,
-                 "program '%s': at most %d bindings, %d push bytes in words and %d "
-                 "constants expected, %u, %u and %u found",
-                 d->name, TVK_MAX_BINDINGS, TVK_MAX_PUSH_BYTES, TVK_MAX_CONSTANTS, d->binding_count,
-                 d->push_bytes, d->constant_count);
+                 "program '%s': at most %d bindings, %d push bytes in words, %d constants and %d "
+                 "fixed words expected, %u, %u, %u and %u found",
+                 d->name, TVK_MAX_BINDINGS, TVK_MAX_PUSH_BYTES, TVK_MAX_CONSTANTS, TVK_MAX_FIXED,
+                 d->binding_count, d->push_bytes, d->constant_count, d->fixed_count);
     if (d->binding_count > dev->plan.max_storage_buffers)
         TVK_FAIL(TVK_ERR_UNSUPPORTED, "program '%s': %u storage buffers needed, %u allowed",
                  d->name, d->binding_count, dev->plan.max_storage_buffers);
@@ -113,10 +114,10 @@ fail:
  * made, but for the pipeline cache, which the driver guards. */
 static VkResult compile(tvk_device *dev, tvk_program *p)
 {
-    VkSpecializationMapEntry entries[TVK_MAX_CONSTANTS];
-    VkSpecializationInfo constants = {.mapEntryCount = p->constant_count,
+    VkSpecializationMapEntry entries[TVK_MAX_CONSTANTS + TVK_MAX_FIXED];
+    VkSpecializationInfo constants = {.mapEntryCount = p->constant_count + p->fixed_count,
                                       .pMapEntries = entries,
-                                      .dataSize = p->constant_count * sizeof(uint32_t),
+                                      .dataSize = sizeof p->constants,
                                       .pData = p->constants};
     VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
@@ -127,16 +128,18 @@ static VkResult compile(tvk_device *dev, tvk_program *p)
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = p->module,
                   .pName = "main",
-                  .pSpecializationInfo = p->constant_count > 0 ? &constants : NULL},
+                  .pSpecializationInfo = constants.mapEntryCount > 0 ? &constants : NULL},
         .layout = p->layout};
     VkResult result;
     uint64_t start = tvk_clock_ns();
     if (dev->inspect)
         info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR |
                      VK_PIPELINE_CREATE_CAPTURE_INTERNAL_REPRESENTATIONS_BIT_KHR;
-    for (uint32_t i = 0; i < p->constant_count; i++)
+    for (uint32_t i = 0; i < constants.mapEntryCount; i++) {
+        const uint32_t id = i < p->constant_count ? i : TVK_MAX_CONSTANTS + i - p->constant_count;
         entries[i] = (VkSpecializationMapEntry){
-            .constantID = i, .offset = i * (uint32_t)sizeof(uint32_t), .size = sizeof(uint32_t)};
+            .constantID = id, .offset = id * (uint32_t)sizeof(uint32_t), .size = sizeof(uint32_t)};
+    }
     if (p->subgroup && dev->plan.subgroup_require) info.stage.pNext = &size;
     /* Where the size never varies and the feature is missing, workgroup widths that are multiples
      * of it (checked) give full subgroups. */
@@ -191,7 +194,9 @@ tvk_status tvk_program_prepare(tvk_device *device, const tvk_program_desc *desc,
     p->push_bytes = desc->push_bytes;
     p->subgroup = desc->subgroup;
     p->constant_count = desc->constant_count;
-    memcpy(p->constants, desc->constants, sizeof p->constants);
+    p->fixed_count = desc->fixed_count;
+    memcpy(p->constants, desc->constants, sizeof desc->constants);
+    memcpy(p->constants + TVK_MAX_CONSTANTS, desc->fixed, sizeof desc->fixed);
     snprintf(p->name, sizeof p->name, "%s", desc->name);
     TVK_TRY(set_layout(device, desc->binding_count, &layout, err));
     TVK_VK(device, device->vk.CreatePipelineLayout(device->handle, &layout_info, NULL, &p->layout));

@@ -26,7 +26,8 @@ layout(constant_id = 8) const uint SPAN = 64u;
 layout(constant_id = 9) const uint FM = 2u;
 layout(constant_id = 10) const uint ACROSS = 2u;
 
-layout(push_constant) uniform Push { tvk_attention_params p; };
+TVK_PUSHED(3);
+tvk_attention_params p = TVK_ATTENTION_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec2 qkv[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Pool { uvec4 pool[]; };

@@ -7,7 +7,8 @@
 #include "prelude.glsl"
 #include "exact.glsl"
 
-layout(push_constant) uniform Push { tvk_attention_params p; };
+TVK_PUSHED(3);
+tvk_attention_params p = TVK_ATTENTION_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Partials { vec4 partials[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Out { vec4 result[]; };

@@ -7,7 +7,7 @@
 #version 450
 #include "prelude.glsl"
 
-layout(push_constant) uniform Push { tvk_rope_params p; };
+tvk_rope_params p = TVK_ROPE_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };
 layout(set = 0, binding = 2, std430) buffer Qkv { float qkv[]; };

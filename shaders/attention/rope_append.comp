@@ -11,7 +11,8 @@
 
 layout(constant_id = 3) const uint INTERLEAVED = 0u;
 
-layout(push_constant) uniform Push { tvk_rope_append_params p; };
+TVK_PUSHED(2);
+tvk_rope_append_params p = TVK_ROPE_APPEND_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };
 layout(set = 0, binding = 2, std430) buffer Qkv { vec2 qkv[]; };

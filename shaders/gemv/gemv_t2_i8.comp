@@ -2,7 +2,7 @@
 // bindings: 0 codes T2 [N, row_words] | 1 scales f32 [N] of the piece
 //           2 activation records [T, act_stride] {bits(d), sum q, 0, 0, codes} | 3 y [T, y_stride]
 // workgroup (x, t): GROUP / LANES * ROWS weight rows of activation row t
-// constants: 0-2 workgroup size, 3 LANES invocations that share a row along K (power of two),
+// constants: 0-2 workgroup size, 3 LANES invocations that share a row along K, which divide it,
 //            4 ROWS rows an invocation; LANES > 1: at most LANES of them, which are a multiple of 4
 //            LANES = 1: a row an invocation, nothing is shared
 //            5 AHEAD units of a row that are loaded together
@@ -20,9 +20,9 @@ layout(constant_id = 4) const uint ROWS = 4u;
 layout(constant_id = 5) const uint AHEAD = 1u;
 
 #ifdef UP
-layout(push_constant) uniform Push { tvk_up_params p; };
+tvk_up_params p = TVK_UP_PARAMS;
 #else
-layout(push_constant) uniform Push { tvk_matmul_params p; };
+tvk_matmul_params p = TVK_MATVEC_PARAMS;
 #endif
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };

@@ -7,13 +7,14 @@
 #ifndef WORK
 #define WORK vec4
 #endif
-layout(push_constant) uniform Push { tvk_attn_token_params p; };
+tvk_attn_token_params p = TVK_ATTN_TOKEN_PARAMS;
 layout(set = 0, binding = 0, std430) buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };
 layout(set = 0, binding = 3, std430) coherent buffer Work { WORK work[]; };
 #else
 #define POOL_ACCESS readonly
-layout(push_constant) uniform Push { tvk_attention_params p; };
+TVK_PUSHED(3);
+tvk_attention_params p = TVK_ATTENTION_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };
 uint query_at(uint t, uint head) { return t * (p.q_stride / 4u) + head * (p.d / 4u); }

@@ -7,7 +7,8 @@
 
 const uint SUMS = TM * ROWS;
 
-layout(push_constant) uniform Push { tvk_matmul_params p; };
+TVK_PUSHED(8);
+tvk_matmul_params p = TVK_MATMUL_PUSHED;
 #define W_BINDING 0
 #define SCALE_BINDING 1
 #include "weights_f.glsl"

@@ -1,4 +1,4 @@
-/* Push constants and buffer layouts shared by C and GLSL: the only header that both include.
+/* Parameters and buffer layouts shared by C and GLSL: the only header that both include.
  * Only 32-bit scalars, so that the C layout and std430 are the same. Sizes in elements unless the
  * name says words (32 bits) or vec4 (16 bytes). Shape letters: T rows (tokens), K inputs,
  * N outputs, H heads, G KV heads, D head size. */
@@ -31,6 +31,7 @@
 #define TVK_PEAK_CHAINS 12u /* side by side in an invocation that measures arithmetic */
 #define TVK_PEAK_TURN 8u    /* steps of them in a turn of its loop */
 #define TVK_NO_OUTPUT 0xffffffffu
+#define TVK_FIXED_ID 16 /* specialization constant of the first word of fixed parameters */
 
 /* ---- the KV cache (docs/formats.md, "KV page"): types of K and of V, sizes in words ---- */
 #define TVK_CACHE_F16 0u
@@ -132,6 +133,11 @@
 #define TVK_FEW_CHUNKS 6u
 #define TVK_BLOCKS(v, chunks) ((chunks) > TVK_FEW_CHUNKS ? (v) >> 16 : (v)&0xffffu)
 
+/* ---- parameters of kernels: so many words from the first one on, as kernels.def says, are
+ * constants that the program is made with: what a model decides. The others are pushed: what the
+ * layout of a session's memory decides, and where a piece of a large matrix lies. Of the small
+ * kernels of each layer of a decode step all are constants. ---- */
+
 struct tvk_begin_params {
     TVK_U32 ring_entries, ring_entry_words;      /* request ring */
     TVK_U32 batch, max_outs;                     /* capacities */
@@ -151,9 +157,9 @@ struct tvk_norm_params {
     TVK_U32 y_stride;     /* floats (f32 output) or words (act record) */
     TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
     TVK_U32 gather;       /* 1: row t of y is row outs[t] of x */
+    TVK_U32 code_words;   /* words of codes in a record */
+    TVK_U32 list_word;    /* of a record: where its list of non-zero codes begins; 0: none */
     TVK_U32 outs_word;
-    TVK_U32 code_words; /* words of codes in a record */
-    TVK_U32 list_word;  /* of a record: where its list of non-zero codes begins; 0: none */
 };
 
 struct tvk_layernorm_params {
@@ -171,14 +177,14 @@ struct tvk_hadamard_params {
 };
 
 struct tvk_matmul_params {
-    TVK_U32 n, k;      /* rows of this piece, inputs */
-    TVK_U32 row_words; /* words from weight row to weight row */
-    TVK_U32
-    first_row; /* of the piece in the whole matrix: offset in y; scales start at the piece */
+    TVK_U32 k;          /* inputs */
+    TVK_U32 row_words;  /* words from weight row to weight row */
     TVK_U32 act_stride; /* words (act record) or floats from activation row to row */
+    TVK_U32 n;          /* rows of this piece */
     TVK_U32 y_stride;   /* floats from row to row of y */
     TVK_U32 add;        /* 1: y += result (residual) */
     TVK_U32 rows;       /* activation rows that exist in memory (capacity) */
+    TVK_U32 first_row;  /* of the piece in the whole matrix and in y; scales start at the piece */
 };
 
 /* a gated unit behind a mat-vec: f = (max(a,0)^2) b, f = (a sigmoid(a)) b */
@@ -189,10 +195,10 @@ struct tvk_matmul_params {
 #define TVK_STAGE_OWN 3u /* stages of a mat-mat by matrices: each subgroup has one of its own */
 
 struct tvk_norm_gemv_params {
-    TVK_U32 n, k;         /* weight rows, inputs */
-    TVK_U32 gain;         /* vec4 from the scales to the gain */
-    TVK_U32 add;          /* 1: y += result (residual) */
-    TVK_F32_T inv_k, eps; /* 1 / K rounded to f32 */
+    TVK_U32 n, k;             /* weight rows, inputs */
+    TVK_U32 gain;             /* vec4 from the scales to the gain */
+    TVK_U32 add;              /* 1: y += result (residual) */
+    TVK_F32_T inv_k, eps;     /* 1 / K rounded to f32 */
     TVK_U32 soon, soon_quads; /* vec4 from the scales to what the next dispatch reads, how many */
 };
 
@@ -231,33 +237,35 @@ struct tvk_rope_params {
 
 struct tvk_rope_append_params {
     TVK_U32 heads, kv_heads, d;
-    TVK_U32 stride; /* floats from row to row of qkv: Q, K, V */
-    TVK_U32 pages_word, max_pages;
+    TVK_U32 stride;     /* floats from row to row of qkv: Q, K, V */
     TVK_U32 page_words; /* TVK_CACHE_PAGE_WORDS */
+    TVK_U32 pages_word, max_pages;
 };
 
 struct tvk_kv_append_params {
     TVK_U32 kv_heads, d;
     TVK_U32 stride;             /* floats from row to row of qkv */
     TVK_U32 k_offset, v_offset; /* floats from the start of a row */
+    TVK_U32 page_words;         /* TVK_CACHE_PAGE_WORDS */
+    TVK_U32 heads;              /* of Q, first in a row; used where it gets records [T, heads] */
     TVK_U32 pages_word, max_pages;
-    TVK_U32 page_words; /* TVK_CACHE_PAGE_WORDS */
-    TVK_U32 heads;      /* of Q, first in a row; used where it gets records [T, heads] */
 };
 
 struct tvk_attention_params {
     TVK_U32 heads, kv_heads, d;
     TVK_U32 q_stride; /* words from row to row of qkv, Q first, or of the query records */
     TVK_U32 o_stride; /* floats from row to row of the output */
-    TVK_U32 pages_word, max_pages, page_words;
-    TVK_F32_T scale;    /* 1 / sqrt(D) */
+    TVK_U32 page_words;
+    TVK_F32_T scale; /* 1 / sqrt(D) */
+    TVK_U32 pages_word, max_pages;
     TVK_U32 max_chunks; /* capacity of the partial buffer, chunks a (row, head) */
 };
 
 struct tvk_attn_token_params {
     TVK_U32 heads, kv_heads, d, rotary;
-    TVK_U32 pages_word, max_pages, page_words;
-    TVK_F32_T scale;    /* 1 / sqrt(D) */
+    TVK_U32 page_words;
+    TVK_F32_T scale; /* 1 / sqrt(D) */
+    TVK_U32 pages_word, max_pages;
     TVK_U32 max_chunks; /* capacity of the partials, chunks of a head of a row */
     TVK_U32 merge_word; /* counters [rows, H] in the state buffer */
     TVK_U32 out_vec4;   /* in the work binding, behind Q K V: the output */
@@ -285,10 +293,10 @@ struct tvk_count_params {
 
 struct tvk_sample_params {
     TVK_U32 vocab, logits_stride;
+    TVK_U32 blocks, quads; /* workgroups a row, groups of four logits an invocation: the op's */
     TVK_U32 outs_word, slots_word, history_word, context;
     TVK_U32 ring_entries, ring_entry_words; /* result ring */
     TVK_U32 arrived_word;                   /* counters [outs] in the state buffer */
-    TVK_U32 blocks, quads; /* workgroups a row, groups of four logits an invocation: the op's */
 };
 
 struct tvk_peak_params {

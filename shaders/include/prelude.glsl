@@ -8,6 +8,7 @@
 #endif
 
 #include "params.h"
+#include "fixed.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 0) const uint GROUP = 128u; // the same id as local_size_x

@@ -7,7 +7,8 @@
 #version 450
 #include "prelude.glsl"
 
-layout(push_constant) uniform Push { tvk_kv_append_params p; };
+TVK_PUSHED(2);
+tvk_kv_append_params p = TVK_KV_APPEND_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { float qkv[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Pool { uint pool[]; };

@@ -7,7 +7,7 @@
 #version 450
 #include "prelude.glsl"
 
-layout(push_constant) uniform Push { tvk_embed_params p; };
+tvk_embed_params p = TVK_EMBED_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 #define W_BINDING 1
 #define SCALE_BINDING 2

@@ -6,7 +6,8 @@
 #version 450
 #include "prelude.glsl"
 
-layout(push_constant) uniform Push { tvk_gather_params p; };
+TVK_PUSHED(1);
+tvk_gather_params p = TVK_GATHER_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { uvec4 x[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Y { uvec4 y[]; };

@@ -14,7 +14,8 @@
 
 layout(constant_id = 3) const uint MOST_BLOCKS = 1u;
 
-layout(push_constant) uniform Push { tvk_sample_params p; };
+TVK_PUSHED(7);
+tvk_sample_params p = TVK_SAMPLE_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer Logits { uint logits[]; };
 layout(set = 0, binding = 0, std430) readonly buffer LogitQuads { uvec4 logit_quads[]; };
 layout(set = 0, binding = 1, std430) buffer State { uint state[]; };

@@ -11,7 +11,7 @@
 #include "exact.glsl"
 #include "reduce.glsl"
 
-layout(push_constant) uniform Push { tvk_hadamard_params p; };
+tvk_hadamard_params p = TVK_HADAMARD_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { vec4 x[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Gain { vec4 gain[]; };

@@ -31,7 +31,8 @@ layout(constant_id = 4) const uint HELD = 0u;
 layout(constant_id = 3) const uint LIST = 0u;
 #endif
 
-layout(push_constant) uniform Push { tvk_norm_params p; };
+TVK_PUSHED(1);
+tvk_norm_params p = TVK_NORM_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { vec4 x[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Gain { vec4 gain[]; };

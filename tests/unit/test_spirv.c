@@ -13,7 +13,8 @@
 
 /* ---- the manifest ---- */
 
-/* Push constants are structures of params.h: the module's and the host's have one size. Rows for
+/* Parameters are structures of params.h: what the module has pushed and what the host pushes have
+ * one size, and it asks for no more constants than it gets. Rows for
  * any device stay within Vulkan's 16 KiB of shared memory. */
 static void rows_of_the_manifest(void **state)
 {
@@ -28,6 +29,7 @@ static void rows_of_the_manifest(void **state)
         assert_true(f.sets <= 1 && f.bindings <= strlen(tvk_op_access(row->op)));
         assert_true(f.group_constants);
         assert_int_equal(f.push_bytes, tvk_op_push_bytes(row->op));
+        assert_true(f.constants <= TVK_FIXED_ID + tvk_op_fixed_words(row->op));
         if (row->caps == 0) assert_true(f.shared_bytes <= 16384);
     }
 }
@@ -121,6 +123,15 @@ static uint32_t push_bytes_of(uint32_t type, uint32_t offset, uint32_t length, u
     return facts_of(&m).push_bytes;
 }
 
+static void constants_end_with_the_largest_number(void **state)
+{
+    module m = {.count = 0};
+    (void)state;
+    DECORATE(&m, SPEC, SPEC_ID, 5u);
+    DECORATE(&m, OTHER, SPEC_ID, 2u);
+    assert_int_equal(facts_of(&m).constants, 6);
+}
+
 static void push_constants_end_with_their_last_member(void **state)
 {
     (void)state;
@@ -208,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_the_manifest),
+        cmocka_unit_test(constants_end_with_the_largest_number),
         cmocka_unit_test(push_constants_end_with_their_last_member),
         cmocka_unit_test(shared_memory_is_summed),
         cmocka_unit_test(the_workgroup_is_three_constants),

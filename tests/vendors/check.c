@@ -102,10 +102,11 @@ static int open_device(run *r)
     return 0;
 }
 
-static bool known(const run *r, const char *name)
+/* Programs of one name differ by what else they are made with; many of them come to the same. */
+static bool known(const run *r, const kernel_facts *k)
 {
     for (uint32_t i = 0; i < r->count; i++)
-        if (!strcmp(r->kernels[i].name, name)) return true;
+        if (kernel_facts_same(&r->kernels[i], k)) return true;
     return false;
 }
 
@@ -116,9 +117,10 @@ static int note_programs(run *r, const tvk_kernels *kernels)
     tvk_program *p;
     uint32_t row;
     for (uint32_t i = 0; (p = tvk_kernels_program(kernels, i, &row, &name)); i++) {
-        if (known(r, name) || r->count == MOST_KERNELS) continue;
-        if (kernel_facts_read(p, name, row, r->compiler, &r->kernels[r->count++], &err) != TVK_OK)
+        kernel_facts k;
+        if (kernel_facts_read(p, name, row, r->compiler, &k, &err) != TVK_OK)
             return failed(r, name, &err);
+        if (!known(r, &k) && r->count < MOST_KERNELS) r->kernels[r->count++] = k;
     }
     return 0;
 }

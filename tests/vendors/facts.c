@@ -93,3 +93,11 @@ tvk_status kernel_facts_read(tvk_program *program, const char *name, uint32_t ro
     snprintf(out->name, sizeof out->name, "%s", name);
     return tvk_program_inspect(program, fact, &r, err);
 }
+
+bool kernel_facts_same(const kernel_facts *a, const kernel_facts *b)
+{
+    return a->row == b->row && !strcmp(a->name, b->name) && a->instructions == b->instructions &&
+           a->registers == b->registers && a->occupancy == b->occupancy && a->spills == b->spills &&
+           a->scratch == b->scratch && a->subgroup == b->subgroup && a->told == b->told &&
+           a->dot == b->dot && a->matrix == b->matrix;
+}

@@ -28,5 +28,7 @@ typedef struct kernel_facts {
 
 tvk_status kernel_facts_read(tvk_program *program, const char *name, uint32_t row,
                              const compiler *c, kernel_facts *out, tvk_error *err);
+/* Is everything that is known of both the same? */
+bool kernel_facts_same(const kernel_facts *a, const kernel_facts *b);
 
 #endif

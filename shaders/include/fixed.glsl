@@ -1,0 +1,66 @@
+// Parameters of a kernel (params.h) of which some are constants that its program is made with: word i of
+// the struct is constant TVK_FIXED_ID + i, as many as kernels.def says; the words behind are pushed.
+// Push constants are read anew by every dispatch, which is some of the time that a small one takes, and
+// a compiler that knows K and the strides makes better loops.
+//   TVK_PUSHED(words);
+//   tvk_norm_params p = TVK_NORM_PARAMS;
+#ifndef TVK_FIXED_GLSL
+#define TVK_FIXED_GLSL
+
+layout(constant_id = TVK_FIXED_ID) const uint FIXED_0 = 0u;
+layout(constant_id = TVK_FIXED_ID + 1) const uint FIXED_1 = 0u;
+layout(constant_id = TVK_FIXED_ID + 2) const uint FIXED_2 = 0u;
+layout(constant_id = TVK_FIXED_ID + 3) const uint FIXED_3 = 0u;
+layout(constant_id = TVK_FIXED_ID + 4) const uint FIXED_4 = 0u;
+layout(constant_id = TVK_FIXED_ID + 5) const uint FIXED_5 = 0u;
+layout(constant_id = TVK_FIXED_ID + 6) const uint FIXED_6 = 0u;
+layout(constant_id = TVK_FIXED_ID + 7) const uint FIXED_7 = 0u;
+layout(constant_id = TVK_FIXED_ID + 8) const uint FIXED_8 = 0u;
+layout(constant_id = TVK_FIXED_ID + 9) const uint FIXED_9 = 0u;
+layout(constant_id = TVK_FIXED_ID + 10) const uint FIXED_10 = 0u;
+layout(constant_id = TVK_FIXED_ID + 11) const uint FIXED_11 = 0u;
+
+#define TVK_PUSHED(words) layout(push_constant) uniform Push { uint pushed[words]; }
+
+#define TVK_EMBED_PARAMS tvk_embed_params(FIXED_0, FIXED_1, FIXED_2)
+#define TVK_NORM_PARAMS                                                                            \
+    tvk_norm_params(FIXED_0, FIXED_1, FIXED_2, uintBitsToFloat(FIXED_3),                           \
+                    uintBitsToFloat(FIXED_4), FIXED_5, FIXED_6, FIXED_7, pushed[0])
+#define TVK_LAYERNORM_PARAMS                                                                       \
+    tvk_layernorm_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, uintBitsToFloat(FIXED_4),             \
+                         uintBitsToFloat(FIXED_5), FIXED_6, pushed[0])
+#define TVK_HADAMARD_PARAMS                                                                        \
+    tvk_hadamard_params(FIXED_0, uintBitsToFloat(FIXED_1), uintBitsToFloat(FIXED_2),               \
+                        uintBitsToFloat(FIXED_3))
+#define TVK_ROPE_PARAMS tvk_rope_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3)
+#define TVK_ROPE_APPEND_PARAMS                                                                     \
+    tvk_rope_append_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, pushed[0], pushed[1])
+#define TVK_KV_APPEND_PARAMS                                                                       \
+    tvk_kv_append_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, FIXED_6,            \
+                         pushed[0], pushed[1])
+#define TVK_GLU_PARAMS tvk_glu_params(FIXED_0, FIXED_1, FIXED_2)
+#define TVK_GATHER_PARAMS tvk_gather_params(FIXED_0, pushed[0])
+#define TVK_SAMPLE_PARAMS                                                                          \
+    tvk_sample_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, pushed[0], pushed[1], pushed[2],         \
+                      pushed[3], pushed[4], pushed[5], pushed[6])
+#define TVK_ATTENTION_PARAMS                                                                       \
+    tvk_attention_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5,                     \
+                         uintBitsToFloat(FIXED_6), pushed[0], pushed[1], pushed[2])
+#define TVK_MATMUL_PUSHED                                                                          \
+    tvk_matmul_params(pushed[0], pushed[1], pushed[2], pushed[3], pushed[4], pushed[5],            \
+                      pushed[6], pushed[7])
+#define TVK_NORM_GEMV_PARAMS                                                                       \
+    tvk_norm_gemv_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, uintBitsToFloat(FIXED_4),             \
+                         uintBitsToFloat(FIXED_5), FIXED_6, FIXED_7)
+#define TVK_SPARSE_PARAMS tvk_sparse_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4)
+#define TVK_RELU_LIST_PARAMS tvk_relu_list_params(FIXED_0)
+#define TVK_UP_PARAMS tvk_up_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4)
+#define TVK_ATTN_TOKEN_PARAMS                                                                      \
+    tvk_attn_token_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, uintBitsToFloat(FIXED_5),   \
+                          FIXED_6, FIXED_7, FIXED_8, FIXED_9, FIXED_10, FIXED_11)
+#define TVK_MATMUL_PARAMS                                                                          \
+    tvk_matmul_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, pushed[0], pushed[1])
+#define TVK_MATVEC_PARAMS                                                                          \
+    tvk_matmul_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, FIXED_6, FIXED_7)
+
+#endif
