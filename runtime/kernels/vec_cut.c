@@ -8,13 +8,17 @@
 #define ROWS_A_LANE 2048u
 #define LEAST_LANES 8u
 
-/* The default on GPUs: lanes for as few turns as 64 of them take, more rows an invocation where
- * there are many, of both what registers hold. */
+/* The default on GPUs: as few lanes, in fours, as take no more turns than all of them, as many sets
+ * of them as the group has room for and no idle ones; more rows an invocation where there are many;
+ * of both what registers hold. */
 static tvk_config adapted(const tvk_plan *plan, tvk_config c, uint32_t units, uint32_t n)
 {
     const uint32_t most = tvk_may_keep(plan, 4 * MOST_UNITS) / 4,
-                   most_rows = most < MOST_ROWS ? most : MOST_ROWS;
-    while (c.tile[0] > LEAST_LANES && c.tile[0] / 2 >= units) c.tile[0] /= 2;
+                   most_rows = most < MOST_ROWS ? most : MOST_ROWS,
+                   turns = tvk_div_up(units, c.tile[0]),
+                   lanes = 4 * tvk_div_up(tvk_div_up(units, turns), 4);
+    c.tile[0] = lanes < LEAST_LANES ? LEAST_LANES : lanes;
+    c.group = c.group / c.tile[0] * c.tile[0];
     while (c.tile[1] * ROWS_A_LANE <= n && 2 * c.tile[1] <= most_rows) c.tile[1] *= 2;
     if (c.tile[1] * c.tile[2] > most) c.tile[2] = c.tile[1] < most ? most / c.tile[1] : 1;
     return c;

@@ -123,15 +123,17 @@ static void ternary_vectors(void **state)
 {
     static const tvk_config given = {.cpu = false, .group = 128, .tile = {64, 2, 2}};
     static const vec_case cases[] = {
-        {0, 2560, 40, 64, 2, 1}, /* lanes for all units: one turn */
-        {0, 2560, 108, 64, 2, 2},    {0, 4095, 64, 64, 2, 1},     {0, 4096, 65, 64, 4, 2},
-        {0, 8191, 128, 64, 4, 2},    {0, 8192, 129, 64, 8, 2},    {0, 13824, 40, 64, 8, 1},
-        {0, 512, 33, 64, 2, 1},      {0, 512, 32, 32, 2, 1},      {0, 512, 17, 32, 2, 1},
+        {0, 2560, 40, 40, 2, 1},  /* all units in one turn */
+        {0, 2560, 108, 56, 2, 2}, /* two turns of 54 units, lanes in fours */
+        {0, 4095, 64, 64, 2, 1},     {0, 4096, 65, 36, 4, 2},
+        {0, 8191, 128, 64, 4, 2},    {0, 8192, 129, 44, 8, 2}, /* three turns of 43 */
+        {0, 13824, 40, 40, 8, 1},    {0, 512, 33, 36, 2, 1},
+        {0, 512, 32, 32, 2, 1},      {0, 512, 17, 20, 2, 1},
         {0, 512, 8, 8, 2, 1},        {0, 512, 1, 8, 2, 1},        /* 8 lanes at least */
-        {64, 13824, 108, 64, 2, 1},                               /* 10 words, two units */
-        {128, 13824, 108, 64, 4, 1},                              /* 21 words, five units */
-        {128, 2560, 108, 64, 2, 2},  {256, 13824, 108, 64, 8, 1}, /* 42 words, ten units */
-        {6, 13824, 108, 64, 2, 1},                                /* no room for one: the least */
+        {64, 13824, 108, 56, 2, 1},                               /* 10 words, two units */
+        {128, 13824, 108, 56, 4, 1},                              /* 21 words, five units */
+        {128, 2560, 108, 56, 2, 2},  {256, 13824, 108, 56, 8, 1}, /* 42 words, ten units */
+        {6, 13824, 108, 56, 2, 1},                                /* no room for one: the least */
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -142,6 +144,8 @@ static void ternary_vectors(void **state)
             fail_msg("%u registers, N %u, %u units: {%u, %u, %u} expected, {%u, %u, %u} found",
                      w->registers, w->n, w->units, w->lanes, w->rows, w->ahead, c.constants[3],
                      c.constants[4], c.constants[5]);
+        /* whole sets of lanes */
+        assert_int_equal(c.constants[0], 128 / w->lanes * w->lanes);
         assert_int_equal(c.rows, 128 / w->lanes * w->rows);
     }
 }
