@@ -19,6 +19,7 @@ typedef struct lab {
     kernels_on_row *on_row;
     void *user;
     double pace[MOST_ROWS]; /* ns for each unit of work of a row's last run; 0: not known */
+    double chain_ns;        /* of tvk_case_options */
     bool stop;
     int status;
 } lab;
@@ -110,7 +111,7 @@ static bool run_row(lab *l, tvk_case_data *data, const tvk_case *c, uint32_t row
 {
     const kernels_request *q = l->request;
     const tvk_case_options timing = {timed ? q->repetitions : 0, q->inner,
-                                     (uint64_t)q->rotate_mib << 20, MOST_NS};
+                                     (uint64_t)q->rotate_mib << 20, MOST_NS, &l->chain_ns};
     const double predicted = l->pace[row] * work_of(c) / 1e9;
     tvk_case_result result;
     tvk_error err;

@@ -35,6 +35,9 @@ typedef struct tvk_case_options {
     uint64_t rotate_bytes; /* between time stamps, copies of the large inputs of so many bytes in
                             * all are taken in turn; 0: the same ones each time */
     double most_ns;        /* about as long as the repetitions of a clock may take; 0: any time */
+    double *chain_ns; /* in and out, 0 at first: what a chain takes that the device's clock alone
+                       * decides, at the fastest; a device that is slower now is kept busy until
+                       * it is as fast again. NULL: timed as it is */
 } tvk_case_options;
 
 /* Of one run, ns. */
