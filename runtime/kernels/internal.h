@@ -44,7 +44,7 @@ uint32_t tvk_select_row(const tvk_plan *plan, tvk_op op, bool exact);
 
 typedef struct tvk_cached_program {
     struct tvk_cached_program *next;
-    uint32_t row, constant_count;
+    uint32_t row, constant_count, fixed_count;
     const uint32_t *spirv; /* of the row or what stood in for it */
     uint32_t constants[TVK_MAX_CONSTANTS], fixed[TVK_MAX_FIXED]; /* of its parameters */
     tvk_program *program;
@@ -62,7 +62,7 @@ typedef struct tvk_module {
 
 struct tvk_kernels {
     tvk_device *device;
-    bool exact;
+    bool exact, fixes;                /* tvk_kernels_fix */
     tvk_choice choices[TVK_OP_COUNT]; /* where nothing is chosen for a shape */
     bool forced[TVK_OP_COUNT];        /* choices[op] holds for every shape */
     tvk_shape_choice *shapes;         /* malloc'd: those that were asked for */

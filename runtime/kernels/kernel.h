@@ -33,9 +33,11 @@ uint32_t tvk_shader_count(void);
 const tvk_shader_info *tvk_shader_get(uint32_t index);
 const char *tvk_op_name(tvk_op op);
 const char *tvk_op_access(tvk_op op);
-/* Of its parameters: words, of which the first so many are fixed, and the bytes of the others. */
+/* Of its parameters: words, of which the first so many are fixed, on GPUs alone or everywhere, and
+ * the bytes that its programs have pushed. */
 uint32_t tvk_op_param_words(tvk_op op);
 uint32_t tvk_op_fixed_words(tvk_op op);
+bool tvk_op_fixed_on_gpus(tvk_op op);
 uint32_t tvk_op_push_bytes(tvk_op op);
 /* Of all modules and configurations: another one where a kernel changed. */
 uint64_t tvk_kernels_version(void);
@@ -168,6 +170,9 @@ bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size
  * UINT32_MAX: back to the default. */
 tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
                              uint32_t config, tvk_error *err);
+
+/* Whether parameters that are fixed on GPUs alone are from now on; at first they are on a GPU. */
+void tvk_kernels_fix(tvk_kernels *kernels, bool fix);
 
 /* From now on programs of this row are made of other words: a module with the row's bindings, push
  * constants and specialization constants. spirv and name: borrowed until tvk_kernels_destroy; spirv

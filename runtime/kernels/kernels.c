@@ -14,6 +14,7 @@ tvk_status tvk_kernels_create(tvk_device *device, bool exact, tvk_kernels **out,
     TVK_TRY_ALLOC(k);
     k->device = device;
     k->exact = exact;
+    k->fixes = !tvk_gpu_plan(device)->cpu;
     for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
         k->choices[op].row = tvk_select_row(tvk_gpu_plan(device), (tvk_op)op, exact);
         if (k->choices[op].row == UINT32_MAX)
@@ -170,14 +171,25 @@ void tvk_kernels_forget(tvk_kernels *kernels)
 
 /* ---- appending ---- */
 
+void tvk_kernels_fix(tvk_kernels *kernels, bool fix)
+{
+    kernels->fixes = fix;
+}
+
+/* Words of an op's parameters that its programs are made with here. */
+static uint32_t fixed_words(const tvk_kernels *k, tvk_op op)
+{
+    return tvk_op_fixed_on_gpus(op) && !k->fixes ? 0 : tvk_op_fixed_words(op);
+}
+
 static const tvk_cached_program *find(const tvk_kernels *k, tvk_op op, uint32_t row,
                                       const uint32_t *constants, uint32_t count, const void *params)
 {
-    const uint32_t *spirv = module_of(k, row).spirv;
+    const uint32_t *spirv = module_of(k, row).spirv, fixed = fixed_words(k, op);
     for (const tvk_cached_program *p = k->programs; p; p = p->next)
         if (p->row == row && p->spirv == spirv && p->constant_count == count &&
-            !memcmp(p->constants, constants, count * sizeof *constants) &&
-            !memcmp(p->fixed, params, 4 * tvk_op_fixed_words(op)))
+            p->fixed_count == fixed && !memcmp(p->constants, constants, 4 * count) &&
+            !memcmp(p->fixed, params, 4 * fixed))
             return p;
     return NULL;
 }
@@ -196,7 +208,8 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     p->constant_count = count;
     p->pending = k->collecting;
     memcpy(p->constants, constants, count * sizeof *constants);
-    memcpy(p->fixed, params, 4 * tvk_op_fixed_words(op));
+    p->fixed_count = fixed_words(k, op);
+    memcpy(p->fixed, params, 4 * p->fixed_count);
     name_program(p, module.name);
     desc.name = p->name;
     desc.spirv = module.spirv;
@@ -205,8 +218,13 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     desc.push_bytes = tvk_op_push_bytes(op);
     desc.constant_count = count;
     memcpy(desc.constants, constants, count * sizeof *constants);
-    desc.fixed_count = tvk_op_fixed_words(op);
+    desc.fixed_count = p->fixed_count;
     memcpy(desc.fixed, p->fixed, sizeof desc.fixed);
+    if (p->fixed_count > 0 &&
+        tvk_op_fixed_on_gpus(op)) { /* the word that says so is the last one */
+        desc.fixed[TVK_MAX_FIXED - 1] = 1;
+        desc.fixed_count = TVK_MAX_FIXED;
+    }
     desc.subgroup = tvk_select_subgroup(tvk_gpu_plan(k->device), tvk_shader_get(row));
     TVK_TRY((p->pending ? tvk_program_prepare : tvk_program_create)(k->device, &desc, &p->program,
                                                                     err));

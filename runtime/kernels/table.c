@@ -40,20 +40,23 @@ static const tvk_shader_info shaders[] = {
 typedef struct op_info {
     const char *name, *access;
     uint32_t param_words, fixed_words;
+    bool on_gpus; /* fixed there alone */
 } op_info;
 
 static const op_info ops[] = {
 #define WORDS(params) ((uint32_t)sizeof(struct tvk_##params##_params) / 4)
-#define ALL UINT32_MAX
-#define FIXED(params, fixed) ((fixed) == ALL ? WORDS(params) : (fixed))
-#define TVK_KERNEL(op, access, params, fixed) {#op, access, WORDS(params), FIXED(params, fixed)},
+#define ALL 0x7fffffffu
+#define GPU(words) ((words) | 0x80000000u)
+#define FIXED(params, fixed) (((fixed)&ALL) == ALL ? WORDS(params) : (fixed)&ALL)
+#define TVK_KERNEL(op, access, params, fixed)                                                      \
+    {#op, access, WORDS(params), FIXED(params, fixed), (fixed) > ALL},
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
 };
 
 _Static_assert(TVK_FIXED_ID == TVK_MAX_CONSTANTS, "fixed words stand behind the constants");
 #define TVK_KERNEL(op, access, params, fixed)                                                      \
-    _Static_assert(WORDS(params) <= TVK_MAX_PARAMS && FIXED(params, fixed) <= TVK_MAX_FIXED, #op);
+    _Static_assert(WORDS(params) <= TVK_MAX_PARAMS && FIXED(params, fixed) < TVK_MAX_FIXED, #op);
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
 
@@ -87,14 +90,25 @@ uint32_t tvk_op_fixed_words(tvk_op op)
     return ops[op].fixed_words;
 }
 
+bool tvk_op_fixed_on_gpus(tvk_op op)
+{
+    return ops[op].on_gpus;
+}
+
+/* The first parameter that is pushed. */
+static uint32_t first_pushed(tvk_op op)
+{
+    return ops[op].on_gpus ? 0 : ops[op].fixed_words;
+}
+
 uint32_t tvk_op_push_bytes(tvk_op op)
 {
-    return 4 * (ops[op].param_words - ops[op].fixed_words);
+    return 4 * (ops[op].param_words - first_pushed(op));
 }
 
 const uint32_t *tvk_dispatch_pushed(const tvk_dispatch *d)
 {
-    return d->params + ops[d->op].fixed_words;
+    return d->params + first_pushed(d->op);
 }
 
 /* FNV-1a, a word at a time */

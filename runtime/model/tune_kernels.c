@@ -73,7 +73,7 @@ static tvk_timing_when plan(tvk_tuner *t)
                                     .all = (double)budget(t)};
     tvk_timing_when when = tvk_timing_plan(2 * tvk_tuner_passes(t), t->run_ns, &time);
     if (when != TVK_TIMING_LONGER) return when;
-    t->deadline = now + budget(t) / 2;
+    t->deadline = now + (uint64_t)(1.25 * 2 * tvk_tuner_passes(t) * t->run_ns);
     return TVK_TIMING_NOW;
 }
 

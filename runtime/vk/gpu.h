@@ -70,7 +70,7 @@ void tvk_staging_release(tvk_device *device, tvk_span span, uint64_t ticket);
 /* ---- programs ----------------------------------------------------------------------------- */
 
 #define TVK_MAX_CONSTANTS 16
-#define TVK_MAX_FIXED 12
+#define TVK_MAX_FIXED 13
 #define TVK_MAX_BINDINGS 8
 #define TVK_MAX_PUSH_BYTES 128
 

@@ -38,7 +38,7 @@ layout(constant_id = 12) const uint STAGES = 1u;
 layout(constant_id = 13) const uint AHEAD = 1u;
 layout(constant_id = 14) const uint GATE = TVK_GATE_NONE;
 
-TVK_PUSHED(2);
+TVK_PUSHED(8);
 tvk_matmul_params p = TVK_MATMUL_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };

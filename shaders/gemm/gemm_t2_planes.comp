@@ -14,7 +14,7 @@ layout(constant_id = 3) const uint TM = 8u;
 layout(constant_id = 4) const uint TILE = 256u;
 layout(constant_id = 5) const uint ROWS = 1u;
 
-TVK_PUSHED(2);
+TVK_PUSHED(8);
 tvk_matmul_params p = TVK_MATMUL_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };

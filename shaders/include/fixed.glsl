@@ -1,7 +1,8 @@
 // Parameters of a kernel (params.h) of which some are constants that its program is made with: word i of
 // the struct is constant TVK_FIXED_ID + i, as many as kernels.def says; the words behind are pushed.
 // Push constants are read anew by every dispatch, which is some of the time that a small one takes, and
-// a compiler that knows K and the strides makes better loops.
+// a compiler that knows K and the strides makes better loops. Where kernels.def leaves it to the device
+// all words are pushed, and FIXED says which count.
 //   TVK_PUSHED(words);
 //   tvk_norm_params p = TVK_NORM_PARAMS;
 #ifndef TVK_FIXED_GLSL
@@ -19,6 +20,8 @@ layout(constant_id = TVK_FIXED_ID + 8) const uint FIXED_8 = 0u;
 layout(constant_id = TVK_FIXED_ID + 9) const uint FIXED_9 = 0u;
 layout(constant_id = TVK_FIXED_ID + 10) const uint FIXED_10 = 0u;
 layout(constant_id = TVK_FIXED_ID + 11) const uint FIXED_11 = 0u;
+
+layout(constant_id = TVK_FIXED_ID + 12) const bool FIXED = false; // where kernels.def leaves it open
 
 #define TVK_PUSHED(words) layout(push_constant) uniform Push { uint pushed[words]; }
 
@@ -59,7 +62,10 @@ layout(constant_id = TVK_FIXED_ID + 11) const uint FIXED_11 = 0u;
     tvk_attn_token_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, uintBitsToFloat(FIXED_5),   \
                           FIXED_6, FIXED_7, FIXED_8, FIXED_9, FIXED_10, FIXED_11)
 #define TVK_MATMUL_PARAMS                                                                          \
-    tvk_matmul_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, pushed[0], pushed[1])
+    tvk_matmul_params(FIXED ? FIXED_0 : pushed[0], FIXED ? FIXED_1 : pushed[1],                    \
+                      FIXED ? FIXED_2 : pushed[2], FIXED ? FIXED_3 : pushed[3],                    \
+                      FIXED ? FIXED_4 : pushed[4], FIXED ? FIXED_5 : pushed[5], pushed[6],         \
+                      pushed[7])
 #define TVK_MATVEC_PARAMS                                                                          \
     tvk_matmul_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, FIXED_6, FIXED_7)
 

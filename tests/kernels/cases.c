@@ -202,6 +202,17 @@ static tvk_cost cost_of(const tvk_rig *rig, const tvk_dispatch *d)
                       c.half_ops * part};
 }
 
+/* Are parameters fixed that may be? */
+static bool fixes(const tvk_case_data *d, uint32_t row, uint32_t config,
+                  const tvk_case_options *options)
+{
+    const uint32_t *shape = d->info.shape;
+    if (options && options->fixed) return true;
+    if (tvk_gpu_plan(d->rig.device)->cpu) return false;
+    return (options && options->repetitions) ||
+           config == tvk_kernels_config_for(d->rig.kernels, row, shape[0], shape[2]);
+}
+
 tvk_status tvk_case_run(tvk_case_data *d, uint32_t shader_index, uint32_t config,
                         const tvk_case_options *options, tvk_case_result *r, tvk_error *err)
 {
@@ -211,6 +222,7 @@ tvk_status tvk_case_run(tvk_case_data *d, uint32_t shader_index, uint32_t config
     bool inexact = (tvk_shader_get(shader_index)->caps & TVK_CAP_INEXACT) != 0;
     memset(r, 0, sizeof *r);
     TVK_TRY(tvk_kernels_force(rig->kernels, d->info.op, shader_index, config, err));
+    tvk_kernels_fix(rig->kernels, fixes(d, shader_index, config, options));
     rig->list.count = 0;
     TVK_TRY(d->family->record(rig, err));
     op = op_dispatch(rig, d->info.op);

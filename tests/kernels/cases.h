@@ -35,6 +35,7 @@ typedef struct tvk_case_options {
     uint64_t rotate_bytes; /* between time stamps, copies of the large inputs of so many bytes in
                             * all are taken in turn; 0: the same ones each time */
     double most_ns;        /* about as long as the repetitions of a clock may take; 0: any time */
+    bool fixed;            /* parameters are fixed as on a GPU, on host cores too */
     double *chain_ns; /* in and out, 0 at first: what a chain takes that the device's clock alone
                        * decides, at the fastest; a device that is slower now is kept busy until
                        * it is as fast again. NULL: timed as it is */
@@ -70,8 +71,9 @@ tvk_status tvk_case_open_shape(tvk_op op, uint32_t n, uint32_t k, uint32_t t, tv
 void tvk_case_close(tvk_case_data **data);
 
 /* Runs the case with this row and configuration of its op, compares every output and the words
- * around it, then times it if asked. A mismatch is no error: see result. The op's default row is in
- * force again afterwards. */
+ * around it, then times it if asked. What is timed is the program that a model would get; of what
+ * is not, on GPUs, only in the default configuration, as others would be a compilation a case. A
+ * mismatch is no error: see result. The op's default row is in force again afterwards. */
 tvk_status tvk_case_run(tvk_case_data *data, uint32_t shader_index, uint32_t config,
                         const tvk_case_options *options, tvk_case_result *result, tvk_error *err);
 
