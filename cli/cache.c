@@ -79,13 +79,20 @@ void cache_write(cache_kind kind, const tvk_device_info *device, const void *dat
     if (f) tvk_disk_remove(beside);
 }
 
+/* Programs of models and contexts that are not used any more stay in the file until then. A model
+ * that is tuned keeps some 6 MB on an H200. */
+#define MOST_PROGRAMS (64u << 20)
+
 void cache_programs_load(tvk_device *device)
 {
     const tvk_device_info *info = tvk_device_get_info(device);
     size_t bytes;
     char *data = cache_read(CACHE_PROGRAMS, info, &bytes);
     tvk_error err;
-    if (data && tvk_device_programs_put(device, data, bytes, tvk_tuning_version(), &err) != TVK_OK)
+    if (bytes > MOST_PROGRAMS)
+        cache_note(CACHE_PROGRAMS, info, "more than 64 MiB: begun anew");
+    else if (data &&
+             tvk_device_programs_put(device, data, bytes, tvk_tuning_version(), &err) != TVK_OK)
         cache_note(CACHE_PROGRAMS, info, err.text);
     free(data);
 }

@@ -92,10 +92,8 @@ static bool has_room(const kernels_module *m, const tvk_device_info *device, con
                    f->bindings) &&
            at_most(m, "bytes of push constants", tvk_op_push_bytes(row->op), row->name,
                    f->push_bytes) &&
-           at_most(m, "specialization constants",
-                   tvk_op_fixed_on_gpus(row->op) ? TVK_FIXED_ID + TVK_MAX_FIXED
-                                                 : TVK_FIXED_ID + tvk_op_fixed_words(row->op),
-                   row->name, f->constants) &&
+           at_most(m, "specialization constants", tvk_op_constants(row->op), row->name,
+                   f->constants) &&
            at_most(m, "bytes of shared memory", device->max_shared_bytes, device->name,
                    f->shared_bytes);
 }

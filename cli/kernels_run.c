@@ -110,12 +110,11 @@ static bool run_row(lab *l, tvk_case_data *data, const tvk_case *c, uint32_t row
                     bool timed)
 {
     const kernels_request *q = l->request;
-    const tvk_case_options timing = {timed ? q->repetitions : 0,
-                                     q->inner,
-                                     (uint64_t)q->rotate_mib << 20,
-                                     MOST_NS,
-                                     false,
-                                     &l->chain_ns};
+    const tvk_case_options timing = {.repetitions = timed ? q->repetitions : 0,
+                                     .inner = q->inner,
+                                     .rotate_bytes = (uint64_t)q->rotate_mib << 20,
+                                     .most_ns = MOST_NS,
+                                     .chain_ns = &l->chain_ns};
     const double predicted = l->pace[row] * work_of(c) / 1e9;
     tvk_case_result result;
     tvk_error err;

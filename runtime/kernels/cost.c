@@ -1,4 +1,4 @@
-/* One function for each struct of push constants: a kernel with a struct of its own needs one here,
+/* One function for each struct of parameters: a kernel with a struct of its own needs one here,
  * named cost_ and the struct's name in kernels.def. */
 #include "kernels/cost.h"
 

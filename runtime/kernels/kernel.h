@@ -38,6 +38,7 @@ const char *tvk_op_access(tvk_op op);
 uint32_t tvk_op_param_words(tvk_op op);
 uint32_t tvk_op_fixed_words(tvk_op op);
 bool tvk_op_fixed_on_gpus(tvk_op op);
+uint32_t tvk_op_constants(tvk_op op); /* one more than the largest number that programs give one */
 uint32_t tvk_op_push_bytes(tvk_op op);
 /* Of all modules and configurations: another one where a kernel changed. */
 uint64_t tvk_kernels_version(void);

@@ -188,8 +188,9 @@ static const tvk_cached_program *find(const tvk_kernels *k, tvk_op op, uint32_t 
     const uint32_t *spirv = module_of(k, row).spirv, fixed = fixed_words(k, op);
     for (const tvk_cached_program *p = k->programs; p; p = p->next)
         if (p->row == row && p->spirv == spirv && p->constant_count == count &&
-            p->fixed_count == fixed && !memcmp(p->constants, constants, 4 * count) &&
-            !memcmp(p->fixed, params, 4 * fixed))
+            p->fixed_count == fixed &&
+            !memcmp(p->constants, constants, count * sizeof *constants) &&
+            !memcmp(p->fixed, params, fixed * sizeof *p->fixed))
             return p;
     return NULL;
 }
@@ -209,7 +210,7 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     p->pending = k->collecting;
     memcpy(p->constants, constants, count * sizeof *constants);
     p->fixed_count = fixed_words(k, op);
-    memcpy(p->fixed, params, 4 * p->fixed_count);
+    memcpy(p->fixed, params, p->fixed_count * sizeof *p->fixed);
     name_program(p, module.name);
     desc.name = p->name;
     desc.spirv = module.spirv;
@@ -220,10 +221,9 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     memcpy(desc.constants, constants, count * sizeof *constants);
     desc.fixed_count = p->fixed_count;
     memcpy(desc.fixed, p->fixed, sizeof desc.fixed);
-    if (p->fixed_count > 0 &&
-        tvk_op_fixed_on_gpus(op)) { /* the word that says so is the last one */
-        desc.fixed[TVK_MAX_FIXED - 1] = 1;
-        desc.fixed_count = TVK_MAX_FIXED;
+    if (p->fixed_count > 0 && tvk_op_fixed_on_gpus(op)) {
+        desc.fixed[TVK_FIXED_WORDS] = true; /* they count */
+        desc.fixed_count = TVK_FIXED_WORDS + 1;
     }
     desc.subgroup = tvk_select_subgroup(tvk_gpu_plan(k->device), tvk_shader_get(row));
     TVK_TRY((p->pending ? tvk_program_prepare : tvk_program_create)(k->device, &desc, &p->program,

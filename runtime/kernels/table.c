@@ -54,9 +54,12 @@ static const op_info ops[] = {
 #undef TVK_KERNEL
 };
 
-_Static_assert(TVK_FIXED_ID == TVK_MAX_CONSTANTS, "fixed words stand behind the constants");
+_Static_assert(TVK_FIXED_ID == TVK_MAX_CONSTANTS && TVK_FIXED_WORDS == TVK_MAX_FIXED - 1,
+               "fixed words and the one that says whether they count stand behind the constants");
 #define TVK_KERNEL(op, access, params, fixed)                                                      \
-    _Static_assert(WORDS(params) <= TVK_MAX_PARAMS && FIXED(params, fixed) < TVK_MAX_FIXED, #op);
+    _Static_assert(WORDS(params) <= TVK_MAX_PARAMS && FIXED(params, fixed) <= WORDS(params) &&     \
+                       FIXED(params, fixed) <= TVK_FIXED_WORDS,                                    \
+                   #op);
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
 
@@ -93,6 +96,11 @@ uint32_t tvk_op_fixed_words(tvk_op op)
 bool tvk_op_fixed_on_gpus(tvk_op op)
 {
     return ops[op].on_gpus;
+}
+
+uint32_t tvk_op_constants(tvk_op op)
+{
+    return TVK_FIXED_ID + (ops[op].on_gpus ? TVK_FIXED_WORDS + 1 : ops[op].fixed_words);
 }
 
 /* The first parameter that is pushed. */

@@ -14,6 +14,9 @@
 #define BUDGET_NS 2500000000u    /* on a GPU, compiling too, where no one says other */
 #define BUDGET_CPU_NS 800000000u /* on host cores, which have other things to do */
 #define CPU_ROWS 32u             /* of a batch there */
+/* Of what a start was given: for compiling the candidates of a step that takes longer than all of
+ * it. What is not done by then is kept, and the next start goes on. */
+#define COMPILING 0.25
 /* Weights in a step of the tuner, or all that there are: several times the last caches where a step
  * of one row waits for them, less where many rows share what is read. */
 #define COLD_MIB(cpu, rows)                                                                        \
@@ -71,9 +74,10 @@ static tvk_timing_when plan(tvk_tuner *t)
     const tvk_timing_budget time = {.left = now < t->deadline ? (double)(t->deadline - now) : 0,
                                     .start = t->added ? 0 : t->call_ns,
                                     .all = (double)budget(t)};
-    tvk_timing_when when = tvk_timing_plan(2 * tvk_tuner_passes(t), t->run_ns, &time);
+    const uint32_t runs = 2 * tvk_tuner_passes(t);
+    tvk_timing_when when = tvk_timing_plan(runs, t->run_ns, &time);
     if (when != TVK_TIMING_LONGER) return when;
-    t->deadline = now + (uint64_t)(1.25 * 2 * tvk_tuner_passes(t) * t->run_ns);
+    t->deadline = now + (uint64_t)(runs * t->run_ns + COMPILING * t->call_ns);
     return TVK_TIMING_NOW;
 }
 

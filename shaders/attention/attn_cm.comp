@@ -26,7 +26,7 @@ layout(constant_id = 8) const uint SPAN = 64u;
 layout(constant_id = 9) const uint FM = 2u;
 layout(constant_id = 10) const uint ACROSS = 2u;
 
-TVK_PUSHED(3);
+TVK_PUSHED(10);
 tvk_attention_params p = TVK_ATTENTION_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec2 qkv[]; };

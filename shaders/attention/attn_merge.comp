@@ -7,7 +7,7 @@
 #include "prelude.glsl"
 #include "exact.glsl"
 
-TVK_PUSHED(3);
+TVK_PUSHED(10);
 tvk_attention_params p = TVK_ATTENTION_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Partials { vec4 partials[]; };

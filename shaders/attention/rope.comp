@@ -7,6 +7,7 @@
 #version 450
 #include "prelude.glsl"
 
+TVK_PUSHED(4);
 tvk_rope_params p = TVK_ROPE_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };

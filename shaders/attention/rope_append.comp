@@ -11,7 +11,7 @@
 
 layout(constant_id = 3) const uint INTERLEAVED = 0u;
 
-TVK_PUSHED(2);
+TVK_PUSHED(7);
 tvk_rope_append_params p = TVK_ROPE_APPEND_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };

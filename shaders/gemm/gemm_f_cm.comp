@@ -28,8 +28,7 @@ layout(constant_id = 9) const uint BK = 64u;
 layout(constant_id = 10) const uint WM = 32u;
 layout(constant_id = 11) const uint WN = 64u;
 
-TVK_PUSHED(8);
-tvk_matmul_params p = TVK_MATMUL_PUSHED;
+layout(push_constant) uniform Push { tvk_matmul_params p; };
 layout(set = 0, binding = 0, std430) readonly buffer Weights { uvec4 weights[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };
 layout(set = 0, binding = 2, std430) readonly buffer X { vec4 x[]; };

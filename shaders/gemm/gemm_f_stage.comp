@@ -15,8 +15,7 @@ layout(constant_id = 3) const uint WIDE = 0u;
 layout(constant_id = 4) const uint ROWS = 4u;
 layout(constant_id = 5) const uint TM = 8u;
 
-TVK_PUSHED(8);
-tvk_matmul_params p = TVK_MATMUL_PUSHED;
+layout(push_constant) uniform Push { tvk_matmul_params p; };
 #define W_BINDING 0
 #define SCALE_BINDING 1
 #include "weights_f.glsl"

@@ -10,7 +10,7 @@ layout(constant_id = 4) const uint STEP = 1u;  // groups of four dimensions a tu
 layout(constant_id = 5) const uint K_TYPE = TVK_CACHE_Q4;
 layout(constant_id = 6) const uint V_TYPE = TVK_CACHE_Q4;
 
-TVK_PUSHED(3);
+TVK_PUSHED(10);
 tvk_attention_params p = TVK_ATTENTION_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 #ifdef QUERY

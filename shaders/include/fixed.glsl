@@ -1,9 +1,10 @@
-// Parameters of a kernel (params.h) of which some are constants that its program is made with: word i of
-// the struct is constant TVK_FIXED_ID + i, as many as kernels.def says; the words behind are pushed.
-// Push constants are read anew by every dispatch, which is some of the time that a small one takes, and
-// a compiler that knows K and the strides makes better loops. Where kernels.def leaves it to the device
-// all words are pushed, and FIXED says which count.
-//   TVK_PUSHED(words);
+// Parameters of a kernel (params.h). The first ones, as many as kernels.def says, are constants that its
+// program is made with: word i of the struct is constant TVK_FIXED_ID + i. Push constants are read anew by
+// every dispatch, which is some of the time that a small one takes, and a compiler that knows K and the
+// strides makes better loops.
+//   tvk_up_params p = TVK_UP_PARAMS;
+// Where they are fixed on GPUs alone, all words are pushed, and FIXED says which count:
+//   TVK_PUSHED(9);
 //   tvk_norm_params p = TVK_NORM_PARAMS;
 #ifndef TVK_FIXED_GLSL
 #define TVK_FIXED_GLSL
@@ -20,38 +21,12 @@ layout(constant_id = TVK_FIXED_ID + 8) const uint FIXED_8 = 0u;
 layout(constant_id = TVK_FIXED_ID + 9) const uint FIXED_9 = 0u;
 layout(constant_id = TVK_FIXED_ID + 10) const uint FIXED_10 = 0u;
 layout(constant_id = TVK_FIXED_ID + 11) const uint FIXED_11 = 0u;
-
-layout(constant_id = TVK_FIXED_ID + 12) const bool FIXED = false; // where kernels.def leaves it open
+layout(constant_id = TVK_FIXED_ID + TVK_FIXED_WORDS) const bool FIXED = false;
 
 #define TVK_PUSHED(words) layout(push_constant) uniform Push { uint pushed[words]; }
+#define WORD(i) (FIXED ? FIXED_##i : pushed[i])
 
-#define TVK_EMBED_PARAMS tvk_embed_params(FIXED_0, FIXED_1, FIXED_2)
-#define TVK_NORM_PARAMS                                                                            \
-    tvk_norm_params(FIXED_0, FIXED_1, FIXED_2, uintBitsToFloat(FIXED_3),                           \
-                    uintBitsToFloat(FIXED_4), FIXED_5, FIXED_6, FIXED_7, pushed[0])
-#define TVK_LAYERNORM_PARAMS                                                                       \
-    tvk_layernorm_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, uintBitsToFloat(FIXED_4),             \
-                         uintBitsToFloat(FIXED_5), FIXED_6, pushed[0])
-#define TVK_HADAMARD_PARAMS                                                                        \
-    tvk_hadamard_params(FIXED_0, uintBitsToFloat(FIXED_1), uintBitsToFloat(FIXED_2),               \
-                        uintBitsToFloat(FIXED_3))
-#define TVK_ROPE_PARAMS tvk_rope_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3)
-#define TVK_ROPE_APPEND_PARAMS                                                                     \
-    tvk_rope_append_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, pushed[0], pushed[1])
-#define TVK_KV_APPEND_PARAMS                                                                       \
-    tvk_kv_append_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, FIXED_6,            \
-                         pushed[0], pushed[1])
-#define TVK_GLU_PARAMS tvk_glu_params(FIXED_0, FIXED_1, FIXED_2)
-#define TVK_GATHER_PARAMS tvk_gather_params(FIXED_0, pushed[0])
-#define TVK_SAMPLE_PARAMS                                                                          \
-    tvk_sample_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, pushed[0], pushed[1], pushed[2],         \
-                      pushed[3], pushed[4], pushed[5], pushed[6])
-#define TVK_ATTENTION_PARAMS                                                                       \
-    tvk_attention_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5,                     \
-                         uintBitsToFloat(FIXED_6), pushed[0], pushed[1], pushed[2])
-#define TVK_MATMUL_PUSHED                                                                          \
-    tvk_matmul_params(pushed[0], pushed[1], pushed[2], pushed[3], pushed[4], pushed[5],            \
-                      pushed[6], pushed[7])
+// ---- always ----
 #define TVK_NORM_GEMV_PARAMS                                                                       \
     tvk_norm_gemv_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, uintBitsToFloat(FIXED_4),             \
                          uintBitsToFloat(FIXED_5), FIXED_6, FIXED_7)
@@ -61,12 +36,36 @@ layout(constant_id = TVK_FIXED_ID + 12) const bool FIXED = false; // where kerne
 #define TVK_ATTN_TOKEN_PARAMS                                                                      \
     tvk_attn_token_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, uintBitsToFloat(FIXED_5),   \
                           FIXED_6, FIXED_7, FIXED_8, FIXED_9, FIXED_10, FIXED_11)
-#define TVK_MATMUL_PARAMS                                                                          \
-    tvk_matmul_params(FIXED ? FIXED_0 : pushed[0], FIXED ? FIXED_1 : pushed[1],                    \
-                      FIXED ? FIXED_2 : pushed[2], FIXED ? FIXED_3 : pushed[3],                    \
-                      FIXED ? FIXED_4 : pushed[4], FIXED ? FIXED_5 : pushed[5], pushed[6],         \
-                      pushed[7])
 #define TVK_MATVEC_PARAMS                                                                          \
     tvk_matmul_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, FIXED_6, FIXED_7)
+
+// ---- on GPUs ----
+#define TVK_EMBED_PARAMS tvk_embed_params(WORD(0), pushed[1], pushed[2])
+#define TVK_NORM_PARAMS                                                                            \
+    tvk_norm_params(WORD(0), WORD(1), WORD(2), uintBitsToFloat(WORD(3)),                           \
+                    uintBitsToFloat(WORD(4)), WORD(5), WORD(6), WORD(7), pushed[8])
+#define TVK_LAYERNORM_PARAMS                                                                       \
+    tvk_layernorm_params(WORD(0), WORD(1), WORD(2), WORD(3), uintBitsToFloat(WORD(4)),             \
+                         uintBitsToFloat(WORD(5)), WORD(6), pushed[7])
+#define TVK_HADAMARD_PARAMS                                                                        \
+    tvk_hadamard_params(WORD(0), uintBitsToFloat(WORD(1)), uintBitsToFloat(WORD(2)),               \
+                        uintBitsToFloat(WORD(3)))
+#define TVK_ROPE_PARAMS tvk_rope_params(WORD(0), WORD(1), WORD(2), WORD(3))
+#define TVK_ROPE_APPEND_PARAMS                                                                     \
+    tvk_rope_append_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), pushed[5], pushed[6])
+#define TVK_KV_APPEND_PARAMS                                                                       \
+    tvk_kv_append_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), WORD(5), WORD(6),            \
+                         pushed[7], pushed[8])
+#define TVK_ATTENTION_PARAMS                                                                       \
+    tvk_attention_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), WORD(5),                     \
+                         uintBitsToFloat(WORD(6)), pushed[7], pushed[8], pushed[9])
+#define TVK_GLU_PARAMS tvk_glu_params(WORD(0), WORD(1), WORD(2))
+#define TVK_GATHER_PARAMS tvk_gather_params(WORD(0), pushed[1])
+#define TVK_SAMPLE_PARAMS                                                                          \
+    tvk_sample_params(WORD(0), WORD(1), WORD(2), WORD(3), pushed[4], pushed[5], pushed[6],         \
+                      pushed[7], pushed[8], pushed[9], pushed[10])
+#define TVK_MATMUL_PARAMS                                                                          \
+    tvk_matmul_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), WORD(5), pushed[6],             \
+                      pushed[7])
 
 #endif

@@ -13,7 +13,7 @@ layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };
 layout(set = 0, binding = 3, std430) coherent buffer Work { WORK work[]; };
 #else
 #define POOL_ACCESS readonly
-TVK_PUSHED(3);
+TVK_PUSHED(10);
 tvk_attention_params p = TVK_ATTENTION_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };

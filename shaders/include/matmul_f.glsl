@@ -7,8 +7,7 @@
 
 const uint SUMS = TM * ROWS;
 
-TVK_PUSHED(8);
-tvk_matmul_params p = TVK_MATMUL_PUSHED;
+layout(push_constant) uniform Push { tvk_matmul_params p; };
 #define W_BINDING 0
 #define SCALE_BINDING 1
 #include "weights_f.glsl"

@@ -31,7 +31,8 @@
 #define TVK_PEAK_CHAINS 12u /* side by side in an invocation that measures arithmetic */
 #define TVK_PEAK_TURN 8u    /* steps of them in a turn of its loop */
 #define TVK_NO_OUTPUT 0xffffffffu
-#define TVK_FIXED_ID 16 /* specialization constant of the first word of fixed parameters */
+#define TVK_FIXED_ID 16    /* specialization constant of the first word of fixed parameters */
+#define TVK_FIXED_WORDS 12 /* most of them; the constant behind says whether they count */
 
 /* ---- the KV cache (docs/formats.md, "KV page"): types of K and of V, sizes in words ---- */
 #define TVK_CACHE_F16 0u

@@ -7,7 +7,7 @@
 #version 450
 #include "prelude.glsl"
 
-TVK_PUSHED(2);
+TVK_PUSHED(9);
 tvk_kv_append_params p = TVK_KV_APPEND_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { float qkv[]; };

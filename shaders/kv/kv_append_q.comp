@@ -19,7 +19,7 @@ layout(constant_id = 4) const uint V_TYPE = TVK_CACHE_Q4;
 layout(constant_id = 5) const uint Q_TYPE = TVK_QUERY_Q4;
 #endif
 
-TVK_PUSHED(2);
+TVK_PUSHED(9);
 tvk_kv_append_params p = TVK_KV_APPEND_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Qkv { vec4 qkv[]; };

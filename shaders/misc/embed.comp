@@ -7,6 +7,7 @@
 #version 450
 #include "prelude.glsl"
 
+TVK_PUSHED(3);
 tvk_embed_params p = TVK_EMBED_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 #define W_BINDING 1

@@ -6,7 +6,7 @@
 #version 450
 #include "prelude.glsl"
 
-TVK_PUSHED(1);
+TVK_PUSHED(2);
 tvk_gather_params p = TVK_GATHER_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { uvec4 x[]; };

@@ -7,6 +7,7 @@
 #include "prelude.glsl"
 #include "exact.glsl"
 
+TVK_PUSHED(3);
 tvk_glu_params p = TVK_GLU_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer X { vec4 x[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer F { vec4 f[]; };

@@ -13,6 +13,7 @@ const uint GATE = TVK_GATE_RELU2;
 const uint GATE = TVK_GATE_SILU;
 #endif
 
+TVK_PUSHED(3);
 tvk_glu_params p = TVK_GLU_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer GateUp { vec4 gate_up[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer F { vec4 f[]; };

@@ -14,7 +14,7 @@
 
 layout(constant_id = 3) const uint MOST_BLOCKS = 1u;
 
-TVK_PUSHED(7);
+TVK_PUSHED(11);
 tvk_sample_params p = TVK_SAMPLE_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer Logits { uint logits[]; };
 layout(set = 0, binding = 0, std430) readonly buffer LogitQuads { uvec4 logit_quads[]; };

@@ -11,6 +11,7 @@
 #include "exact.glsl"
 #include "reduce.glsl"
 
+TVK_PUSHED(4);
 tvk_hadamard_params p = TVK_HADAMARD_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { vec4 x[]; };

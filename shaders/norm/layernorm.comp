@@ -12,7 +12,7 @@
 #include "exact.glsl"
 #include "reduce.glsl"
 
-TVK_PUSHED(1);
+TVK_PUSHED(8);
 tvk_layernorm_params p = TVK_LAYERNORM_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { vec4 x[]; };

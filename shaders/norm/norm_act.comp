@@ -31,7 +31,7 @@ layout(constant_id = 4) const uint HELD = 0u;
 layout(constant_id = 3) const uint LIST = 0u;
 #endif
 
-TVK_PUSHED(1);
+TVK_PUSHED(9);
 tvk_norm_params p = TVK_NORM_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { vec4 x[]; };

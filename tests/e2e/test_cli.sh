@@ -236,6 +236,10 @@ for record in "$work"/cache/ternvk/tuning-*.json; do
     [ "$(wc -c <"$record")" = 1 ] && ! grep -q "tuning record" "$work/err" ||
         note "--no-tune neither reads nor writes"
     grep -q "not measured" "$work/err" || note "--no-tune: not measured"
+    truncate -s 67108865 "$programs"
+    accepts run -v -m "$model" -n 8 --temp 0 --no-tune "Once upon a time"
+    grep -q "compiled kernels .*: more than 64 MiB: begun anew\$" "$work/err" || note "too many programs: one line at -v"
+    [ "$(wc -c <"$programs")" -lt 67108864 ] || note "too many programs are begun anew"
     rm "$record" "$programs"
 done
 [ "$(ls "$work/cache/ternvk")" = "" ] || note "nothing else is left in the cache folder"

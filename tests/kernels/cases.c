@@ -240,6 +240,7 @@ tvk_status tvk_case_run(tvk_case_data *d, uint32_t shader_index, uint32_t config
     if (options && options->repetitions && !r->mismatches)
         TVK_TRY(tvk_rig_time(rig, d->info.op, options, r, err));
 fail:
+    tvk_kernels_fix(rig->kernels, !tvk_gpu_plan(rig->device)->cpu);
     if (st == TVK_OK)
         st = tvk_kernels_force(rig->kernels, d->info.op, UINT32_MAX, 0, err);
     else

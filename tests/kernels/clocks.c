@@ -236,7 +236,7 @@ static tvk_status warm(const tvk_rig *rig, tvk_op op, double *chain_ns, double *
     TVK_TRY(chains_make(rig, 1, CHAIN_TURNS, &chain, err));
     for (double busy = 0;; busy += 100e6) {
         const tvk_case_options once = {.inner = 1};
-        TVK_TRY(stamps(&chain.rig, TVK_OP_COUNT, &once, 1, &now, err));
+        TVK_TRY(stamps(&chain.rig, TVK_OP_COUNT, &once, 3, &now, err));
         if (*chain_ns == 0 || now.median <= AS_FAST * *chain_ns || busy >= MOST_BUSY_NS) break;
         TVK_TRY(keep_busy(rig, op, 100e6, ns, err));
     }

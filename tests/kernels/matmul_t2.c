@@ -42,7 +42,7 @@ static const shape shapes[] = {
     {TINY, 33, 252, 1, 1, 1, false, false, MIXED},
     {TINY, 31, 508, 1, 1, 1, true, false, MIXED},
     {TINY, 70, 192, 1, 1, 3, true, false, MIXED},
-    {TINY, 5, 4164, 1, 1, 1, false, false, MIXED},  /* 66 units: a second turn of two lanes of 64 */
+    {TINY, 5, 4164, 1, 1, 1, false, false, MIXED},  /* 66 units: two turns of 36 lanes */
     {TINY, 8200, 132, 1, 1, 1, true, false, MIXED}, /* so many rows that lanes take eight */
     {TINY, 17, 256, 1, 1, 1, false, false, MINUS},
     {TINY, 17, 256, 1, 1, 1, false, false, ZERO},

@@ -52,6 +52,7 @@ void timestamps(void **state);
 void full_subgroups(void **state);
 void wrong_calls(void **state);
 /* test_gpu_programs.c */
+void fixed_words(void **state);
 void programs_in_parallel(void **state);
 void a_program_that_fails(void **state);
 void only_prepared(void **state);

@@ -172,6 +172,7 @@ int main(void)
         cmocka_unit_test(readback),
         cmocka_unit_test(memory_is_counted),
         cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(fixed_words),
         cmocka_unit_test(programs_in_parallel),
         cmocka_unit_test(a_program_that_fails),
         cmocka_unit_test(only_prepared),

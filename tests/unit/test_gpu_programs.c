@@ -40,6 +40,26 @@ static void runs(tvk_device *d, tvk_program *p, uint32_t i)
     tvk_buffer_destroy(&y);
 }
 
+/* Fixed words have the numbers from 16 on, whatever the count of the others; 17 is c. */
+void fixed_words(void **state)
+{
+    tvk_device *d = ((fixture *)*state)->device;
+    tvk_program_desc desc = axpb_desc(100);
+    tvk_program *p = NULL;
+    tvk_error err = {0};
+    desc.fixed[0] = 1000;
+    desc.fixed[1] = 5;
+    for (desc.fixed_count = 1; desc.fixed_count <= 2; desc.fixed_count++) {
+        ok(tvk_program_create(d, &desc, &p, &err), &err);
+        runs(d, p, desc.fixed_count == 2 ? 5 : 0);
+        tvk_program_destroy(&p);
+    }
+    desc.fixed_count = TVK_MAX_FIXED + 1;
+    assert_int_equal(tvk_program_create(d, &desc, &p, &err), TVK_ERR_ARG);
+    assert_non_null(strstr(err.text, "13 fixed words expected"));
+    assert_null(p);
+}
+
 void programs_in_parallel(void **state)
 {
     tvk_device *d = ((fixture *)*state)->device;

@@ -47,7 +47,7 @@ typedef struct run {
     const compiler *compiler;
     compiler renamed; /* --spoil statistic: as if the driver called its spills otherwise */
     exceptions *exceptions;
-    kernel_facts kernels[MOST_KERNELS];
+    kernel_facts kernels[MOST_KERNELS + 1]; /* and the spoiled one */
     uint32_t count;
 } run;
 
@@ -120,7 +120,12 @@ static int note_programs(run *r, const tvk_kernels *kernels)
         kernel_facts k;
         if (kernel_facts_read(p, name, row, r->compiler, &k, &err) != TVK_OK)
             return failed(r, name, &err);
-        if (!known(r, &k) && r->count < MOST_KERNELS) r->kernels[r->count++] = k;
+        if (known(r, &k)) continue;
+        if (r->count == MOST_KERNELS) {
+            fprintf(stderr, "%s: more than %u programs\n", r->chip.name, MOST_KERNELS);
+            return 1;
+        }
+        r->kernels[r->count++] = k;
     }
     return 0;
 }

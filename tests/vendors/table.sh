@@ -13,11 +13,11 @@ cat <<T
 
 ## Chips and kernels
 One line a chip, at commit $commit: what the planner uses, kernels that were compiled (manifest rows
-with their configurations, several of one name where their code differs, all steps of the models that tests/vendors/check.c names), the largest, the
-most registers, the least occupancy in the driver's unit, spills (where not 0, those that
-tests/vendors/exceptions.txt allows), kernels with dot product and with matrix instructions in their
-code. Drivers tell different things: "-" is not told. Numbers move with each version of Mesa; what is
-asserted are the bounds of tests/vendors.
+with their configurations, several of one name where their code differs, all steps of the models that
+tests/vendors/check.c names), the largest, the most registers, the least occupancy in the driver's unit,
+spills (where not 0, those that tests/vendors/exceptions.txt allows), kernels with dot product and with
+matrix instructions in their code. Drivers tell different things: "-" is not told. Numbers move with each
+version of Mesa; what is asserted are the bounds of tests/vendors.
 
 | chip | device, driver | planner uses | kernels | most instructions | most registers | least occupancy | spills | dot | matrix | verdict |
 |---|---|---|--:|--:|--:|--:|--:|--:|--:|---|
