@@ -90,7 +90,7 @@ static bool has_room(const kernels_module *m, const tvk_device_info *device, con
     return at_most(m, "descriptor sets", 1, row->name, f->sets) &&
            at_most(m, "bindings", (uint32_t)strlen(tvk_op_access(row->op)), row->name,
                    f->bindings) &&
-           at_most(m, "bytes of push constants", tvk_op_push_bytes(row->op), row->name,
+           at_most(m, "bytes of push constants", 4 * tvk_op_param_words(row->op), row->name,
                    f->push_bytes) &&
            at_most(m, "specialization constants", tvk_op_constants(row->op), row->name,
                    f->constants) &&

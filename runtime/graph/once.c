@@ -11,8 +11,8 @@ tvk_status tvk_once_dispatch(tvk_device *device, const tvk_dispatch_list *list, 
     for (uint32_t i = 0; i < list->count; i++) {
         const tvk_dispatch *d = &list->items[i];
         if (i > 0) tvk_commands_barrier(commands, TVK_BARRIER_COMPUTE);
-        TVK_TRY(tvk_commands_dispatch(commands, d->program, d->bindings, tvk_dispatch_pushed(d),
-                                      d->groups.value, err));
+        TVK_TRY(tvk_commands_dispatch(commands, d->program, d->bindings, d->params, d->groups.value,
+                                      err));
     }
     tvk_commands_barrier(commands, TVK_BARRIER_HOST);
     TVK_TRY(tvk_commands_end(commands, err));

@@ -72,13 +72,12 @@ static tvk_status add_dispatch(recorder *r, const tvk_dispatch *d, uint32_t rule
     if (indirect) {
         tvk_span args = tvk_span_sub(r->params->rules_span,
                                      (uint64_t)16 * (r->params->rules->count + rule), 12);
-        TVK_TRY(tvk_commands_dispatch_indirect(r->commands, d->program, bound,
-                                               tvk_dispatch_pushed(d), args, err));
+        TVK_TRY(
+            tvk_commands_dispatch_indirect(r->commands, d->program, bound, d->params, args, err));
     } else {
         uint32_t groups[3];
         fixed_groups(&d->groups, r->params->rows, groups);
-        TVK_TRY(tvk_commands_dispatch(r->commands, d->program, bound, tvk_dispatch_pushed(d),
-                                      groups, err));
+        TVK_TRY(tvk_commands_dispatch(r->commands, d->program, bound, d->params, groups, err));
     }
 fail:
     return st;

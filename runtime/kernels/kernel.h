@@ -33,13 +33,10 @@ uint32_t tvk_shader_count(void);
 const tvk_shader_info *tvk_shader_get(uint32_t index);
 const char *tvk_op_name(tvk_op op);
 const char *tvk_op_access(tvk_op op);
-/* Of its parameters: words, of which the first so many are fixed, on GPUs alone or everywhere, and
- * the bytes that its programs have pushed. */
+/* Of its parameters: words, and how many of them, from the first one on, are fixed on GPUs. */
 uint32_t tvk_op_param_words(tvk_op op);
 uint32_t tvk_op_fixed_words(tvk_op op);
-bool tvk_op_fixed_on_gpus(tvk_op op);
 uint32_t tvk_op_constants(tvk_op op); /* one more than the largest number that programs give one */
-uint32_t tvk_op_push_bytes(tvk_op op);
 /* Of all modules and configurations: another one where a kernel changed. */
 uint64_t tvk_kernels_version(void);
 
@@ -57,13 +54,10 @@ typedef struct tvk_dispatch {
     uint32_t caps;            /* TVK_CAP_* of the row */
     tvk_span bindings[TVK_MAX_BINDINGS];
     uint32_t binding_count;
-    uint32_t params[TVK_MAX_PARAMS]; /* of the op; a program has the fixed ones already */
+    uint32_t params[TVK_MAX_PARAMS]; /* of the op; those that its program has fixed too */
     tvk_groups groups;
     uint32_t shape; /* of the choice that it runs with, or that it is there for; 0: none */
 } tvk_dispatch;
-
-/* What is pushed of its parameters. */
-const uint32_t *tvk_dispatch_pushed(const tvk_dispatch *d);
 
 typedef struct tvk_dispatch_list {
     tvk_dispatch *items; /* malloc'd */
@@ -172,7 +166,7 @@ bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size
 tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
                              uint32_t config, tvk_error *err);
 
-/* Whether parameters that are fixed on GPUs alone are from now on; at first they are on a GPU. */
+/* Whether programs are made with parameters from now on; at first they are on a GPU. */
 void tvk_kernels_fix(tvk_kernels *kernels, bool fix);
 
 /* From now on programs of this row are made of other words: a module with the row's bindings, push

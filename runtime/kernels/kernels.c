@@ -179,7 +179,7 @@ void tvk_kernels_fix(tvk_kernels *kernels, bool fix)
 /* Words of an op's parameters that its programs are made with here. */
 static uint32_t fixed_words(const tvk_kernels *k, tvk_op op)
 {
-    return tvk_op_fixed_on_gpus(op) && !k->fixes ? 0 : tvk_op_fixed_words(op);
+    return k->fixes ? tvk_op_fixed_words(op) : 0;
 }
 
 static const tvk_cached_program *find(const tvk_kernels *k, tvk_op op, uint32_t row,
@@ -216,12 +216,13 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     desc.spirv = module.spirv;
     desc.spirv_bytes = module.bytes;
     desc.binding_count = (uint32_t)strlen(tvk_op_access(op));
-    desc.push_bytes = tvk_op_push_bytes(op);
+    /* of those that are fixed no module reads what was pushed */
+    desc.push_bytes = p->fixed_count < tvk_op_param_words(op) ? 4 * tvk_op_param_words(op) : 0;
     desc.constant_count = count;
     memcpy(desc.constants, constants, count * sizeof *constants);
     desc.fixed_count = p->fixed_count;
     memcpy(desc.fixed, p->fixed, sizeof desc.fixed);
-    if (p->fixed_count > 0 && tvk_op_fixed_on_gpus(op)) {
+    if (p->fixed_count > 0) {
         desc.fixed[TVK_FIXED_WORDS] = true; /* they count */
         desc.fixed_count = TVK_FIXED_WORDS + 1;
     }

@@ -40,16 +40,13 @@ static const tvk_shader_info shaders[] = {
 typedef struct op_info {
     const char *name, *access;
     uint32_t param_words, fixed_words;
-    bool on_gpus; /* fixed there alone */
 } op_info;
 
 static const op_info ops[] = {
 #define WORDS(params) ((uint32_t)sizeof(struct tvk_##params##_params) / 4)
-#define ALL 0x7fffffffu
-#define GPU(words) ((words) | 0x80000000u)
-#define FIXED(params, fixed) (((fixed)&ALL) == ALL ? WORDS(params) : (fixed)&ALL)
-#define TVK_KERNEL(op, access, params, fixed)                                                      \
-    {#op, access, WORDS(params), FIXED(params, fixed), (fixed) > ALL},
+#define ALL UINT32_MAX
+#define FIXED(params, fixed) ((fixed) == ALL ? WORDS(params) : (fixed))
+#define TVK_KERNEL(op, access, params, fixed) {#op, access, WORDS(params), FIXED(params, fixed)},
 #include "kernels/kernels.def"
 #undef TVK_KERNEL
 };
@@ -93,30 +90,9 @@ uint32_t tvk_op_fixed_words(tvk_op op)
     return ops[op].fixed_words;
 }
 
-bool tvk_op_fixed_on_gpus(tvk_op op)
-{
-    return ops[op].on_gpus;
-}
-
 uint32_t tvk_op_constants(tvk_op op)
 {
-    return TVK_FIXED_ID + (ops[op].on_gpus ? TVK_FIXED_WORDS + 1 : ops[op].fixed_words);
-}
-
-/* The first parameter that is pushed. */
-static uint32_t first_pushed(tvk_op op)
-{
-    return ops[op].on_gpus ? 0 : ops[op].fixed_words;
-}
-
-uint32_t tvk_op_push_bytes(tvk_op op)
-{
-    return 4 * (ops[op].param_words - first_pushed(op));
-}
-
-const uint32_t *tvk_dispatch_pushed(const tvk_dispatch *d)
-{
-    return d->params + first_pushed(d->op);
+    return ops[op].fixed_words ? TVK_FIXED_ID + TVK_FIXED_WORDS + 1 : TVK_FIXED_ID;
 }
 
 /* FNV-1a, a word at a time */

@@ -153,8 +153,7 @@ static tvk_status record(bench *b, tvk_commands **out, tvk_error *err)
         uint32_t groups[3];
         for (int axis = 0; axis < 3; axis++)
             groups[axis] = d->groups.kind[axis] == TVK_AXIS_ROWS ? 1 : d->groups.value[axis];
-        TVK_TRY(tvk_commands_dispatch(*out, d->program, d->bindings, tvk_dispatch_pushed(d), groups,
-                                      err));
+        TVK_TRY(tvk_commands_dispatch(*out, d->program, d->bindings, d->params, groups, err));
         tvk_commands_barrier(*out, TVK_BARRIER_COMPUTE);
     }
     if (stamps) tvk_commands_timestamp(*out, 1);

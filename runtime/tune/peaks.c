@@ -53,8 +53,7 @@ static tvk_status least(lab *b, double *ns, tvk_error *err)
     TVK_TRY(tvk_commands_create(b->device, 1, d->binding_count, 2, "peak", &c, err));
     TVK_TRY(tvk_commands_begin(c, err));
     tvk_commands_timestamp(c, 0);
-    TVK_TRY(tvk_commands_dispatch(c, d->program, d->bindings, tvk_dispatch_pushed(d),
-                                  d->groups.value, err));
+    TVK_TRY(tvk_commands_dispatch(c, d->program, d->bindings, d->params, d->groups.value, err));
     tvk_commands_timestamp(c, 1);
     TVK_TRY(tvk_commands_end(c, err));
     *ns = 0;

@@ -187,6 +187,17 @@ fail:
     return st;
 }
 
+/* All bytes for the first program, then those that are others; layouts have the same range. */
+static void push_changes(tvk_commands *c, const tvk_program *p, const void *push)
+{
+    const bool first = c->bound == VK_NULL_HANDLE;
+    if (first) memset(c->pushed, 0, sizeof c->pushed);
+    if (!first && (p->push_bytes == 0 || !memcmp(c->pushed, push, p->push_bytes))) return;
+    if (p->push_bytes > 0) memcpy(c->pushed, push, p->push_bytes);
+    c->device->vk.CmdPushConstants(c->handle, p->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                                   first ? TVK_MAX_PUSH_BYTES : p->push_bytes, c->pushed);
+}
+
 /* Everything of a dispatch but the dispatch itself. */
 static tvk_status bind(tvk_commands *c, tvk_program *p, const tvk_span *spans, const void *push,
                        tvk_error *err)
@@ -211,6 +222,7 @@ static tvk_status bind(tvk_commands *c, tvk_program *p, const tvk_span *spans, c
         TVK_FAIL(TVK_ERR_ARG, "program '%s': %u bytes of push constants needed, none found",
                  p->name, p->push_bytes);
     for (uint32_t i = 0; i < p->binding_count; i++) TVK_TRY(check_span(c, p, i, &spans[i], err));
+    push_changes(c, p, push);
     if (c->bound != p->pipeline)
         dev->vk.CmdBindPipeline(c->handle, VK_PIPELINE_BIND_POINT_COMPUTE, p->pipeline);
     c->bound = p->pipeline;
@@ -232,9 +244,6 @@ static tvk_status bind(tvk_commands *c, tvk_program *p, const tvk_span *spans, c
         dev->vk.CmdBindDescriptorSets(c->handle, VK_PIPELINE_BIND_POINT_COMPUTE, p->layout, 0, 1,
                                       &set, 0, NULL);
     }
-    if (p->push_bytes > 0)
-        dev->vk.CmdPushConstants(c->handle, p->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
-                                 p->push_bytes, push);
     c->dispatches++;
     c->bindings += p->binding_count;
 fail:

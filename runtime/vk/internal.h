@@ -230,8 +230,9 @@ struct tvk_commands {
     uint32_t dispatches, bindings; /* recorded so far */
     enum { TVK_COMMANDS_NEW, TVK_COMMANDS_RECORDING, TVK_COMMANDS_READY } state;
     VkPipeline bound;
-    uint64_t ticket; /* of the last submission */
-    tvk_error error; /* first failure while recording; end returns it */
+    unsigned char pushed[TVK_MAX_PUSH_BYTES]; /* if anything is `bound` */
+    uint64_t ticket;                          /* of the last submission */
+    tvk_error error;                          /* first failure while recording; end returns it */
     char name[64];
 };
 

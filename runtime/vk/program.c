@@ -173,14 +173,15 @@ tvk_status tvk_program_prepare(tvk_device *device, const tvk_program_desc *desc,
     VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                             .codeSize = desc->spirv_bytes,
                                             .pCode = desc->spirv};
-    VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
-                                .size = desc->push_bytes};
+    /* the same of all: what was pushed for one program stays for the next */
+    const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+                                      .size = TVK_MAX_PUSH_BYTES};
     VkDescriptorSetLayout layout;
     VkPipelineLayoutCreateInfo layout_info = {.sType =
                                                   VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                               .setLayoutCount = 1,
                                               .pSetLayouts = &layout,
-                                              .pushConstantRangeCount = desc->push_bytes > 0,
+                                              .pushConstantRangeCount = 1,
                                               .pPushConstantRanges = &push};
     tvk_program *p = NULL;
     tvk_status st = TVK_OK;

@@ -20,8 +20,10 @@ layout(constant_id = 4) const uint ROWS = 4u;
 layout(constant_id = 5) const uint AHEAD = 1u;
 
 #ifdef UP
+TVK_PUSHED(5);
 tvk_up_params p = TVK_UP_PARAMS;
 #else
+TVK_PUSHED(8);
 tvk_matmul_params p = TVK_MATVEC_PARAMS;
 #endif
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };

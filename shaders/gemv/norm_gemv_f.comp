@@ -31,6 +31,7 @@ layout(constant_id = 10) const uint LANES = TVK_DOT_PARTIALS;
 #include "row_codes.glsl"
 #include "gate.glsl"
 
+TVK_PUSHED(8);
 tvk_norm_gemv_params p = TVK_NORM_GEMV_PARAMS;
 #define W_BINDING 0
 #define SCALE_BINDING 1

@@ -36,6 +36,7 @@ layout(constant_id = 10) const uint SUBGROUP_SIZE = 32u;
 #include "gate.glsl"
 #include "ternary.glsl"
 
+TVK_PUSHED(8);
 tvk_norm_gemv_params p = TVK_NORM_GEMV_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uvec4 codes[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };

@@ -1,9 +1,7 @@
 // Parameters of a kernel (params.h). The first ones, as many as kernels.def says, are constants that its
-// program is made with: word i of the struct is constant TVK_FIXED_ID + i. Push constants are read anew by
-// every dispatch, which is some of the time that a small one takes, and a compiler that knows K and the
-// strides makes better loops.
-//   tvk_up_params p = TVK_UP_PARAMS;
-// Where they are fixed on GPUs alone, all words are pushed, and FIXED says which count:
+// program is made with on GPUs: word i of the struct is constant TVK_FIXED_ID + i. Push constants are read
+// anew by every dispatch, which is some of the time that a small one takes, and a compiler that knows K and
+// the strides makes better loops. Where FIXED is false all words are pushed.
 //   TVK_PUSHED(9);
 //   tvk_norm_params p = TVK_NORM_PARAMS;
 #ifndef TVK_FIXED_GLSL
@@ -26,20 +24,15 @@ layout(constant_id = TVK_FIXED_ID + TVK_FIXED_WORDS) const bool FIXED = false;
 #define TVK_PUSHED(words) layout(push_constant) uniform Push { uint pushed[words]; }
 #define WORD(i) (FIXED ? FIXED_##i : pushed[i])
 
-// ---- always ----
 #define TVK_NORM_GEMV_PARAMS                                                                       \
-    tvk_norm_gemv_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, uintBitsToFloat(FIXED_4),             \
-                         uintBitsToFloat(FIXED_5), FIXED_6, FIXED_7)
-#define TVK_SPARSE_PARAMS tvk_sparse_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4)
-#define TVK_RELU_LIST_PARAMS tvk_relu_list_params(FIXED_0)
-#define TVK_UP_PARAMS tvk_up_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4)
+    tvk_norm_gemv_params(WORD(0), WORD(1), WORD(2), WORD(3), uintBitsToFloat(WORD(4)),             \
+                         uintBitsToFloat(WORD(5)), WORD(6), WORD(7))
+#define TVK_SPARSE_PARAMS tvk_sparse_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4))
+#define TVK_RELU_LIST_PARAMS tvk_relu_list_params(WORD(0))
+#define TVK_UP_PARAMS tvk_up_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4))
 #define TVK_ATTN_TOKEN_PARAMS                                                                      \
-    tvk_attn_token_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, uintBitsToFloat(FIXED_5),   \
-                          FIXED_6, FIXED_7, FIXED_8, FIXED_9, FIXED_10, FIXED_11)
-#define TVK_MATVEC_PARAMS                                                                          \
-    tvk_matmul_params(FIXED_0, FIXED_1, FIXED_2, FIXED_3, FIXED_4, FIXED_5, FIXED_6, FIXED_7)
-
-// ---- on GPUs ----
+    tvk_attn_token_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), uintBitsToFloat(WORD(5)),   \
+                          WORD(6), WORD(7), WORD(8), WORD(9), WORD(10), WORD(11))
 #define TVK_EMBED_PARAMS tvk_embed_params(WORD(0), pushed[1], pushed[2])
 #define TVK_NORM_PARAMS                                                                            \
     tvk_norm_params(WORD(0), WORD(1), WORD(2), uintBitsToFloat(WORD(3)),                           \
@@ -64,6 +57,8 @@ layout(constant_id = TVK_FIXED_ID + TVK_FIXED_WORDS) const bool FIXED = false;
 #define TVK_SAMPLE_PARAMS                                                                          \
     tvk_sample_params(WORD(0), WORD(1), WORD(2), WORD(3), pushed[4], pushed[5], pushed[6],         \
                       pushed[7], pushed[8], pushed[9], pushed[10])
+#define TVK_MATVEC_PARAMS                                                                          \
+    tvk_matmul_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), WORD(5), WORD(6), WORD(7))
 #define TVK_MATMUL_PARAMS                                                                          \
     tvk_matmul_params(WORD(0), WORD(1), WORD(2), WORD(3), WORD(4), WORD(5), pushed[6],             \
                       pushed[7])

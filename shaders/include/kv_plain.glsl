@@ -7,6 +7,7 @@
 #ifndef WORK
 #define WORK vec4
 #endif
+TVK_PUSHED(12);
 tvk_attn_token_params p = TVK_ATTN_TOKEN_PARAMS;
 layout(set = 0, binding = 0, std430) buffer State { uint state[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Table { vec2 table[]; };

@@ -12,6 +12,7 @@
 layout(constant_id = 3) const uint LANES = 1u;
 layout(constant_id = 4) const uint WORDS = 1u;
 
+TVK_PUSHED(5);
 tvk_sparse_params p = TVK_SPARSE_PARAMS;
 layout(set = 0, binding = 0, std430) readonly buffer Codes { uint codes[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Scales { float scales[]; };

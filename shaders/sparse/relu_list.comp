@@ -10,6 +10,7 @@
 
 layout(constant_id = 3) const uint QUADS = 1u;
 
+TVK_PUSHED(1);
 tvk_relu_list_params p = TVK_RELU_LIST_PARAMS;
 layout(set = 0, binding = 0, std430) buffer F { uint f[]; };
 

@@ -44,8 +44,7 @@ static tvk_status record(const tvk_rig *rig, const tvk_dispatch_list *list, tvk_
         for (int axis = 0; axis < 3; axis++)
             groups[axis] = group_count(rig, d->groups.kind[axis], d->groups.value[axis]);
         if (groups[0] && groups[1] && groups[2])
-            TVK_TRY(tvk_commands_dispatch(c, d->program, d->bindings, tvk_dispatch_pushed(d),
-                                          groups, err));
+            TVK_TRY(tvk_commands_dispatch(c, d->program, d->bindings, d->params, groups, err));
         tvk_commands_barrier(c, TVK_BARRIER_COMPUTE);
     }
 fail:

@@ -29,7 +29,7 @@ static void rows_of_the_manifest(void **state)
         assert_int_equal(f.others, 0);
         assert_true(f.sets <= 1 && f.bindings <= strlen(tvk_op_access(row->op)));
         assert_true(f.group_constants);
-        assert_int_equal(f.push_bytes, tvk_op_push_bytes(row->op));
+        assert_int_equal(f.push_bytes, 4 * tvk_op_param_words(row->op));
         if (!TVK_SHADERS_PLAIN) assert_true(f.constants <= tvk_op_constants(row->op));
         if (row->caps == 0) assert_true(f.shared_bytes <= 16384);
     }
