@@ -92,8 +92,7 @@ static bool has_room(const kernels_module *m, const tvk_device_info *device, con
                    f->bindings) &&
            at_most(m, "bytes of push constants", 4 * tvk_op_param_words(row->op), row->name,
                    f->push_bytes) &&
-           at_most(m, "specialization constants", tvk_op_constants(row->op), row->name,
-                   f->constants) &&
+           at_most(m, "specialization constants", TVK_CONSTANTS, row->name, f->constants) &&
            at_most(m, "bytes of shared memory", device->max_shared_bytes, device->name,
                    f->shared_bytes);
 }

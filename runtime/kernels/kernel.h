@@ -36,7 +36,6 @@ const char *tvk_op_access(tvk_op op);
 /* Of its parameters: words, and how many of them, from the first one on, are fixed on GPUs. */
 uint32_t tvk_op_param_words(tvk_op op);
 uint32_t tvk_op_fixed_words(tvk_op op);
-uint32_t tvk_op_constants(tvk_op op); /* one more than the largest number that programs give one */
 /* Of all modules and configurations: another one where a kernel changed. */
 uint64_t tvk_kernels_version(void);
 

@@ -224,7 +224,7 @@ static tvk_status add(tvk_kernels *k, tvk_op op, uint32_t row, const uint32_t *c
     memcpy(desc.fixed, p->fixed, sizeof desc.fixed);
     if (p->fixed_count > 0) {
         desc.fixed[TVK_FIXED_WORDS] = true; /* they count */
-        desc.fixed_count = TVK_FIXED_WORDS + 1;
+        desc.fixed_count = TVK_CONSTANTS - TVK_FIXED_ID;
     }
     desc.subgroup = tvk_select_subgroup(tvk_gpu_plan(k->device), tvk_shader_get(row));
     TVK_TRY((p->pending ? tvk_program_prepare : tvk_program_create)(k->device, &desc, &p->program,

@@ -51,7 +51,8 @@ static const op_info ops[] = {
 #undef TVK_KERNEL
 };
 
-_Static_assert(TVK_FIXED_ID == TVK_MAX_CONSTANTS && TVK_FIXED_WORDS == TVK_MAX_FIXED - 1,
+_Static_assert(TVK_FIXED_ID == TVK_MAX_CONSTANTS &&
+                   TVK_CONSTANTS == TVK_MAX_CONSTANTS + TVK_MAX_FIXED,
                "fixed words and the one that says whether they count stand behind the constants");
 #define TVK_KERNEL(op, access, params, fixed)                                                      \
     _Static_assert(WORDS(params) <= TVK_MAX_PARAMS && FIXED(params, fixed) <= WORDS(params) &&     \
@@ -88,11 +89,6 @@ uint32_t tvk_op_param_words(tvk_op op)
 uint32_t tvk_op_fixed_words(tvk_op op)
 {
     return ops[op].fixed_words;
-}
-
-uint32_t tvk_op_constants(tvk_op op)
-{
-    return ops[op].fixed_words ? TVK_FIXED_ID + TVK_FIXED_WORDS + 1 : TVK_FIXED_ID;
 }
 
 /* FNV-1a, a word at a time */

@@ -187,10 +187,13 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     double sums[TVK_MAX_SUBJECTS];
     bool ready;
     if (step->rows == 0 || most == 0) return TVK_OK; /* not there, or no room for a row */
+    /* A mat-mat's candidates would be a program each and shape, too many to compile in a start. How
+     * they compare does not hang on what their programs are made with. */
+    tvk_kernels_fix(t->m->kernels, !t->cpu && step->rows == 1);
     TVK_TRY(tvk_tuner_report(t, 0, 1, err));
     ask_step(t, step, most);
     tvk_tuner_find(t, step);
-    if (t->count == 0 || tvk_tuner_late(t)) return TVK_OK;
+    if (t->count == 0 || tvk_tuner_late(t)) goto fail; /* there is nothing to do, or no time */
     TVK_TRY(tvk_tuner_reference(t, NULL, sums, &ready, err));
     if (ready) when = plan(t);
     if (when == TVK_TIMING_NEVER) leave(t, sums);
@@ -199,6 +202,7 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     TVK_TRY(settle(t, tuning, changed, err));
 fail:
     if (st != TVK_OK) forget(t);
+    tvk_kernels_fix(t->m->kernels, !t->cpu);
     return st;
 }
 

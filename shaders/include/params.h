@@ -33,6 +33,7 @@
 #define TVK_NO_OUTPUT 0xffffffffu
 #define TVK_FIXED_ID 16    /* specialization constant of the first word of fixed parameters */
 #define TVK_FIXED_WORDS 12 /* most of them; the constant behind says whether they count */
+#define TVK_CONSTANTS (TVK_FIXED_ID + TVK_FIXED_WORDS + 1)
 
 /* ---- the KV cache (docs/formats.md, "KV page"): types of K and of V, sizes in words ---- */
 #define TVK_CACHE_F16 0u
@@ -135,9 +136,9 @@
 #define TVK_BLOCKS(v, chunks) ((chunks) > TVK_FEW_CHUNKS ? (v) >> 16 : (v)&0xffffu)
 
 /* ---- parameters of kernels: so many words from the first one on, as kernels.def says, are
- * constants that the program is made with: what a model decides. The others are pushed: what the
- * layout of a session's memory decides, and where a piece of a large matrix lies. Of the small
- * kernels of each layer of a decode step all are constants. ---- */
+ * constants that the program is made with on GPUs: what a model decides. The others are pushed:
+ * what the layout of a session's memory decides, and where a piece of a large matrix lies. Of the
+ * small kernels of each layer of a decode step all are constants. ---- */
 
 struct tvk_begin_params {
     TVK_U32 ring_entries, ring_entry_words;      /* request ring */
