@@ -33,7 +33,8 @@ uint32_t tvk_shader_count(void);
 const tvk_shader_info *tvk_shader_get(uint32_t index);
 const char *tvk_op_name(tvk_op op);
 const char *tvk_op_access(tvk_op op);
-/* Of its parameters: words, and how many of them, from the first one on, are fixed on GPUs. */
+/* Of its parameters: words, and how many of them, from the first one on, are fixed where the plan
+ * fixes any. */
 uint32_t tvk_op_param_words(tvk_op op);
 uint32_t tvk_op_fixed_words(tvk_op op);
 /* Of all modules and configurations: another one where a kernel changed. */
@@ -165,7 +166,7 @@ bool tvk_kernels_table_text(uint32_t row, uint32_t table_index, char *text, size
 tvk_status tvk_kernels_force(tvk_kernels *kernels, tvk_op op, uint32_t shader_index,
                              uint32_t config, tvk_error *err);
 
-/* Whether programs are made with parameters from now on; at first they are on a GPU. */
+/* Whether programs are made with parameters from now on; at first as the device's plan has it. */
 void tvk_kernels_fix(tvk_kernels *kernels, bool fix);
 
 /* From now on programs of this row are made of other words: a module with the row's bindings, push

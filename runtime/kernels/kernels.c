@@ -14,7 +14,7 @@ tvk_status tvk_kernels_create(tvk_device *device, bool exact, tvk_kernels **out,
     TVK_TRY_ALLOC(k);
     k->device = device;
     k->exact = exact;
-    k->fixes = !tvk_gpu_plan(device)->cpu;
+    k->fixes = tvk_gpu_plan(device)->fixes;
     for (uint32_t op = 0; op < TVK_OP_COUNT; op++) {
         k->choices[op].row = tvk_select_row(tvk_gpu_plan(device), (tvk_op)op, exact);
         if (k->choices[op].row == UINT32_MAX)

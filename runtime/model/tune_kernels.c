@@ -183,13 +183,14 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     const tvk_state_layout *l = &t->m->layout;
     const uint32_t batch = t->cpu && l->batch > CPU_ROWS ? CPU_ROWS : l->batch;
     const uint32_t most = batch < l->context - 1 ? batch : l->context - 1;
+    const bool fixes = tvk_gpu_plan(t->m->device)->fixes;
     tvk_timing_when when = TVK_TIMING_LATER;
     double sums[TVK_MAX_SUBJECTS];
     bool ready;
     if (step->rows == 0 || most == 0) return TVK_OK; /* not there, or no room for a row */
     /* A mat-mat's candidates would be a program each and shape, too many to compile in a start. How
      * they compare does not hang on what their programs are made with. */
-    tvk_kernels_fix(t->m->kernels, !t->cpu && step->rows == 1);
+    tvk_kernels_fix(t->m->kernels, fixes && step->rows == 1);
     TVK_TRY(tvk_tuner_report(t, 0, 1, err));
     ask_step(t, step, most);
     tvk_tuner_find(t, step);
@@ -202,7 +203,7 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     TVK_TRY(settle(t, tuning, changed, err));
 fail:
     if (st != TVK_OK) forget(t);
-    tvk_kernels_fix(t->m->kernels, !t->cpu);
+    tvk_kernels_fix(t->m->kernels, fixes);
     return st;
 }
 

@@ -82,6 +82,7 @@ typedef struct tvk_caps {
     bool cooperative_matrix, memory_model;
     bool memory_budget, host_memory, memory_priority, float_controls, executable_properties,
         portability_subset;
+    bool push_all;     /* by a quirk only: programs are not made with parameters */
     bool hide_unified; /* by a clamp only: plan as if no device memory were host-visible */
     uint64_t clamps;   /* of what clamps asked for, a hash; 0: nothing */
     uint32_t faults[TVK_FAULT_COUNT]; /* by a clamp only: calls until it fails, 1: the next one

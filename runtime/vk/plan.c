@@ -306,6 +306,7 @@ void tvk_plan_make(const tvk_caps *caps, tvk_plan *out)
     }
     out->usable = true;
     out->cpu = c.type == TVK_DEVICE_CPU;
+    out->fixes = !out->cpu && !c.push_all;
     out->max_invocations = c.max_invocations;
     out->max_shared_bytes = c.max_shared_bytes;
     out->max_storage_buffers = c.max_storage_buffers;

@@ -42,6 +42,7 @@ typedef struct tvk_plan {
     uint64_t block_bytes; /* size of one memory block */
     bool timestamps;
     bool cpu;           /* executes on host cores: lane-per-row kernels suit it */
+    bool fixes;         /* programs are made with what a model decides of their parameters */
     uint32_t submit_ms; /* longest that a submission of a step should take; 0: no matter */
     char quirks[256];
 } tvk_plan;

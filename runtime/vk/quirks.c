@@ -45,6 +45,10 @@ static bool apply(tvk_quirk_action action, tvk_caps *caps)
         changed = caps->max_invocations > 256;
         if (changed) caps->max_invocations = 256;
         break;
+    case TVK_QUIRK_PUSH_ALL:
+        changed = !caps->push_all;
+        caps->push_all = true;
+        break;
     }
     return changed;
 }

@@ -17,8 +17,9 @@
 typedef enum tvk_quirk_action {
     TVK_QUIRK_NO_COOPMAT = 0,
     TVK_QUIRK_NO_REQUIRED_SUBGROUP = 1,
-    TVK_QUIRK_DOT_FAST = 2,  /* signed and mixed forms are native whatever the flags say */
-    TVK_QUIRK_GROUPS_256 = 3 /* workgroups of at most 256 invocations */
+    TVK_QUIRK_DOT_FAST = 2,   /* signed and mixed forms are native whatever the flags say */
+    TVK_QUIRK_GROUPS_256 = 3, /* workgroups of at most 256 invocations */
+    TVK_QUIRK_PUSH_ALL = 4    /* programs are not made with parameters */
 } tvk_quirk_action;
 
 /* Changes *caps and writes what was done and why ("" when no row matches). */

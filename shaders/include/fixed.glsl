@@ -1,5 +1,5 @@
 // Parameters of a kernel (params.h). The first ones, as many as kernels.def says, are constants that its
-// program is made with on GPUs: word i of the struct is constant TVK_FIXED_ID + i. Push constants are read
+// program is made with on most GPUs: word i of the struct is constant TVK_FIXED_ID + i. Push constants are read
 // anew by every dispatch, which is some of the time that a small one takes, and a compiler that knows K and
 // the strides makes better loops. Where FIXED is false all words are pushed.
 //   TVK_PUSHED(9);

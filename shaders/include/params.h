@@ -136,9 +136,9 @@
 #define TVK_BLOCKS(v, chunks) ((chunks) > TVK_FEW_CHUNKS ? (v) >> 16 : (v)&0xffffu)
 
 /* ---- parameters of kernels: so many words from the first one on, as kernels.def says, are
- * constants that the program is made with on GPUs: what a model decides. The others are pushed:
- * what the layout of a session's memory decides, and where a piece of a large matrix lies. Of the
- * small kernels of each layer of a decode step all are constants. ---- */
+ * constants that the program is made with on most GPUs: what a model decides. The others are
+ * pushed: what the layout of a session's memory decides, and where a piece of a large matrix lies.
+ * Of the small kernels of each layer of a decode step all are constants. ---- */
 
 struct tvk_begin_params {
     TVK_U32 ring_entries, ring_entry_words;      /* request ring */

@@ -208,7 +208,7 @@ static bool fixes(const tvk_case_data *d, uint32_t row, uint32_t config,
 {
     const uint32_t *shape = d->info.shape;
     if (options && options->fixed) return true;
-    if (tvk_gpu_plan(d->rig.device)->cpu) return false;
+    if (!tvk_gpu_plan(d->rig.device)->fixes) return false;
     return (options && options->repetitions) ||
            config == tvk_kernels_config_for(d->rig.kernels, row, shape[0], shape[2]);
 }
@@ -240,7 +240,7 @@ tvk_status tvk_case_run(tvk_case_data *d, uint32_t shader_index, uint32_t config
     if (options && options->repetitions && !r->mismatches)
         TVK_TRY(tvk_rig_time(rig, d->info.op, options, r, err));
 fail:
-    tvk_kernels_fix(rig->kernels, !tvk_gpu_plan(rig->device)->cpu);
+    tvk_kernels_fix(rig->kernels, tvk_gpu_plan(rig->device)->fixes);
     if (st == TVK_OK)
         st = tvk_kernels_force(rig->kernels, d->info.op, UINT32_MAX, 0, err);
     else

@@ -107,7 +107,7 @@ static bool runs(const tvk_kernels *kernels, uint32_t row, uint32_t config, tvk_
 static bool runs_fixed(const tvk_kernels *kernels, const tvk_case *info, uint32_t config,
                        scope what, uint32_t turn, uint32_t turns)
 {
-    return tvk_op_fixed_words(info->op) > 0 && tvk_gpu_plan(tvk_kernels_device(kernels))->cpu &&
+    return tvk_op_fixed_words(info->op) > 0 && !tvk_gpu_plan(tvk_kernels_device(kernels))->fixes &&
            (what == ALL || what == SUBGROUP || what == DEFAULTS) && config == 0 &&
            info->size == TVK_CASE_TINY && turns > 0 && turn == FIXED_TURN % turns;
 }
