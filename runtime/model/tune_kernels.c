@@ -188,8 +188,9 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     double sums[TVK_MAX_SUBJECTS];
     bool ready;
     if (step->rows == 0 || most == 0) return TVK_OK; /* not there, or no room for a row */
-    /* A mat-mat's candidates would be a program each and shape, too many to compile in a start. How
-     * they compare does not hang on what their programs are made with. */
+    /* A mat-mat's candidates would be a program each and shape, too many to compile in a start:
+     * they are compared with all words pushed, as which of them is fastest is taken to be the same.
+     */
     tvk_kernels_fix(t->m->kernels, fixes && step->rows == 1);
     TVK_TRY(tvk_tuner_report(t, 0, 1, err));
     ask_step(t, step, most);

@@ -22,11 +22,15 @@ typedef struct tvk_case {
 } tvk_case;
 
 uint32_t tvk_cases_count(void);
-/* index < tvk_cases_count(); cases of one op stand together. */
+/* index < tvk_cases_count() */
 void tvk_case_get(uint32_t index, tvk_case *out);
 /* A mat-vec or mat-mat with N outputs, K inputs and T rows, of any size: false when the op is
  * another one or its weights have no such K. */
 bool tvk_case_of_shape(tvk_op op, uint32_t n, uint32_t k, uint32_t t, tvk_case *out);
+
+/* Is it a case in which every configuration runs with fixed parameters, on devices whose plan fixes
+ * any? Every eighth of an op's tiny ones, at least one. */
+bool tvk_case_fixed(uint32_t index);
 
 typedef struct tvk_case_options {
     uint32_t repetitions;  /* timed after the check; 0: no timing */
@@ -71,9 +75,10 @@ tvk_status tvk_case_open_shape(tvk_op op, uint32_t n, uint32_t k, uint32_t t, tv
 void tvk_case_close(tvk_case_data **data);
 
 /* Runs the case with this row and configuration of its op, compares every output and the words
- * around it, then times it if asked. What is timed is the program that a model would get; of what
- * is not, on GPUs, only in the default configuration, as others would be a compilation a case. A
- * mismatch is no error: see result. The op's default row is in force again afterwards. */
+ * around it, then times it if asked. What is timed is the program that a model would get; so is of
+ * what is not the default configuration, the others in the cases of tvk_case_fixed() alone, as they
+ * would be a compilation a case. A mismatch is no error: see result. The op's default row is in
+ * force again afterwards. */
 tvk_status tvk_case_run(tvk_case_data *data, uint32_t shader_index, uint32_t config,
                         const tvk_case_options *options, tvk_case_result *result, tvk_error *err);
 

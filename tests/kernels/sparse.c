@@ -75,7 +75,7 @@ static const shape shapes[] = {
     {UP8, TINY, 64, 128, 0, 1, false},
     {UP8, TINY, 64, 260, ONE, 1, false},
     {UP8, TINY, 100, 192, 50, 3, false},
-    {UP8, TINY, 36, 4164, 50, 1, false}, /* 66 units: a second turn of two lanes of 64 */
+    {UP8, TINY, 36, 4164, 50, 1, false}, /* 66 units: two turns of 36 lanes */
     {UP8, SMALL, 1280, 512, 40, 1, false},
     {UP8, SMALL, 516, 1280, 100, 5, false},
     {UP8, SMALL, 260, 6912, 20, 1, false},

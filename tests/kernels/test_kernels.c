@@ -29,6 +29,7 @@ typedef enum scope {
     FEW,      /* the default, in tiny cases that of the other class too */
     SUBGROUP, /* FEW of the rows that use a subgroup, DEFAULTS of the others */
     DEFAULTS, /* the default */
+    FIXED,    /* DEFAULTS, in some cases with fixed parameters too */
     ONCE      /* the default, in the last tiny case that it can run: no trivial one */
 } scope;
 
@@ -74,6 +75,7 @@ static bool by_matrices(uint32_t row)
 static scope scope_of(const tvk_kernels *kernels, uint32_t row, scope what)
 {
     if (what == SUBGROUP) return tvk_shader_get(row)->caps & TVK_CAP_SUBGROUP ? FEW : DEFAULTS;
+    if (what == FIXED) what = DEFAULTS;
     return emulated(kernels, row) && what != DEFAULTS ? FEW : what;
 }
 
@@ -100,16 +102,17 @@ static bool runs(const tvk_kernels *kernels, uint32_t row, uint32_t config, tvk_
     return size == TVK_CASE_TINY || config < own || (other && large) || config == 0;
 }
 
-#define FIXED_TURN 4u /* of mat-mats a case with pieces whose results are added */
-
-/* Parameters that GPUs have fixed: on host cores the default of a case is run with them too, on
- * lavapipe, which compiles some for half a minute then, where all is asked for. */
-static bool runs_fixed(const tvk_kernels *kernels, const tvk_case *info, uint32_t config,
-                       scope what, uint32_t turn, uint32_t turns)
+/* Parameters that most GPUs have fixed: on host cores the default of some tiny cases runs with them
+ * too. lavapipe, which compiles some for half a minute then, does that for rows that SwiftShader
+ * cannot run. */
+static bool runs_fixed(const tvk_kernels *kernels, uint32_t index, const tvk_case *info,
+                       uint32_t row, uint32_t config, scope what)
 {
-    return tvk_op_fixed_words(info->op) > 0 && !tvk_gpu_plan(tvk_kernels_device(kernels))->fixes &&
-           (what == ALL || what == SUBGROUP || what == DEFAULTS) && config == 0 &&
-           info->size == TVK_CASE_TINY && turns > 0 && turn == FIXED_TURN % turns;
+    const uint32_t others = TVK_CAP_SUBGROUP | TVK_CAP_COOPMAT_I8 | TVK_CAP_COOPMAT_F16;
+    if (tvk_gpu_plan(tvk_kernels_device(kernels))->fixes || what == ONCE || config != 0)
+        return false;
+    return tvk_op_fixed_words(info->op) > 0 && info->size == TVK_CASE_TINY &&
+           (what == FIXED || (tvk_shader_get(row)->caps & others)) && tvk_case_fixed(index);
 }
 
 /* A case in one configuration of a row, or with fixed parameters. */
@@ -150,7 +153,7 @@ static bool run_case(uint32_t index, const tvk_case *info, tvk_kernels *kernels,
         for (uint32_t c = 0; st == TVK_OK && c < tvk_kernels_config_count(kernels, row); c++) {
             if (!runs(kernels, row, c, info->size, what, turn, turns)) continue;
             st = run_one(data, info, row, c, false, t, &err);
-            if (st == TVK_OK && runs_fixed(kernels, info, c, what, turn, turns))
+            if (st == TVK_OK && runs_fixed(kernels, index, info, row, c, what))
                 st = run_one(data, info, row, c, true, t, &err);
         }
     }
@@ -276,7 +279,7 @@ int main(int argc, char **argv)
     /* compiles 20 times slower */
     if (!size_given && strstr(tvk_device_get_info(device)->name, "SwiftShader")) {
         size = TVK_CASE_TINY;
-        what = DEFAULTS;
+        what = FIXED;
     }
     /* Most kernels know neither subgroup nor driver, and compiling is what takes long: all their
      * configurations and small cases run on one CPU driver, that with cooperative matrices and 8

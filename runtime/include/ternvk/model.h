@@ -183,9 +183,9 @@ TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *s
  *
  * Up to budget_ms (0: 2,500, on a CPU driver 800), the kernel that is being compiled then and a
  * step at most on top; what does not fit is left to the next call. A step that no call of this
- * budget has time for gets up to 1,250 ms of one that has measured nothing else; shapes whose steps
- * take too long for that keep their defaults. Nothing to do: no time at all. Before sessions are
- * opened.
+ * budget has time for gets up to 1,250 ms, and a quarter of the budget to compile, of one that has
+ * measured nothing else; shapes whose steps take too long for that keep their defaults. Nothing to
+ * do: no time at all. Before sessions are opened.
  *
  * Errors: TVK_ERR_ARG (sessions are open), TVK_ERR_CANCELLED by progress ("measuring"; may be
  * NULL), TVK_ERR_DEVICE_MEMORY: the model goes on as before. Since: 0.1 */
