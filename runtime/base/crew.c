@@ -2,14 +2,16 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 
 #define MAX_THREADS 16u
 #define MAX_HELPERS 7u /* for copies: memory is the limit soon */
+#define POLL_US 500u
 
 struct tvk_crew {
-    tvk_lock *lock; /* of `next` */
-    uint32_t next, count;
+    tvk_lock *lock; /* of `next` and `done` */
+    uint32_t next, done, count;
     void (*fn)(void *user, uint32_t item);
     void *user;
     tvk_thread *threads[MAX_THREADS];
@@ -19,9 +21,10 @@ struct tvk_crew {
 static void work(void *crew)
 {
     tvk_crew *c = crew;
-    for (;;) {
+    for (uint32_t mine = 0;; mine = 1) {
         uint32_t item;
         tvk_lock_take(c->lock);
+        c->done += mine;
         item = c->next;
         if (item < c->count) c->next++;
         tvk_lock_give(c->lock);
@@ -51,6 +54,19 @@ tvk_status tvk_crew_start(uint32_t threads, uint32_t count, void (*fn)(void *use
 fail:
     free(c);
     return st;
+}
+
+bool tvk_crew_done_by(tvk_crew *c, uint64_t until_ns)
+{
+    bool done;
+    if (c->started == 0) work(c);
+    for (;;) {
+        tvk_lock_take(c->lock);
+        done = c->done == c->count;
+        tvk_lock_give(c->lock);
+        if (done || tvk_clock_ns() >= until_ns) return done;
+        tvk_thread_rest(POLL_US);
+    }
 }
 
 void tvk_crew_join(tvk_crew **crew)

@@ -12,6 +12,9 @@ typedef struct tvk_crew tvk_crew;
  * does what is left. Errors: TVK_ERR_HOST_MEMORY, and nothing was called. */
 tvk_status tvk_crew_start(uint32_t threads, uint32_t count, void (*fn)(void *user, uint32_t item),
                           void *user, tvk_crew **out, tvk_error *err);
+/* Waits until all are done, false: or until it is so late (tvk_clock_ns()) and the crew goes on.
+ * Takes no item, unless no thread could be started. */
+bool tvk_crew_done_by(tvk_crew *crew, uint64_t until_ns);
 /* Takes items too, then waits until all are done. NULL-safe. */
 void tvk_crew_join(tvk_crew **crew);
 

@@ -56,6 +56,12 @@ void tvk_thread_join(tvk_thread *thread)
     free(thread);
 }
 
+void tvk_thread_rest(uint32_t us)
+{
+    const struct timespec t = {us / 1000000, us % 1000000 * 1000};
+    nanosleep(&t, NULL);
+}
+
 struct tvk_lock {
     pthread_mutex_t mutex;
 };

@@ -62,6 +62,11 @@ void tvk_thread_join(tvk_thread *thread)
     free(thread);
 }
 
+void tvk_thread_rest(uint32_t us)
+{
+    Sleep((us + 999) / 1000);
+}
+
 struct tvk_lock {
     SRWLOCK lock;
 };

@@ -10,6 +10,8 @@ typedef struct tvk_lock tvk_lock;
 /* Runs fn(user) beside the caller; NULL: no thread can be had. Every thread is joined once. */
 tvk_thread *tvk_thread_start(void (*fn)(void *user), void *user);
 void tvk_thread_join(tvk_thread *thread);
+/* The caller sleeps for about so long. */
+void tvk_thread_rest(uint32_t us);
 
 /* NULL: no memory. */
 tvk_lock *tvk_lock_create(void);

@@ -71,6 +71,8 @@ struct tvk_kernels {
     tvk_module other;         /* words NULL: every row has its own */
     bool collecting;          /* programs are prepared only */
     tvk_compiling *compiling; /* those that are pending */
+    tvk_cached_program *left; /* those that were not waited for */
+    tvk_compiling *compiling_left;
 };
 
 /* Configuration of a choice; that in force where an op has no shapes. */

@@ -1,4 +1,5 @@
 /* Programs of a device, made on first use, and the lists that they are appended to. */
+#include "base/clock.h"
 #include "kernels/internal.h"
 
 #include <stdio.h>
@@ -30,16 +31,22 @@ fail:
     return st;
 }
 
-void tvk_kernels_destroy(tvk_kernels **kernels)
+/* Waits for those being compiled. */
+static void drop(tvk_compiling **compiling, tvk_cached_program **programs)
 {
-    tvk_cached_program *p, *next;
-    if (!kernels || !*kernels) return;
-    tvk_programs_wait(&(*kernels)->compiling, NULL);
-    for (p = (*kernels)->programs; p; p = next) {
-        next = p->next;
+    tvk_programs_wait(compiling, NULL);
+    for (tvk_cached_program *p; (p = *programs) != NULL;) {
+        *programs = p->next;
         tvk_program_destroy(&p->program);
         free(p);
     }
+}
+
+void tvk_kernels_destroy(tvk_kernels **kernels)
+{
+    if (!kernels || !*kernels) return;
+    drop(&(*kernels)->compiling, &(*kernels)->programs);
+    drop(&(*kernels)->compiling_left, &(*kernels)->left);
     free((*kernels)->shapes);
     free(*kernels);
     *kernels = NULL;
@@ -142,13 +149,37 @@ fail:
     return st;
 }
 
+/* What is being compiled goes on beside everything else, for nothing but the driver's cache of
+ * programs: who wants one of them makes it again. */
+static void leave(tvk_kernels *k)
+{
+    drop(&k->compiling_left, &k->left);
+    k->compiling_left = k->compiling;
+    k->compiling = NULL;
+    for (tvk_cached_program **at = &k->programs, *p; (p = *at) != NULL;) {
+        if (!p->pending) {
+            at = &p->next;
+            continue;
+        }
+        *at = p->next;
+        p->next = k->left;
+        k->left = p;
+    }
+}
+
 tvk_status tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns, bool *all,
                                      tvk_error *err)
 {
     tvk_status st = TVK_OK;
     uint32_t count = 1;
-    TVK_TRY(begin(kernels, deadline_ns, err));
     TVK_TRY(settle(kernels, &count, err));
+    if (count > 0 && tvk_clock_ns() < deadline_ns) {
+        TVK_TRY(begin(kernels, deadline_ns, err));
+        if (tvk_programs_done_by(kernels->compiling, deadline_ns))
+            TVK_TRY(settle(kernels, &count, err));
+        else
+            leave(kernels);
+    }
 fail:
     *all = count == 0;
     return st;

@@ -138,6 +138,21 @@ static void forget(tvk_tuner *t)
     tvk_kernels_forget(t->m->kernels);
 }
 
+/* The programs that the model's step needs for what was chosen, which may have other fixed words
+ * than those that were timed. *ready false: there was no time, the next start has the choice. */
+static tvk_status compile_chosen(tvk_tuner *t, bool *ready, tvk_error *err)
+{
+    tvk_status st = TVK_OK;
+    tvk_step step = {.exact = t->exact};
+    tvk_kernels_collect(t->m->kernels);
+    TVK_TRY(tvk_step_build(t->m, &t->config, t->capacity, t->outs, &step, err));
+    TVK_TRY(tvk_kernels_compile_until(t->m->kernels, t->deadline, ready, err));
+fail:
+    tvk_step_destroy(&step);
+    tvk_kernels_forget(t->m->kernels);
+    return st;
+}
+
 /* The step's rows on which it is measured; those of one row stand behind others, to which they
  * attend. */
 static void ask_step(tvk_tuner *t, const tvk_step *step, uint32_t most)
@@ -186,7 +201,8 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     const bool fixes = tvk_gpu_plan(t->m->device)->fixes;
     tvk_timing_when when = TVK_TIMING_LATER;
     double sums[TVK_MAX_SUBJECTS];
-    bool ready;
+    uint32_t chosen = 0;
+    bool ready = true;
     if (step->rows == 0 || most == 0) return TVK_OK; /* not there, or no room for a row */
     /* A mat-mat's candidates would be a program each and shape, too many to compile in a start:
      * they are compared with all words pushed, as which of them is fastest is taken to be the same.
@@ -201,9 +217,13 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     if (when == TVK_TIMING_NEVER) leave(t, sums);
     if (when == TVK_TIMING_NOW) TVK_TRY(prepare(t, step, most, &ready, err));
     if (when == TVK_TIMING_NOW && ready) TVK_TRY(measure(t, err));
-    TVK_TRY(settle(t, tuning, changed, err));
+    TVK_TRY(settle(t, tuning, &chosen, err));
+    tvk_kernels_fix(t->m->kernels, fixes);
+    ready = true;
+    if (chosen > 0) TVK_TRY(compile_chosen(t, &ready, err));
+    if (ready) *changed += chosen;
 fail:
-    if (st != TVK_OK) forget(t);
+    if (st != TVK_OK || !ready) forget(t);
     tvk_kernels_fix(t->m->kernels, fixes);
     return st;
 }

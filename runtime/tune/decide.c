@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of what a start has, for a step's runs: before them the results to compare with are made. */
+#define MOST 0.75
+
 static int ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -24,7 +27,7 @@ tvk_timing_when tvk_timing_plan(uint32_t runs, double run_ns, const tvk_timing_b
     const double need = runs * run_ns;
     if (need > budget->all / 2) return TVK_TIMING_NEVER;
     if (need <= budget->left) return TVK_TIMING_NOW;
-    return budget->start > 0 && need > budget->start ? TVK_TIMING_LONGER : TVK_TIMING_LATER;
+    return need > MOST * budget->start && budget->start > 0 ? TVK_TIMING_LONGER : TVK_TIMING_LATER;
 }
 
 uint32_t tvk_timing_decide(const tvk_timing *ways, uint32_t count)

@@ -119,6 +119,9 @@ void tvk_program_destroy(tvk_program **program);
 typedef struct tvk_compiling tvk_compiling;
 tvk_status tvk_programs_compile(tvk_device *device, tvk_program *const *list, uint32_t count,
                                 uint64_t deadline_ns, tvk_compiling **out, tvk_error *err);
+/* Waits until they are compiled, false: or until it is so late (tvk_clock_ns()), and those that
+ * were begun go on. */
+bool tvk_programs_done_by(tvk_compiling *compiling, uint64_t until_ns);
 /* Waits and frees. The error is the first program's that could not be compiled, with its name;
  * those are prepared as before. NULL-safe. */
 tvk_status tvk_programs_wait(tvk_compiling **compiling, tvk_error *err);

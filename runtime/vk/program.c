@@ -281,6 +281,11 @@ fail:
     return st;
 }
 
+bool tvk_programs_done_by(tvk_compiling *compiling, uint64_t until_ns)
+{
+    return !compiling->crew || tvk_crew_done_by(compiling->crew, until_ns);
+}
+
 tvk_status tvk_programs_wait(tvk_compiling **compiling, tvk_error *err)
 {
     tvk_compiling *c = *compiling;

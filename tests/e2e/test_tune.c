@@ -24,6 +24,15 @@ uint64_t __wrap_tvk_clock_ns(void)
     return tick ? atomic_fetch_add(&looks, 1) * tick : __real_tvk_clock_ns();
 }
 
+/* Who rests looks again afterwards: that takes no time. */
+void __real_tvk_thread_rest(uint32_t us);
+void __wrap_tvk_thread_rest(uint32_t us);
+void __wrap_tvk_thread_rest(uint32_t us)
+{
+    __real_tvk_thread_rest(us);
+    if (tick) atomic_fetch_sub(&looks, 1);
+}
+
 static const tvk_model_params params = {.context = 256, .batch = 64, .exact = true};
 
 /* Programs of a model's steps, in order, one after the other. */
@@ -302,12 +311,60 @@ static void calls_that_fail(void **state)
     free(found);
 }
 
+/* Other kernels for every shape, of which the first few are begun and none is waited for: the model
+ * has them all the same when it asks again, and ends well while they are compiled. */
+static void programs_that_are_left(void **state)
+{
+    const tiny_spec *spec = &tiny_specs[0];
+    float *want = make_floats(ROWS * spec->vocab), *found = make_floats(ROWS * spec->vocab);
+    char before[16384], after[16384];
+    tvk_error err = {0};
+    (void)state;
+    for (int ending = 0; ending < 2; ending++) {
+        opened o;
+        tvk_kernels *k;
+        tvk_step step = {.exact = true};
+        bool all = true;
+        open_model(spec, &params, &o);
+        k = o.model->kernels;
+        logits(spec, &o, want);
+        programs(o.model, before, sizeof before);
+        for (uint32_t i = 0; tvk_kernels_shape(k, i); i++) {
+            const tvk_shape shape = tvk_kernels_shape(k, i)->shape;
+            tvk_choice choices[16];
+            const uint32_t count = tvk_kernels_candidates(k, &shape, choices, 16);
+            if (count > 1)
+                require_ok(tvk_kernels_prefer(k, &shape, choices[count - 1], &err), &err);
+        }
+        tvk_kernels_collect(k);
+        require_ok(tvk_step_build(o.model, &o.model->config, params.batch, 1, &step, &err), &err);
+        atomic_store(&looks, 0);
+        tick = 1000;
+        require_ok(tvk_kernels_compile_until(k, 2500, &all, &err),
+                   &err); /* the third look is late */
+        tick = 0;
+        assert_false(all);
+        tvk_step_destroy(&step);
+        if (ending == 0) {
+            require_ok(tvk_steps_remake(o.model, &err), &err);
+            programs(o.model, after, sizeof after);
+            assert_string_not_equal(before, after);
+            logits(spec, &o, found);
+            require_same_rows("compiled again", want, found, ROWS, spec->vocab);
+        }
+        close_model(&o);
+    }
+    free(want);
+    free(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(measured_once),        cmocka_unit_test(budgets_that_end),
-        cmocka_unit_test(a_record_is_followed), cmocka_unit_test(the_gated_unit_counts),
-        cmocka_unit_test(what_stops_it),        cmocka_unit_test(calls_that_fail),
+        cmocka_unit_test(measured_once),          cmocka_unit_test(budgets_that_end),
+        cmocka_unit_test(a_record_is_followed),   cmocka_unit_test(the_gated_unit_counts),
+        cmocka_unit_test(what_stops_it),          cmocka_unit_test(calls_that_fail),
+        cmocka_unit_test(programs_that_are_left),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);
 }

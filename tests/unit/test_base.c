@@ -304,6 +304,36 @@ static void test_crew(void **state)
     for (uint32_t i = 0; i < ITEMS; i++) assert_int_equal(counts[i], want + 1);
 }
 
+static void wait_for_lock(void *lock, uint32_t item)
+{
+    (void)item;
+    tvk_lock_take(lock);
+    tvk_lock_give(lock);
+}
+
+/* Who waits until some time leaves the crew at work; without threads the items are the caller's. */
+static void test_crew_done_by(void **state)
+{
+    tvk_lock *lock = tvk_lock_create();
+    uint32_t counts[ITEMS] = {0};
+    tvk_crew *crew = NULL;
+    tvk_error err = {0};
+    (void)state;
+    assert_non_null(lock);
+    tvk_lock_take(lock);
+    assert_int_equal(tvk_crew_start(2, 3, wait_for_lock, lock, &crew, &err), TVK_OK);
+    assert_false(tvk_crew_done_by(crew, 0));
+    assert_false(tvk_crew_done_by(crew, tvk_clock_ns() + 2000000));
+    tvk_lock_give(lock);
+    assert_true(tvk_crew_done_by(crew, UINT64_MAX));
+    tvk_crew_join(&crew);
+    assert_int_equal(tvk_crew_start(0, ITEMS, count_item, counts, &crew, &err), TVK_OK);
+    assert_true(tvk_crew_done_by(crew, 0));
+    tvk_crew_join(&crew);
+    for (uint32_t i = 0; i < ITEMS; i++) assert_int_equal(counts[i], 1);
+    tvk_lock_destroy(lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_crew),
+        cmocka_unit_test(test_crew_done_by),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

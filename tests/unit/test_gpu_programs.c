@@ -72,6 +72,7 @@ void programs_in_parallel(void **state)
     for (uint32_t i = 0; i < PROGRAMS; i++) assert_false(tvk_program_compiled(list[i]));
     ok(tvk_programs_compile(d, list, PROGRAMS, UINT64_MAX, &compiling, &err), &err);
     runs(d, first, 0); /* meanwhile */
+    assert_true(tvk_programs_done_by(compiling, UINT64_MAX));
     ok(tvk_programs_wait(&compiling, &err), &err);
     assert_null(compiling);
     for (uint32_t i = 0; i < PROGRAMS; i++) {

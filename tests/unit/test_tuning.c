@@ -105,13 +105,13 @@ static void what_there_is_time_for(void **state)
 {
     (void)state;
     const tvk_timing_budget all = {400, 800, 800}, less = {399, 800, 800};
-    const tvk_timing_budget begun = {399, 0, 800}, brief = {390, 399, 800}, busy = {200, 0, 800};
+    const tvk_timing_budget begun = {399, 0, 800}, brief = {200, 400, 800}, busy = {200, 0, 800};
     assert_int_equal(tvk_timing_plan(10, 40, &all), TVK_TIMING_NOW);
     assert_int_equal(tvk_timing_plan(10, 40, &less), TVK_TIMING_LATER);
     assert_int_equal(tvk_timing_plan(10, 40, &begun), TVK_TIMING_LATER);
     assert_int_equal(tvk_timing_plan(10, 41, &all), TVK_TIMING_NEVER);
-    assert_int_equal(tvk_timing_plan(10, 39.5, &brief), TVK_TIMING_LATER); /* fits another start */
-    assert_int_equal(tvk_timing_plan(10, 40, &brief), TVK_TIMING_LONGER);  /* fits none */
+    assert_int_equal(tvk_timing_plan(10, 30, &brief), TVK_TIMING_LATER);  /* fits another start */
+    assert_int_equal(tvk_timing_plan(10, 31, &brief), TVK_TIMING_LONGER); /* fits none */
     assert_int_equal(tvk_timing_plan(10, 40, &busy), TVK_TIMING_LATER);
     assert_int_equal(tvk_timing_plan(10, 41, &brief), TVK_TIMING_NEVER);
     assert_int_equal(tvk_timing_plan(10, 0, &(tvk_timing_budget){0, 800, 800}),

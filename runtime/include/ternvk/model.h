@@ -181,11 +181,13 @@ TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *s
  * held nothing when it was made, in the steps themselves, adds what it finds and goes on with it.
  * Candidates whose results differ are left out, with a warning in the log.
  *
- * Up to budget_ms (0: 2,500, on a CPU driver 800), the kernel that is being compiled then and a
- * step at most on top; what does not fit is left to the next call. A step that no call of this
- * budget has time for gets up to 1,250 ms, and a quarter of the budget to compile, of one that has
- * measured nothing else; shapes whose steps take too long for that keep their defaults. Nothing to
- * do: no time at all. Before sessions are opened.
+ * Up to budget_ms (0: 2,500, on a CPU driver 800), a step at most on top; what does not fit is left
+ * to the next call. Kernels that are being compiled then are compiled to their end beside
+ * everything else, and kept (tvk_device_programs_get); tvk_model_destroy waits for them. A choice
+ * whose kernels are not ready by then is in *tuning for the next model, this one goes on with the
+ * default. A step that no call of this budget has time for gets up to 1,250 ms, and a quarter of
+ * the budget to compile, of one that has measured nothing else; shapes whose steps take too long
+ * for that keep their defaults. Nothing to do: no time at all. Before sessions are opened.
  *
  * Errors: TVK_ERR_ARG (sessions are open), TVK_ERR_CANCELLED by progress ("measuring"; may be
  * NULL), TVK_ERR_DEVICE_MEMORY: the model goes on as before. Since: 0.1 */
