@@ -49,7 +49,12 @@ static const tvk_config gemm_t2_act4[] = {
 };
 /* LANES, ROWS */
 static const tvk_config gemv_f[] = {
-    {CPU, 8, {1, 4}},   {CPU, 8, {1, 2}},    {CPU, 16, {1, 1}},   {GPU, 64, {16, 2}},
+    {CPU, 8, {1, 1}},   {CPU, 8, {1, 4}},    {CPU, 16, {1, 1}},   {GPU, 64, {16, 2}},
+    {GPU, 64, {16, 4}}, {GPU, 128, {16, 4}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 8}},
+};
+/* The same where codes take longer to spread than to load: rows of x are read for four at once. */
+static const tvk_config gemv_f_codes[] = {
+    {CPU, 8, {1, 4}},   {CPU, 8, {1, 1}},    {CPU, 16, {1, 1}},   {GPU, 64, {16, 2}},
     {GPU, 64, {16, 4}}, {GPU, 128, {16, 4}}, {GPU, 128, {16, 1}}, {GPU, 64, {16, 8}},
 };
 /* BM, BN, BK, WM, WN, STAGES, AHEAD, and for which steps it is the default: at most so many rows,
@@ -196,10 +201,11 @@ const tvk_config *tvk_config_table(const tvk_shader_info *row, uint32_t *count)
     case TVK_OP_gemv_f32:
     case TVK_OP_gemv_f16:
     case TVK_OP_gemv_q8:
-    case TVK_OP_gemv_q6:
     case TVK_OP_gemv_q4:
-    case TVK_OP_gemv_t2_f32:
         TABLE(gemv_f);
+    case TVK_OP_gemv_q6:
+    case TVK_OP_gemv_t2_f32:
+        TABLE(gemv_f_codes);
     case TVK_OP_gemm_f32:
     case TVK_OP_gemm_f16:
     case TVK_OP_gemm_q8:

@@ -84,24 +84,13 @@ void make_row()
     barrier();
 }
 
+vec4 tvk_whole_x(uint u, uint g) { return row_values[g * UNITS + u]; }
+#include "whole_row.glsl"
+
 // Unit u of row i of a block; past the end of either: another one, whose sum is not used.
 tvk_unit weight_unit(uint block, uint i, uint u)
 {
     return tvk_load(min(row_of(block, i), p.n - 1u), min(u, UNITS - 1u));
-}
-
-float with_unit(float sum, tvk_unit w, uint u)
-{
-    precise float a = sum;
-    [[unroll]] for (uint g = 0u; g < UNIT_QUADS; ++g) {
-        if (WIDE == 0u && tvk_quad(u, g) >= p.k / 4u) break;
-#if defined(SCALED)
-        a = a + tvk_scale(w, g) * tvk_dot4(tvk_values(w, g), row_values[g * UNITS + u]);
-#else
-        a = a + tvk_dot4(tvk_values(w, g), row_values[g * UNITS + u]);
-#endif
-    }
-    return a;
 }
 
 // Row i of the block.
@@ -145,7 +134,7 @@ void by_lanes()
             [[unroll]] for (uint j = 0u; j < AHEAD; ++j) {
                 uint u = first + lane + LANES * j;
                 [[unroll]] for (uint i = 0u; i < ROWS; ++i) {
-                    if (u < UNITS) sum[i] = with_unit(sum[i], next[j * ROWS + i], u);
+                    if (u < UNITS) sum[i] = tvk_with_unit(sum[i], next[j * ROWS + i], u);
                     if (then < blocks)
                         next[j * ROWS + i] = weight_unit(then, set + SETS * i, from + lane + LANES * j);
                 }
@@ -165,21 +154,6 @@ void by_lanes()
     }
 }
 
-// A weight row by one invocation, all partial sums side by side.
-float whole_row(uint row)
-{
-    float v[TVK_DOT_PARTIALS];
-    [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) v[k] = 0.0;
-    for (uint first = 0u; first < UNITS; first += TVK_DOT_PARTIALS) {
-        [[unroll]] for (uint k = 0u; k < TVK_DOT_PARTIALS; ++k) {
-            uint u = first + k;
-            if (UNITS % TVK_DOT_PARTIALS != 0u && u >= UNITS) break;
-            v[k] = with_unit(v[k], tvk_load(row, u), u);
-        }
-    }
-    return tvk_dot_tree(v);
-}
-
 // The rows of a subgroup lie far apart, so that each is a stream of its own to a host core's
 // prefetcher; by an odd number, so that their lines do not meet in the same sets of its cache.
 void by_rows()
@@ -194,11 +168,13 @@ void by_rows()
         float gate = 0.0, v = 0.0;
         for (uint h = 0u; h < HALVES; ++h) {
             gate = v;
-            v = whole_row(min(row, outputs - 1u) + outputs * h);
+            v = tvk_whole_row(min(row, outputs - 1u) + outputs * h, i + outputs * h, apart, UNITS);
         }
         if (GLU != TVK_GATE_NONE) v = tvk_gated(GLU, gate, v);
         if (row < outputs) finish(row, v);
     }
+    // never, there is one row of workgroups
+    if (gl_WorkGroupID.y > 0u) y[0] = float(tvk_touched);
 }
 
 void main()

@@ -14,6 +14,10 @@ layout(push_constant) uniform Push { tvk_matmul_params p; };
 layout(set = 0, binding = 2, std430) readonly buffer X { vec4 x[]; };
 layout(set = 0, binding = 3, std430) buffer Y { float y[]; };
 
+uint whole_t;
+vec4 tvk_whole_x(uint u, uint g) { return x[whole_t + tvk_quad(u, g)]; }
+#include "whole_row.glsl"
+
 // partial sum `part` of ROWS weight rows for each of TM rows of x
 void partial(uint row[ROWS], uint part, uint t0, out float acc[SUMS])
 {
@@ -60,6 +64,13 @@ void matmul(uint t0, uint group)
     uint lid = gl_LocalInvocationIndex;
     uint lane = lid % LANES;
     uint first = group * (SETS * ROWS) + lid / LANES;
+    if (LANES == 1u && SUMS == 1u) {
+        whole_t = t0 * (p.act_stride / 4u);
+        float v = tvk_whole_row(min(first, p.n - 1u), group * GROUP, 1u, tvk_units());
+        if (t0 < p.rows && first < p.n) finish(t0, first, v);
+        if (gl_WorkGroupID.z > 0u) y[0] = float(tvk_touched);
+        return;
+    }
     uint row[ROWS];
     [[unroll]] for (uint r = 0u; r < ROWS; ++r) row[r] = min(first + SETS * r, p.n - 1u);
     float acc[SUMS];

@@ -60,6 +60,27 @@ uint tvk_quad(uint u, uint g) { return u * UNIT_QUADS + g; }
 uvec2 tvk_place(uint quad) { return uvec2(quad / UNIT_QUADS, quad % UNIT_QUADS); }
 #endif
 
+// Words of a row, and of 16 units of it, which follow each other.
+#if defined(W_F32)
+#define UNIT_WORDS 4u
+uint tvk_row_words() { return p.k; }
+#elif defined(W_F16)
+#define UNIT_WORDS 4u
+uint tvk_row_words() { return p.k / 2u; }
+#elif defined(W_Q8)
+#define UNIT_WORDS 4u
+uint tvk_row_words() { return p.k / 4u; }
+#elif defined(W_Q6)
+#define UNIT_WORDS 3u
+uint tvk_row_words() { return (p.k + 255u) / 256u * 48u; }
+#elif defined(W_Q4)
+#define UNIT_WORDS 2u
+uint tvk_row_words() { return tvk_units() * 2u; }
+#else
+#define UNIT_WORDS 1u
+uint tvk_row_words() { return (p.k + 127u) / 128u * 8u; }
+#endif
+
 tvk_unit tvk_load(uint row, uint u)
 {
 #if defined(W_F32)
