@@ -68,11 +68,11 @@ struct tvk_kernels {
     tvk_shape_choice *shapes;         /* malloc'd: those that were asked for */
     uint32_t shape_count, shape_capacity;
     tvk_cached_program *programs;
-    tvk_module other;         /* words NULL: every row has its own */
-    bool collecting;          /* programs are prepared only */
-    tvk_compiling *compiling; /* those that are pending */
-    tvk_cached_program *left; /* those that were not waited for */
-    tvk_compiling *compiling_left;
+    tvk_module other;           /* words NULL: every row has its own */
+    bool collecting;            /* programs are prepared only */
+    tvk_compiling *compiling;   /* those that are pending */
+    tvk_cached_program *behind; /* those that were not waited for */
+    tvk_compiling *compiling_behind;
 };
 
 /* Configuration of a choice; that in force where an op has no shapes. */

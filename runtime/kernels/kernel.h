@@ -98,9 +98,10 @@ tvk_program *tvk_kernels_program(const tvk_kernels *kernels, uint32_t index, uin
 void tvk_kernels_collect(tvk_kernels *kernels);
 /* Compiles what was noted with threads of their own while the caller goes on. */
 tvk_status tvk_kernels_compile(tvk_kernels *kernels, tvk_error *err);
-/* Compiles and waits, but only until the deadline (tvk_clock_ns()). *all: none is left. Else what
- * was noted is forgotten, but for the driver's cache: what was begun is compiled to its end beside
- * everything else, tvk_kernels_destroy waits for it. */
+/* Compiles and waits, but only until the deadline (tvk_clock_ns()). *all: everything is compiled.
+ * Else the caller forgets what was noted (tvk_kernels_forget). What was begun by then is compiled
+ * to its end beside everything else, for the driver's cache alone: the next that is not waited for,
+ * or tvk_kernels_destroy, waits for it. */
 tvk_status tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns, bool *all,
                                      tvk_error *err);
 /* What is noted and not compiled is forgotten; the dispatches that asked for it are no more. */

@@ -46,7 +46,7 @@ void tvk_kernels_destroy(tvk_kernels **kernels)
 {
     if (!kernels || !*kernels) return;
     drop(&(*kernels)->compiling, &(*kernels)->programs);
-    drop(&(*kernels)->compiling_left, &(*kernels)->left);
+    drop(&(*kernels)->compiling_behind, &(*kernels)->behind);
     free((*kernels)->shapes);
     free(*kernels);
     *kernels = NULL;
@@ -149,12 +149,12 @@ fail:
     return st;
 }
 
-/* What is being compiled goes on beside everything else, for nothing but the driver's cache of
- * programs: who wants one of them makes it again. */
-static void leave(tvk_kernels *k)
+/* What is noted, begun or not, is no program of these kernels any more: what was begun goes on, for
+ * nothing but the driver's cache of programs, and who wants one of them makes it again. */
+static void leave_behind(tvk_kernels *k)
 {
-    drop(&k->compiling_left, &k->left);
-    k->compiling_left = k->compiling;
+    drop(&k->compiling_behind, &k->behind);
+    k->compiling_behind = k->compiling;
     k->compiling = NULL;
     for (tvk_cached_program **at = &k->programs, *p; (p = *at) != NULL;) {
         if (!p->pending) {
@@ -162,8 +162,8 @@ static void leave(tvk_kernels *k)
             continue;
         }
         *at = p->next;
-        p->next = k->left;
-        k->left = p;
+        p->next = k->behind;
+        k->behind = p;
     }
 }
 
@@ -178,7 +178,7 @@ tvk_status tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns,
         if (tvk_programs_done_by(kernels->compiling, deadline_ns))
             TVK_TRY(settle(kernels, &count, err));
         else
-            leave(kernels);
+            leave_behind(kernels);
     }
 fail:
     *all = count == 0;

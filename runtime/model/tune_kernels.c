@@ -14,8 +14,8 @@
 #define BUDGET_NS 2500000000u    /* on a GPU, compiling too, where no one says other */
 #define BUDGET_CPU_NS 800000000u /* on host cores, which have other things to do */
 #define CPU_ROWS 32u             /* of a batch there */
-/* Of what a start was given: for compiling the candidates of a step that takes longer than all of
- * it. What is not done by then is kept, and the next start goes on. */
+/* Of what a start was given: for compiling the candidates of a step that takes more than a start
+ * has for its runs. What is not done by then is kept, and the next start goes on. */
 #define COMPILING 0.25
 /* Weights in a step of the tuner, or all that there are: several times the last caches where a step
  * of one row waits for them, less where many rows share what is read. */
@@ -138,14 +138,15 @@ static void forget(tvk_tuner *t)
     tvk_kernels_forget(t->m->kernels);
 }
 
-/* The programs that the model's step needs for what was chosen, which may have other fixed words
- * than those that were timed. *ready false: there was no time, the next start has the choice. */
-static tvk_status compile_chosen(tvk_tuner *t, bool *ready, tvk_error *err)
+/* The programs that the model's own step needs for what was chosen: with other fixed words than
+ * those that were timed, and of the layers that were left out. *ready false: there was no time, the
+ * next start has the choice. */
+static tvk_status compile_chosen(tvk_tuner *t, const tvk_step *of, bool *ready, tvk_error *err)
 {
     tvk_status st = TVK_OK;
-    tvk_step step = {.exact = t->exact};
+    tvk_step step = {.exact = of->exact, .apart = of->apart};
     tvk_kernels_collect(t->m->kernels);
-    TVK_TRY(tvk_step_build(t->m, &t->config, t->capacity, t->outs, &step, err));
+    TVK_TRY(tvk_step_build(t->m, &t->m->config, of->rows, of->outs, &step, err));
     TVK_TRY(tvk_kernels_compile_until(t->m->kernels, t->deadline, ready, err));
 fail:
     tvk_step_destroy(&step);
@@ -220,7 +221,7 @@ static tvk_status tune_step(tvk_tuner *t, const tvk_step *step, tvk_tuning *tuni
     TVK_TRY(settle(t, tuning, &chosen, err));
     tvk_kernels_fix(t->m->kernels, fixes);
     ready = true;
-    if (chosen > 0) TVK_TRY(compile_chosen(t, &ready, err));
+    if (chosen > 0) TVK_TRY(compile_chosen(t, step, &ready, err));
     if (ready) *changed += chosen;
 fail:
     if (st != TVK_OK || !ready) forget(t);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of what a start has, for a step's runs: before them the results to compare with are made. */
+/* Of what a start has: for a step's runs. */
 #define MOST 0.75
 
 static int ascending(const void *a, const void *b)

@@ -27,8 +27,9 @@ typedef struct tvk_timing_budget {
     double start; /* that it was given; 0: something was measured in it already */
     double all;   /* twice what a step may take, so that compiling has its time too */
 } tvk_timing_budget;
-/* So many runs, each as long as that of the default. A step for which every start is too short
- * would be put off for ever: one that has measured nothing yet takes the time. */
+/* So many runs, each as long as that of the default. A step whose runs take more than three
+ * quarters of a start (results to compare with come before them) would be put off for ever: a start
+ * that has measured nothing yet takes the time. */
 tvk_timing_when tvk_timing_plan(uint32_t runs, double run_ns, const tvk_timing_budget *budget);
 
 /* The way of the least median. Way 0 is the default: another must be faster by 4 %, by 10 % when it

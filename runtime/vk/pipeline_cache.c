@@ -127,17 +127,23 @@ tvk_status tvk_device_programs_get(tvk_device *device, uint64_t tag, void **out,
     tvk_status st = TVK_OK;
     unsigned char *bytes = NULL;
     size_t held = 0;
+    VkResult result;
     header h;
     *out = NULL;
     *size = 0;
     TVK_TRY(tvk_device_alive(device, err));
-    TVK_VK(device,
-           device->vk.GetPipelineCacheData(device->handle, device->pipeline_cache, &held, NULL));
-    if (held <= device->pipeline_cache_bytes) return TVK_OK;
-    bytes = calloc(1, sizeof h + held);
-    TVK_TRY_ALLOC(bytes);
-    TVK_VK(device, device->vk.GetPipelineCacheData(device->handle, device->pipeline_cache, &held,
-                                                   bytes + sizeof h));
+    do { /* again when a program was added meanwhile */
+        free(bytes);
+        bytes = NULL;
+        TVK_VK(device, device->vk.GetPipelineCacheData(device->handle, device->pipeline_cache,
+                                                       &held, NULL));
+        if (held <= device->pipeline_cache_bytes) return TVK_OK;
+        bytes = calloc(1, sizeof h + held);
+        TVK_TRY_ALLOC(bytes);
+        result = device->vk.GetPipelineCacheData(device->handle, device->pipeline_cache, &held,
+                                                 bytes + sizeof h);
+    } while (result == VK_INCOMPLETE);
+    TVK_VK(device, result);
     h = make_header(device, tag, held);
     memcpy(bytes, &h, sizeof h);
     h.checksum = checksum(bytes + SUMMED_FROM, sizeof h - SUMMED_FROM + held);

@@ -1,7 +1,8 @@
 // Body of the float mat-vec and mat-mat: y[t,n] (+)= sum_tree of 16 partial sums over units of weights.
 // The includer defines LANES, WIDE, TM (rows of x) and ROWS (weight rows): an invocation holds
-// TM * ROWS sums. LANES = 16: invocation p of a row holds partial sum p. LANES = 1: an invocation walks the
-// partial sums of its row in bit-reversed order, which lets the tree be added as they come.
+// TM * ROWS sums. LANES = 16: invocation p of a row holds partial sum p. LANES = 1: an invocation has one
+// sum and all partial sums of its row side by side, or walks the partial sums of its rows in bit-reversed
+// order, which lets the trees be added as they come.
 #ifndef TVK_MATMUL_F_GLSL
 #define TVK_MATMUL_F_GLSL
 
@@ -68,7 +69,7 @@ void matmul(uint t0, uint group)
         whole_t = t0 * (p.act_stride / 4u);
         float v = tvk_whole_row(min(first, p.n - 1u), group * GROUP, 1u, tvk_units());
         if (t0 < p.rows && first < p.n) finish(t0, first, v);
-        if (gl_WorkGroupID.z > 0u) y[0] = float(tvk_touched);
+        if (gl_WorkGroupID.z > 0u) y[0] = float(tvk_touched); // never, there is one layer of workgroups
         return;
     }
     uint row[ROWS];

@@ -60,7 +60,8 @@ uint tvk_quad(uint u, uint g) { return u * UNIT_QUADS + g; }
 uvec2 tvk_place(uint quad) { return uvec2(quad / UNIT_QUADS, quad % UNIT_QUADS); }
 #endif
 
-// Words of a row, and of 16 units of it, which follow each other.
+// Words of a row, of a unit, and the lines (of 64 bytes, by their first words) in which 16 units from
+// `first` on lie, first a multiple of 16 and all of them inside the row.
 #if defined(W_F32)
 #define UNIT_WORDS 4u
 uint tvk_row_words() { return p.k; }
@@ -80,6 +81,15 @@ uint tvk_row_words() { return tvk_units() * 2u; }
 #define UNIT_WORDS 1u
 uint tvk_row_words() { return (p.k + 127u) / 128u * 8u; }
 #endif
+#define LINES UNIT_WORDS
+uint tvk_line(uint first, uint l)
+{
+#if defined(W_Q6) // the upper bits of all blocks stand behind their lower ones
+    return l < 2u ? first * 2u + 16u * l : (p.k + 255u) / 256u * 32u + first;
+#else
+    return first * UNIT_WORDS + 16u * l;
+#endif
+}
 
 tvk_unit tvk_load(uint row, uint u)
 {

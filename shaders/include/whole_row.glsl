@@ -1,23 +1,21 @@
 // A weight row by one invocation, for host cores: all partial sums side by side, as many rows as
-// invocations. Their loads of weights are gathers, which a prefetcher does not follow; so one word of
+// invocations. Their loads of weights are gathers, which a prefetcher may not follow; so one word of
 // each line is read before, at an address that is the same for all invocations: those loads are plain,
-// a stream each. (Out of the last cache gathers alone got 2.5 to 5.6 GB/s, behind such loads 18 to 20:
-// docs/performance.md.)
+// a stream each. (On one core, out of its last cache, gathers alone got 2.5 to 5.6 GB/s, behind such
+// loads 14 to 20: docs/performance.md.)
 // The includer has weights_f.glsl and defines tvk_whole_x(u, g): the four values of quad g of unit u.
 #ifndef TVK_WHOLE_ROW_GLSL
 #define TVK_WHOLE_ROW_GLSL
 
 layout(set = 0, binding = W_BINDING, std430) readonly buffer Words { uint weight_words[]; };
-const uint LINE_WORDS = 16u;
 uint tvk_touched = 0u; // to be used, in a way that no compiler can leave out
 
 // A word of each line of 16 units from `first` on, of every invocation's row.
 void tvk_touch(uint first, uint near, uint apart)
 {
     [[unroll]] for (uint j = 0u; j < GROUP; ++j) {
-        uint at = min(near + j * apart, p.n - 1u) * tvk_row_words() + first * UNIT_WORDS;
-        [[unroll]] for (uint l = 0u; l < TVK_DOT_PARTIALS * UNIT_WORDS; l += LINE_WORDS)
-            tvk_touched |= weight_words[at + l];
+        uint row = min(near + j * apart, p.n - 1u) * tvk_row_words();
+        [[unroll]] for (uint l = 0u; l < LINES; ++l) tvk_touched |= weight_words[row + tvk_line(first, l)];
     }
 }
 
@@ -36,7 +34,7 @@ float tvk_with_unit(float sum, tvk_unit w, uint u)
     return a;
 }
 
-// row: the invocation's own; that of invocation j is near + j * apart, past the last row that one
+// row: the invocation's own; that of invocation j is near + j * apart, where there is such a row
 float tvk_whole_row(uint row, uint near, uint apart, uint units)
 {
     float v[TVK_DOT_PARTIALS];

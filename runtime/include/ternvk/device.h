@@ -104,15 +104,16 @@ TVK_API void tvk_device_memory(const tvk_device *device, tvk_memory_use *out);
 
 /* ---- compiled kernels, for a caller who keeps them between runs ---- */
 
-/* Gives a device, before models are made on it, what tvk_device_programs_get returned in an earlier
- * run, so that its driver compiles less. tag: the caller's, of what the bytes are for
+/* Gives a device, while there is no model on it, what tvk_device_programs_get returned in an
+ * earlier run, so that its driver compiles less. tag: the caller's, of what the bytes are for
  * (tvk_tuning_version() names the kernels); bytes are copied.
  * Errors: TVK_ERR_FORMAT, with the reason, for bytes that are cut, damaged, or of another device,
  * driver or tag: the device is as before and may be used. Since: 0.1 */
 TVK_API tvk_status tvk_device_programs_put(tvk_device *device, const void *bytes, size_t size,
                                            uint64_t tag, tvk_error *err);
 /* All that the driver has compiled: *out is malloc'd, release with free(); NULL and 0 when nothing
- * came to what was put in or last returned. Since: 0.1 */
+ * came to what was put in or last returned. After tvk_model_destroy, to have those too that
+ * tvk_model_tune_kernels did not wait for. Since: 0.1 */
 TVK_API tvk_status tvk_device_programs_get(tvk_device *device, uint64_t tag, void **out,
                                            size_t *size, tvk_error *err);
 
