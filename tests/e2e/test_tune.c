@@ -34,6 +34,35 @@ void __wrap_tvk_thread_rest(uint32_t us)
     if (tick) atomic_fetch_sub(&looks, 1);
 }
 
+/* Decides for the last way that was tried, whatever the times. */
+static bool last_wins;
+/* Right after decisions there is no time to compile. */
+static bool late_then;
+static bool decided;
+
+uint32_t __real_tvk_timing_decide(const tvk_timing *ways, uint32_t count);
+uint32_t __wrap_tvk_timing_decide(const tvk_timing *ways, uint32_t count);
+uint32_t __wrap_tvk_timing_decide(const tvk_timing *ways, uint32_t count)
+{
+    decided = true;
+    for (uint32_t i = count - 1; last_wins && i > 0; i--)
+        if (ways[i].count > 0) return i;
+    return __real_tvk_timing_decide(ways, count);
+}
+
+tvk_status __real_tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns, bool *all,
+                                            tvk_error *err);
+tvk_status __wrap_tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns, bool *all,
+                                            tvk_error *err);
+tvk_status __wrap_tvk_kernels_compile_until(tvk_kernels *kernels, uint64_t deadline_ns, bool *all,
+                                            tvk_error *err)
+{
+    const bool late = late_then && decided;
+    decided = false;
+    *all = false;
+    return late ? TVK_OK : __real_tvk_kernels_compile_until(kernels, deadline_ns, all, err);
+}
+
 static const tvk_model_params params = {.context = 256, .batch = 64, .exact = true};
 
 /* Programs of a model's steps, in order, one after the other. */
@@ -360,13 +389,58 @@ static void programs_that_are_left(void **state)
     free(found);
 }
 
+/* A choice whose programs there is no time for is in the record, and the next model's. */
+static void choices_for_the_next_start(void **state)
+{
+    const tiny_spec *spec = &tiny_specs[0];
+    float *want = make_floats(ROWS * spec->vocab), *found = make_floats(ROWS * spec->vocab);
+    char before[16384], after[16384], next[16384];
+    tvk_error err = {0};
+    (void)state;
+    last_wins = true;
+    for (int late = 0; late < 2; late++) {
+        tvk_model_params with = params;
+        uint32_t added;
+        opened o;
+        memset(&tuning, 0, sizeof tuning);
+        open_model(spec, &params, &o);
+        logits(spec, &o, want);
+        programs(o.model, before, sizeof before);
+        late_then = late == 1;
+        atomic_store(&looks, 1);
+        tick = 10000000; /* a step or two, however slow the machine is */
+        tune(&o, &added);
+        tick = 0;
+        late_then = false;
+        assert_true(added > 0);
+        for (int remade = 0; remade < 2; remade++) { /* steps made later are as these */
+            programs(o.model, after, sizeof after);
+            assert_int_equal(strcmp(before, after) == 0, late == 1);
+            require_ok(tvk_steps_remake(o.model, &err), &err);
+        }
+        logits(spec, &o, found);
+        require_same_rows("chosen", want, found, ROWS, spec->vocab);
+        close_model(&o);
+        with.tuning = &tuning;
+        open_model(spec, &with, &o);
+        programs(o.model, next, sizeof next);
+        assert_string_not_equal(before, next);
+        logits(spec, &o, found);
+        require_same_rows("the next start", want, found, ROWS, spec->vocab);
+        close_model(&o);
+    }
+    last_wins = false;
+    free(want);
+    free(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measured_once),          cmocka_unit_test(budgets_that_end),
         cmocka_unit_test(a_record_is_followed),   cmocka_unit_test(the_gated_unit_counts),
         cmocka_unit_test(what_stops_it),          cmocka_unit_test(calls_that_fail),
-        cmocka_unit_test(programs_that_are_left),
+        cmocka_unit_test(programs_that_are_left), cmocka_unit_test(choices_for_the_next_start),
     };
     return run_on_device(tests, sizeof tests / sizeof *tests);
 }
