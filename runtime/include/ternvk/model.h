@@ -184,12 +184,11 @@ TVK_API tvk_status tvk_model_tune(tvk_device *device, const tvk_weight_source *s
  * Up to budget_ms (0: 2,500, on a CPU driver 800), a step at most on top; what does not fit is left
  * to the next call. Kernels that are being compiled then are compiled to their end beside
  * everything else (with the validation layers before the call returns); tvk_model_destroy waits for
- * them, and tvk_device_programs_get has them all after it. A choice
- * whose kernels are not ready by then is in *tuning for the next model, this one goes on with the
- * default. A step whose runs take more than three quarters of the budget gets up to 1,250 ms, and a
- * quarter of the budget to compile, of a call that has measured nothing else; shapes whose steps
- * take too long for that keep their defaults. Nothing to do: no time at all. Before sessions are
- * opened.
+ * them, and tvk_device_programs_get has them all after it. A choice whose kernels are not ready by
+ * then is in *tuning for the next model, this one goes on with the default. A step whose runs take
+ * more than three quarters of the budget gets up to 1,250 ms, and a quarter of the budget to
+ * compile, of a call that has measured nothing else; shapes whose steps take too long for that keep
+ * their defaults. Nothing to do: no time at all. Before sessions are opened.
  *
  * Errors: TVK_ERR_ARG (sessions are open), TVK_ERR_CANCELLED by progress ("measuring"; may be
  * NULL), TVK_ERR_DEVICE_MEMORY: the model goes on as before. Since: 0.1 */
